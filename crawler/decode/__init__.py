@@ -1,0 +1,1 @@
+"""Turn encoded identifiers into typed Arrow columns. Pure."""

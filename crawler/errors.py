@@ -1,0 +1,52 @@
+"""The errors of pacslake. A class says what the caller does next, a message says what, where and what to type.
+
+No message holds a value that a PACS sent: such values may identify a patient. Pure.
+"""
+
+
+class PacslakeError(Exception):
+    """Root of every error that pacslake raises on purpose."""
+
+
+class UserError(PacslakeError):
+    """The request or the configuration is wrong: say so and stop with exit code 2."""
+
+
+class PeerError(PacslakeError):
+    """Something went wrong between us and a PACS."""
+
+
+class TransientPeerError(PeerError):
+    """Connection lost, time-out, temporary rejection: the same request may work later."""
+
+
+class TooManyError(PeerError):
+    """The PACS refused because the answer is too large: ask for less (PS3.4 C.4.1.1.4, 0xA700)."""
+
+
+class RefusedError(PeerError):
+    """The PACS will keep saying no until a person changes a setting here or there."""
+
+
+class BadRecordError(PacslakeError):
+    """One record cannot be used: keep its bytes, count it, go on."""
+
+
+class LakeError(PacslakeError):
+    """The lake on disk could not be read or written."""
+
+
+class NoLakeError(LakeError):
+    """There is no lake at this path: stop with exit code 10."""
+
+
+class LakeLockedError(LakeError):
+    """Another process owns the lake: stop with exit code 11."""
+
+
+class CommitConflictError(LakeError):
+    """Somebody else committed first: nothing of this commit was written; read again and retry."""
+
+
+class CommitUnknownError(LakeError):
+    """It cannot be said whether the commit landed: open the lake again before anything else."""

@@ -1,0 +1,1 @@
+"""Keep columns as tables: publish, change detection, queries."""

@@ -1,0 +1,176 @@
+"""The values that rooms hand each other. Pure; imports nothing heavy, because every command pays for it."""
+
+from __future__ import annotations
+
+import ssl
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NewType
+
+AETitle = NewType("AETitle", str)
+StudyInstanceUID = NewType("StudyInstanceUID", str)
+SeriesInstanceUID = NewType("SeriesInstanceUID", str)
+
+
+class Level(StrEnum):
+    """A query/retrieve level (PS3.4 C.6.1.1), named as on the command line."""
+
+    PATIENT = "patient"
+    STUDY = "study"
+    SERIES = "series"
+    IMAGE = "image"
+
+    @property
+    def query_retrieve_level(self) -> str:
+        """The value of QueryRetrieveLevel (0008,0052), `IMAGE` say."""
+        return self.value.upper()
+
+    @property
+    def entity(self) -> str:
+        """What one row of this level is in the lake's log: `patient`, `study`, `series` or `instance`."""
+        return "instance" if self is Level.IMAGE else self.value
+
+    @property
+    def unique_key(self) -> str:
+        """The keyword of the level's unique key (PS3.4 C.6.1.1)."""
+        return _UNIQUE_KEYS[self]
+
+
+_UNIQUE_KEYS = {
+    Level.PATIENT: "PatientID",
+    Level.STUDY: "StudyInstanceUID",
+    Level.SERIES: "SeriesInstanceUID",
+    Level.IMAGE: "SOPInstanceUID",
+}
+
+
+class Model(StrEnum):
+    """A query/retrieve information model (PS3.4 C.6)."""
+
+    PATIENT_ROOT = "patient"
+    STUDY_ROOT = "study"
+
+
+class WindowState(StrEnum):
+    """What is known of a window's answer; only `complete` is proof that nothing is missing."""
+
+    COMPLETE = "complete"
+    CAPPED = "capped"
+    REFUSED = "refused"
+    INTERRUPTED = "interrupted"
+    FILTER_IGNORED = "filter_ignored"
+    SUSPICIOUS_ZERO = "suspicious_zero"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of an archive that one STUDY query asks for. Days and times are wall-clock, both ends included.
+
+    `None` leaves that end open. `time_from`/`time_to` are TM strings and stand only in one-day windows, because
+    StudyDate and StudyTime match independently (PS3.4 C.2.2.2.5). `key` narrows further, as `ModalitiesInStudy=CT`.
+    """
+
+    date_from: date | None = None
+    date_to: date | None = None
+    time_from: str | None = None
+    time_to: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One row of the `windows` ledger: what was asked of a PACS at one level, and what can be said of the answer."""
+
+    pacs: str
+    level: Level
+    window: Window
+    state: WindowState
+    rows: int
+    sweep_id: str
+    asked_at: datetime
+    took_ms: int
+    status: int | None = None
+    """The final C-FIND status (PS3.4 C.4.1.1.4), None when none came."""
+    cap: int | None = None
+    queries: int = 1
+    duplicates: int = 0
+    rejects: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    """One row of `sweeps`: a request to crawl, and how far it came. `state`: running, complete, partial, interrupted."""
+
+    sweep_id: str
+    pacs: str
+    levels: tuple[Level, ...]
+    date_from: date | None
+    date_to: date | None
+    state: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    windows: int = 0
+    queries: int = 0
+    studies: int = 0
+    series: int = 0
+    instances: int = 0
+    inserted: int = 0
+    updated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """Encoded C-FIND identifiers (PS3.4 C.4.1.1.3): one buffer, and where each begins and ends in it.
+
+    `starts` and `ends` are ascending and do not overlap; gaps between them are allowed and mean nothing.
+    """
+
+    data: bytes | bytearray | memoryview
+    starts: array[int]
+    ends: array[int]
+    explicit_vr: bool = False
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @staticmethod
+    def of(datasets: Sequence[bytes], *, explicit_vr: bool = False) -> Identifiers:
+        """Join separate encoded datasets."""
+        starts, ends, at = array("q"), array("q"), 0
+        for dataset in datasets:
+            starts.append(at)
+            at += len(dataset)
+            ends.append(at)
+        return Identifiers(b"".join(datasets), starts, ends, explicit_vr)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a peer may do to us before the association is cut. Seconds and bytes."""
+
+    connect_timeout: float = 10.0
+    idle_timeout: float = 60.0
+    """No byte received for this long while something is awaited."""
+    total_timeout: float = 3600.0
+    """One request may take this long from its first byte sent to its final response."""
+    max_pdu: int = 131072
+    """Largest P-DATA-TF that we accept, announced in the association request (PS3.8 D.1)."""
+    max_object: int = 16 * 1024 * 1024
+    """Largest command or identifier after reassembly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Whom to call and how: everything an association requestor needs."""
+
+    name: str
+    host: str
+    port: int
+    called_ae: AETitle
+    calling_ae: AETitle
+    limits: Limits = field(default_factory=Limits)
+    tls: Callable[[], ssl.SSLContext] | None = None

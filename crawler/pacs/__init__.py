@@ -1,0 +1,1 @@
+"""Ask a PACS: associations, C-ECHO and C-FIND over asyncio."""

@@ -1,0 +1,1 @@
+"""Decide which windows are due and what an answer means for the next one. Pure."""

@@ -1,0 +1,1 @@
+"""A simulated PACS for demonstrations, tests and users' own tests."""

@@ -1,0 +1,1 @@
+"""Everything a clock or a person starts; the only layer that knows the order of things."""
