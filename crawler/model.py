@@ -65,6 +65,22 @@ class WindowState(StrEnum):
     SUSPICIOUS_ZERO = "suspicious_zero"
 
 
+class Outcome(StrEnum):
+    """How one C-FIND ended (PS3.4 C.4.1.1.4): what its final status means for whoever asked."""
+
+    SUCCESS = "success"
+    CANCELLED = "cancelled"
+    TOO_MANY = "too_many"
+    """Refused for its size (0xA700, 0xA701): ask for less."""
+    FAILED = "failed"
+    """Failed while processing (0xC000 to 0xCFFF, warnings): asking for less may help."""
+    REFUSED = "refused"
+    """Not authorised, not supported, identifier rejected: a person must change something."""
+    UNKNOWN = "unknown"
+    INTERRUPTED = "interrupted"
+    """No final response came: connection lost, aborted or timed out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A part of an archive that one STUDY query asks for. Days and times are wall-clock, both ends included.
