@@ -1,0 +1,52 @@
+# Everything that is done to this repository. `make` alone lists the targets.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test peers check format lock bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+setup: $(STAMP) ## make $(VENV) and install the locked dependencies and pacslake into it
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
+	  || { echo "pacslake needs Python 3.11 to 3.14. Type: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "This Python has no venv. On Debian or Ubuntu type: apt-get install python3-venv" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions with SQL
+	@$(BIN)/pacslake demo
+
+test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
+	$(BIN)/python -m pytest
+
+peers: # Orthanc and DCMTK, which the integration tests crawl: installed where that is allowed
+	@tests/install_peers
+
+check: $(STAMP) ## format, lint and types, without changing a file
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## format the code and sort the imports
+	$(BIN)/ruff check --fix --select I .
+	$(BIN)/ruff format .
+
+lock: ## pin every dependency anew, with hashes (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+
+bench: $(STAMP) ## measure against findscu, pynetdicom and odil; prints ratios
+	@test -x benchmarks/run || { echo "There is no benchmarks/run yet." >&2; exit 1; }
+	@PATH="$(CURDIR)/$(BIN):$$PATH" benchmarks/run
+
+clean: ## remove the virtual environment and what tools leave behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis build dist
