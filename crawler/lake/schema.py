@@ -1,0 +1,156 @@
+"""What the log holds: its entities, their columns as stored, and the types the views give them. Pure.
+
+Owns how a decoded table becomes a stored one. See docs/lake-format.md for the reasons.
+"""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+
+import pyarrow as pa
+
+from crawler import columns
+from crawler.model import Level
+
+LEVELS = {level.entity: level for level in Level}
+"""The entities whose rows are versions of what a PACS holds."""
+
+TABLES = {"patient": "patients", "study": "studies", "series": "series", "instance": "instances"}
+"""The name of the current table of each entity."""
+
+ENTITIES = (*TABLES, "window", "sweep", "reject")
+
+UTC_TIME = pa.timestamp("us")
+"""Bookkeeping times: without a zone, always UTC."""
+
+_VERSION = (
+    ("row_id", pa.int64()),
+    ("pacs", pa.string()),
+    ("supersedes", pa.int64()),
+    ("change", pa.string()),
+    ("valid_from", UTC_TIME),
+    ("first_seen_at", UTC_TIME),
+    ("sweep_id", pa.string()),
+)
+_WINDOW = (
+    ("row_id", pa.int64()),
+    ("pacs", pa.string()),
+    ("level", pa.string()),
+    ("date_from", pa.date32()),
+    ("date_to", pa.date32()),
+    ("time_from", pa.string()),
+    ("time_to", pa.string()),
+    ("key", pa.string()),
+    ("state", pa.string()),
+    ("answer_rows", pa.int64()),
+    ("status", pa.int64()),
+    ("cap", pa.int64()),
+    ("sweep_id", pa.string()),
+    ("asked_at", UTC_TIME),
+    ("took_ms", pa.int64()),
+    ("queries", pa.int64()),
+    ("duplicates", pa.int64()),
+    ("rejects", pa.int64()),
+    ("reason", pa.string()),
+)
+_SWEEP = (
+    ("row_id", pa.int64()),
+    ("sweep_id", pa.string()),
+    ("pacs", pa.string()),
+    ("levels", pa.list_(pa.string())),
+    ("date_from", pa.date32()),
+    ("date_to", pa.date32()),
+    ("state", pa.string()),
+    ("started_at", UTC_TIME),
+    ("finished_at", UTC_TIME),
+    ("windows", pa.int64()),
+    ("queries", pa.int64()),
+    ("studies", pa.int64()),
+    ("series", pa.int64()),
+    ("instances", pa.int64()),
+    ("inserted", pa.int64()),
+    ("updated", pa.int64()),
+)
+_REJECT = (
+    ("row_id", pa.int64()),
+    ("pacs", pa.string()),
+    ("level", pa.string()),
+    ("sweep_id", pa.string()),
+    ("rejected_at", UTC_TIME),
+    ("reason", pa.string()),
+    ("answer", pa.string()),
+)
+_OWN = {"window": _WINDOW, "sweep": _SWEEP, "reject": _REJECT}
+
+
+def stored_type(kind: pa.DataType) -> pa.DataType:
+    """Give the type under which the log keeps a decoded column: Delta has no time of day."""
+    return pa.int64() if pa.types.is_time(kind) else kind
+
+
+@cache
+def stored_schema(entity: str) -> pa.Schema:
+    """Give the columns of one entity's Parquet files."""
+    if entity in LEVELS:
+        decoded = columns.schema(LEVELS[entity])
+        return pa.schema([*_VERSION, *((field.name, stored_type(field.type)) for field in decoded)])
+    notes = columns.schema(Level.STUDY)
+    fields = [pa.field(name, kind) for name, kind in _OWN[entity]]
+    return pa.schema([*fields, notes.field("faults"), notes.field("raw")] if entity == "reject" else fields)
+
+
+@cache
+def log_schema() -> pa.Schema:
+    """Give the columns of the whole log: `entity`, then every entity's columns once."""
+    merged = {"entity": pa.string()}
+    for entity in ENTITIES:
+        for field in stored_schema(entity):
+            if merged.setdefault(field.name, field.type) != field.type:
+                raise TypeError(f"column {field.name} has another type in {entity}")
+    return pa.schema(list(merged.items()))
+
+
+@cache
+def fingerprint(entity: str) -> str:
+    """Name the columns of an entity in eight hexadecimal digits, so that files written with others can be told apart."""
+    text = "\n".join(f"{field.name} {field.type}" for field in stored_schema(entity))
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def to_stored(decoded: pa.Table, pacs: str) -> pa.Table:
+    """Turn decoded answers into stored columns, with `pacs` before them and without the rest of the bookkeeping."""
+    names = ["pacs", *decoded.schema.names]
+    arrays: list[pa.ChunkedArray | pa.Array] = [pa.repeat(pa.scalar(pacs, pa.string()), decoded.num_rows)]
+    arrays.extend(column.cast(stored_type(column.type)) for column in decoded.columns)
+    return pa.Table.from_arrays(arrays, names=names)
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """Name an Arrow type in DuckDB's SQL."""
+    if pa.types.is_list(kind):
+        return f"{sql_type(kind.value_type)}[]"
+    if pa.types.is_struct(kind):
+        return f"STRUCT({', '.join(f'{quoted(field.name)} {sql_type(field.type)}' for field in kind)})"
+    return _SQL_TYPES[kind]
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier of SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a string of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+_SQL_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.binary(): "BLOB",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.date32(): "DATE",
+    pa.time64("us"): "TIME",
+    pa.timestamp("us"): "TIMESTAMP",
+}
