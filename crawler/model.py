@@ -65,6 +65,15 @@ class WindowState(StrEnum):
     SUSPICIOUS_ZERO = "suspicious_zero"
 
 
+class SweepState(StrEnum):
+    """How far a sweep has come; `complete` means that every one of its windows is."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    INTERRUPTED = "interrupted"
+
+
 class Outcome(StrEnum):
     """How one C-FIND ended (PS3.4 C.4.1.1.4): what its final status means for whoever asked."""
 
@@ -119,14 +128,14 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class SweepRecord:
-    """One row of `sweeps`: a request to crawl, and how far it came. `state`: running, complete, partial, interrupted."""
+    """One row of `sweeps`: a request to crawl, and how far it came."""
 
     sweep_id: str
     pacs: str
     levels: tuple[Level, ...]
     date_from: date | None
     date_to: date | None
-    state: str
+    state: SweepState
     started_at: datetime
     finished_at: datetime | None = None
     windows: int = 0
@@ -162,6 +171,16 @@ class Identifiers:
             at += len(dataset)
             ends.append(at)
         return Identifiers(b"".join(datasets), starts, ends, explicit_vr)
+
+    @staticmethod
+    def joined(batches: Sequence[Identifiers]) -> Identifiers:
+        """Join batches of one encoding into one."""
+        starts, ends, at = array("q"), array("q"), 0
+        for batch in batches:
+            starts.extend([start + at for start in batch.starts])
+            ends.extend([end + at for end in batch.ends])
+            at += len(batch.data)
+        return Identifiers(b"".join(batch.data for batch in batches), starts, ends, batches[0].explicit_vr)
 
 
 @dataclass(frozen=True, slots=True)

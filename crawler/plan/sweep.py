@@ -88,7 +88,12 @@ class SweepMachine:
     @property
     def finished(self) -> bool:
         """Whether nothing is due and nothing is being asked."""
-        return not self._outstanding and (self.abandoned is not None or not (self._parts or self._gaps))
+        return self.exhausted or (self.abandoned is not None and not self._outstanding)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every window that was due has been asked for and settled."""
+        return not (self._outstanding or self._parts or self._gaps)
 
     @property
     def days_due(self) -> int:
@@ -121,10 +126,10 @@ class SweepMachine:
                 self.abandoned = "the PACS refuses the query"
                 return Accept(WindowState.REFUSED, answer.outcome.value)
 
-    def give_back(self, window: Window) -> None:
-        """Take back a window that was handed out and not asked: it stays due."""
-        self._outstanding.discard(window)
-        self._parts.append(window)
+    def abandon(self, reason: str) -> None:
+        """Hand out nothing more: the PACS turned us away outside any answer."""
+        self.abandoned = self.abandoned or reason
+        self._outstanding.clear()
 
     def _newest(self) -> Window | None:
         if not self._gaps:
