@@ -1,0 +1,115 @@
+"""Which of the staged rows are new, changed, unchanged or duplicates. Pure: decides, writes nothing.
+
+Rows are compared by hashes that DuckDB computes over stored columns, so that the same figures come out of a staged
+table and of a file read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from crawler import columns
+from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each, look_up
+from crawler.lake.schema import literal, quoted, stored_schema
+from crawler.model import Level
+
+MICROSECOND = np.dtype("datetime64[us]")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a stage writes beside the answers: from which row_id on, when, and for which sweep."""
+
+    next_row_id: int
+    valid_from: datetime
+    sweep_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a staged table changes: rows for the log, entries for the key index, and counts."""
+
+    rows: pa.Table
+    entries: Run
+    inserted: int
+    updated: int
+    unchanged: int
+    duplicates: int
+
+
+def hash_columns(level: Level) -> str:
+    """Give the SQL of a stored row's two key hashes and its version's hash, named high, low and version."""
+    key = f"pacs || chr(31) || {quoted(level.unique_key)}"
+    decoded = ", ".join(quoted(name) for name in columns.schema(level).names)
+    return f"hash({key}) AS high, hash({literal('#')} || {key}) AS low, hash({decoded}) AS version"
+
+
+def hash_rows(connection: duckdb.DuckDBPyConnection, level: Level, stored: pa.Table) -> Run:
+    """Hash a stored table's rows, in their order; ROW and SEEN are left open."""
+    connection.register("staged", stored)
+    try:
+        found = connection.execute(f"SELECT {hash_columns(level)} FROM staged").fetchnumpy()
+    finally:
+        connection.unregister("staged")
+    hashed = empty_run(stored.num_rows)
+    for row, name in ((HIGH, "high"), (LOW, "low"), (HASH, "version")):
+        hashed[row] = found[name]
+    return hashed
+
+
+def keyless(level: Level, decoded: pa.Table) -> pa.BooleanArray | pa.ChunkedArray:
+    """Tell which rows have no unique key: null or empty."""
+    key = decoded[level.unique_key]
+    return pc.fill_null(pc.equal(key, ""), True)
+
+
+def compare(stored: pa.Table, hashed: Run, runs: Sequence[Run], level: Level, stamp: Stamp) -> Change:
+    """Compare staged rows with the newest versions that the runs (oldest first) know."""
+    order = last_of_each(hashed[HIGH], hashed[LOW])
+    latest = hashed[:, order]
+    known, current = look_up(list(runs), latest[HIGH], latest[LOW])
+    changed = ~known | (current[HASH] != latest[HASH])
+    order, known = order[changed], known[changed]
+    entries, current = latest[:, changed], current[:, changed]
+    moment = np.datetime64(stamp.valid_from, "us")
+    file_order = np.argsort(order)
+    entries[ROW, file_order] = np.arange(stamp.next_row_id, stamp.next_row_id + order.size, dtype=np.uint64)
+    entries[SEEN] = np.where(known, current[SEEN], moment.astype(np.uint64))
+    rows = stored if order.size == stored.num_rows else stored.take(pa.array(order[file_order]))
+    versions = _bookkeeping(entries[:, file_order], current[ROW, file_order], known[file_order], stamp)
+    updated = int(np.count_nonzero(known))
+    return Change(
+        rows=_stored_table(rows, versions, level),
+        entries=entries,
+        inserted=int(known.size) - updated,
+        updated=updated,
+        unchanged=latest.shape[1] - int(known.size),
+        duplicates=hashed.shape[1] - latest.shape[1],
+    )
+
+
+def _bookkeeping(
+    entries: Run, previous: NDArray[np.uint64], known: NDArray[np.bool_], stamp: Stamp
+) -> dict[str, pa.Array]:
+    length = known.size
+    return {
+        "row_id": pa.array(entries[ROW].view(np.int64)),
+        "supersedes": pa.array(previous.view(np.int64), mask=~known),
+        "change": pc.if_else(pa.array(known), "update", "insert"),
+        "valid_from": pa.repeat(pa.scalar(stamp.valid_from, pa.timestamp("us")), length),
+        "first_seen_at": pa.array(entries[SEEN].view(MICROSECOND)),
+        "sweep_id": pa.repeat(pa.scalar(stamp.sweep_id, pa.string()), length),
+    }
+
+
+def _stored_table(rows: pa.Table, versions: dict[str, pa.Array], level: Level) -> pa.Table:
+    schema = stored_schema(level.entity)
+    return pa.Table.from_arrays([versions[name] if name in versions else rows[name] for name in schema.names], schema=schema)

@@ -1,0 +1,108 @@
+"""What a crash may leave at the end of a log, and how it is put right. Touches: disk.
+
+Only the owner of the lake may call this. Nothing is thrown away that a commit ever named.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import unquote
+
+from crawler.errors import LakeError
+from crawler.lake.files import sync
+from crawler.lake.log import added_files, commit_file, log_folder, newest_version
+from crawler.lake.parts import part_version
+from crawler.lake.schema import ENTITIES
+
+CHECKED_COMMITS = 10
+"""How far back from the end commits are checked."""
+
+
+def mend(lake: Path) -> int:
+    """Set bad commits at the end of the log aside and remove what a killed writer left; gives how many were bad."""
+    log = log_folder(lake)
+    if not (log / "_delta_log").is_dir():
+        return 0
+    bad = 0
+    while (version := newest_version(log)) >= 0 and (damage := _damage(log, version)):
+        _set_aside(lake, commit_file(log, version))
+        bad += 1
+        if bad > CHECKED_COMMITS:
+            raise LakeError(f"More than {CHECKED_COMMITS} commits of {log} are bad, the last because of {damage}.")
+    for version in range(max(0, newest_version(log) - CHECKED_COMMITS), newest_version(log)):
+        if damage := _damage(log, version):
+            raise LakeError(f"Commit {version} of {log} is bad ({damage}) below good ones: restore it from a backup.")
+    _mend_checkpoint(lake)
+    _remove_orphans(lake, newest_version(log), keep=bad > 0)
+    return bad
+
+
+def _damage(log: Path, version: int) -> str | None:
+    """Say what is wrong with a commit, None where nothing is."""
+    path = commit_file(log, version)
+    try:
+        added = added_files(path.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"unreadable commit file: {type(error).__name__}"
+    for name, size in added:
+        file = log / unquote(name)
+        if not file.is_file() or file.stat().st_size != size:
+            return f"{name} is missing or has another size"
+    return None
+
+
+def _mend_checkpoint(lake: Path) -> None:
+    """Set a checkpoint aside that was torn or is ahead of the log; the log alone is enough to open the table."""
+    folder = log_folder(lake) / "_delta_log"
+    newest = newest_version(log_folder(lake))
+    for path in folder.glob("*.checkpoint*.parquet"):
+        if int(path.name[:20]) > newest or not _is_parquet(path):
+            _set_aside(lake, path)
+    pointer = folder / "_last_checkpoint"
+    if not pointer.exists():
+        return
+    try:
+        version = int(json.loads(pointer.read_bytes())["version"])
+        whole = any(folder.glob(f"{version:020d}.checkpoint*.parquet"))
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        _set_aside(lake, pointer)
+
+
+def _is_parquet(path: Path) -> bool:
+    with open(path, "rb") as file:
+        head = file.read(4)
+        file.seek(-min(4, path.stat().st_size), os.SEEK_END)
+        return head == file.read(4) == b"PAR1"
+
+
+def _remove_orphans(lake: Path, version: int, *, keep: bool) -> None:
+    """Remove data files written for commits that never came; keep them in quarantine where commits were set aside."""
+    for entity in ENTITIES:
+        folder = log_folder(lake) / f"entity={entity}"
+        if not folder.is_dir():
+            continue
+        for entry in list(os.scandir(folder)):
+            meant_for = part_version(entry.name)
+            if meant_for is None or meant_for <= version:
+                continue
+            if keep:
+                _set_aside(lake, Path(entry.path))
+            else:
+                os.unlink(entry.path)
+
+
+def _set_aside(lake: Path, path: Path) -> None:
+    """Move a file to the quarantine under a name that nothing there has yet."""
+    quarantine = lake / "quarantine"
+    quarantine.mkdir(exist_ok=True)
+    target, copies = quarantine / path.name, 1
+    while target.exists():
+        copies += 1
+        target = quarantine / f"{path.name}.{copies}"
+    os.rename(path, target)
+    sync(quarantine)
+    sync(path.parent)

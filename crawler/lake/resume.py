@@ -1,0 +1,53 @@
+"""What a sweep asks before it starts: was this asked before, and which of its windows are done. Touches: disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from crawler.lake.query import open_lake
+from crawler.model import Coverage, Level, SweepRecord, Window, WindowState
+
+
+def complete_windows(lake: str | os.PathLike[str], pacs: str, sweep_id: str) -> list[Coverage]:
+    """Give what a sweep has proven complete at a PACS, in the order it was proven."""
+    query = "SELECT * FROM windows WHERE pacs = ? AND sweep_id = ? AND state = 'complete' ORDER BY asked_at"
+    with open_lake(lake) as opened:
+        found = opened.connection.execute(query, [pacs, sweep_id])
+        names = [column[0] for column in found.description]
+        return [_coverage(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+
+
+def last_sweep(
+    lake: str | os.PathLike[str],
+    pacs: str,
+    levels: Sequence[Level],
+    days: tuple[date | None, date | None],
+) -> SweepRecord | None:
+    """Give the newest sweep that asked this PACS for just these levels and days (first, last), None without one."""
+    query = """SELECT * FROM sweeps WHERE pacs = ? AND levels = ?::VARCHAR[] AND date_from IS NOT DISTINCT FROM ?::DATE
+        AND date_to IS NOT DISTINCT FROM ?::DATE ORDER BY started_at DESC LIMIT 1"""
+    with open_lake(lake) as opened:
+        found = opened.connection.execute(query, [pacs, [level.value for level in levels], *days])
+        names = [column[0] for column in found.description]
+        row = found.fetchone()
+    return _sweep(dict(zip(names, row, strict=True))) if row else None
+
+
+def _coverage(row: dict[str, Any]) -> Coverage:
+    window = Window(*(row.pop(name) for name in ("date_from", "date_to", "time_from", "time_to", "key")))
+    level, state, asked_at = Level(row.pop("level")), WindowState(row.pop("state")), _aware(row.pop("asked_at"))
+    return Coverage(level=level, window=window, state=state, asked_at=asked_at, **row)
+
+
+def _sweep(row: dict[str, Any]) -> SweepRecord:
+    finished_at = row.pop("finished_at")
+    row["levels"] = tuple(Level(name) for name in row["levels"])
+    row["started_at"] = _aware(row["started_at"])
+    return SweepRecord(finished_at=_aware(finished_at) if finished_at else None, **row)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)

@@ -1,0 +1,35 @@
+-- The tables that everybody queries, as views over the log. crawler/lake/views.py fills in the $names and says from which
+-- files; a view's name stands in front of it. Statements are separated by empty lines.
+
+-- Current rows: the versions that no version supersedes. Files without superseding rows are not asked for any.
+CREATE OR REPLACE VIEW $table AS
+SELECT pacs, $columns, first_seen_at, valid_from AS changed_at, CAST(NULL AS TIMESTAMP) AS removed_at, sweep_id, faults, raw
+FROM $versions
+$only_current
+
+-- Every version and how long it stood.
+CREATE OR REPLACE VIEW ${table}_history AS
+SELECT pacs, $columns, valid_from, valid_to, change, first_seen_at, sweep_id, faults, raw, row_id
+FROM $versions
+LEFT JOIN (
+    SELECT supersedes AS replaced_row_id, valid_from AS valid_to FROM $superseding WHERE supersedes IS NOT NULL
+) ON row_id = replaced_row_id
+
+-- The coverage ledger: what was asked, and what can be said of the answer.
+CREATE OR REPLACE VIEW windows AS
+SELECT pacs, level, date_from, date_to, time_from, time_to, "key", state, answer_rows AS "rows", status, cap, sweep_id,
+    asked_at, took_ms, queries, duplicates, rejects, reason
+FROM $windows
+
+-- The newest state of each sweep.
+CREATE OR REPLACE VIEW sweeps AS
+SELECT * EXCLUDE (row_id) FROM $sweeps
+QUALIFY row_number() OVER (PARTITION BY sweep_id, pacs ORDER BY row_id DESC) = 1
+
+-- Answers without their unique key.
+CREATE OR REPLACE VIEW rejects AS
+SELECT * EXCLUDE (row_id) FROM $rejects
+
+-- Which version of the log these views show.
+CREATE OR REPLACE VIEW lake_version AS
+SELECT CAST($version AS BIGINT) AS version

@@ -1,0 +1,220 @@
+"""The one who writes a lake: stage answers, commit them with their coverage. Touches: disk, clock.
+
+Order of a commit, each step synced before the next: data files, Delta commit, key index, `lake.duckdb`. See
+docs/lake-format.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crawler.errors import LakeError, NoLakeError
+from crawler.lake import ledger
+from crawler.lake.change import Stamp, compare, hash_columns, hash_rows, keyless
+from crawler.lake.keys import EPOCH, KeyIndex
+from crawler.lake.lock import OwnerLock
+from crawler.lake.log import Log, LogFile, log_folder, newest_version
+from crawler.lake.parts import OpenPart, Part, part_version
+from crawler.lake.query import NO_EXTENSIONS, publish_catalog
+from crawler.lake.repair import mend
+from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each
+from crawler.lake.schema import LEVELS, to_stored
+from crawler.lake.views import files_source
+from crawler.model import Coverage, Level, SweepRecord
+
+FILL_BATCH = 100_000
+"""Keys read at once when the index is filled from the log."""
+_MODEST = {"threads": 1, "memory_limit": "512MB"}
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What became of a staged table; `rows` is the sum of the rest."""
+
+    rows: int
+    inserted: int
+    updated: int
+    unchanged: int
+    duplicates: int
+    rejects: int
+
+
+class LakeWriter:
+    """The owner of a lake. For one thread; a failed commit leaves it of no use but to close."""
+
+    def __init__(self, path: Path, lock: OwnerLock, now: Callable[[], datetime]) -> None:
+        self.path = path
+        self._lock = lock
+        self._now = now
+        self._parts: dict[str, OpenPart] = {}
+        self._failed = False
+        self._duckdb = duckdb.connect(config={**NO_EXTENSIONS, **_MODEST, "temp_directory": str(path / "keys" / "spill")})
+        mend(path)
+        self._log = Log.open(path)
+        self._keys = KeyIndex.load(path / "keys", self._log.table_id)
+        self._catch_up()
+        self._mark = self._keys.mark
+        self._committed_row_id = self._mark.next_row_id
+        publish_catalog(path, self._log.files, self._log.version)
+
+    @staticmethod
+    def open(
+        path: str | os.PathLike[str], *, create: bool = True, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> LakeWriter:
+        """Become the owner of a lake and put right what a crash left.
+
+        LakeLockedError where another process owns it, NoLakeError where there is none and `create` is false.
+        """
+        lake = Path(path).absolute()
+        if not create and newest_version(log_folder(lake)) < 0:
+            raise NoLakeError(f"There is no lake at {lake}.")
+        lake.mkdir(parents=True, exist_ok=True)
+        lock = OwnerLock(lake)
+        try:
+            return LakeWriter(lake, lock, now)
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def version(self) -> int:
+        """The version of the newest commit."""
+        return self._log.version
+
+    def stage(self, level: Level, pacs: str, sweep_id: str, table: pa.Table) -> Staged:
+        """Take decoded answers in: new and changed rows go to the next commit, rows without key to `rejects`.
+
+        `table` has the columns of `columns.schema(level)`. Of rows with one key the last wins.
+        """
+        self._check_usable()
+        moment = self._mark.moment_after(ledger.naive_utc(self._now()))
+        bad = keyless(level, table)
+        rejects = pc.sum(bad).as_py() or 0
+        if rejects:
+            rejected = ledger.reject_rows(table.filter(bad), (pacs, level, sweep_id), moment)
+            self._append("reject", rejected)
+            table = table.filter(pc.invert(bad))
+        stored = to_stored(table, pacs)
+        hashed = hash_rows(self._duckdb, level, stored)
+        stamp = Stamp(self._mark.next_row_id, moment, sweep_id)
+        change = compare(stored, hashed, self._keys.runs(level.entity), level, stamp)
+        self._mark.passed(moment)
+        self._mark.next_row_id += change.rows.num_rows
+        if change.rows.num_rows:
+            self._part(level.entity).append(change.rows)
+            self._keys.stage(level.entity, change.entries)
+        return Staged(
+            table.num_rows + rejects, change.inserted, change.updated, change.unchanged, change.duplicates, rejects
+        )
+
+    def commit(self, coverage: Sequence[Coverage] = (), sweeps: Sequence[SweepRecord] = ()) -> int:
+        """Publish everything staged, with coverage and sweep rows, as one commit; gives the version.
+
+        Nothing to publish: no commit. CommitConflictError or CommitUnknownError: open the lake again.
+        """
+        self._check_usable()
+        if coverage:
+            self._append("window", ledger.coverage_rows(coverage))
+        if sweeps:
+            self._append("sweep", ledger.sweep_rows(sweeps))
+        if not self._parts:
+            return self.version
+        self._failed = True
+        parts = [part.finish() for part in self._parts.values()]
+        self._parts.clear()
+        self._publish(parts)
+        self._failed = False
+        return self.version
+
+    def rollback(self) -> None:
+        """Drop everything staged since the last commit."""
+        for part in self._parts.values():
+            part.abandon()
+        self._parts.clear()
+        self._keys.forget()
+        self._mark.next_row_id = self._committed_row_id
+
+    def close(self) -> None:
+        """Drop what is not committed and let the lake go."""
+        self.rollback()
+        self._duckdb.close()
+        self._lock.release()
+
+    def __enter__(self) -> LakeWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _check_usable(self) -> None:
+        if self._failed:
+            raise LakeError(f"A commit to {self.path} failed: close this writer and open the lake again.")
+
+    def _part(self, entity: str) -> OpenPart:
+        if entity not in self._parts:
+            self._parts[entity] = OpenPart(self._log.folder, entity, self.version + 1)
+        return self._parts[entity]
+
+    def _append(self, entity: str, rows: pa.Table) -> None:
+        """Add rows that are no versions, giving each its row_id."""
+        first = self._mark.next_row_id
+        self._mark.next_row_id += rows.num_rows
+        numbers = pa.array(np.arange(first, self._mark.next_row_id, dtype=np.int64))
+        self._part(entity).append(rows.set_column(0, "row_id", numbers))
+
+    def _publish(self, parts: list[Part]) -> None:
+        self._mark.version = self._log.commit(parts)
+        self._keys.save()
+        self._committed_row_id = self._mark.next_row_id
+        publish_catalog(self.path, self._log.files, self.version)
+
+    def _catch_up(self) -> None:
+        """Bring the key index to the log's version: from the files of newer commits, else from all files."""
+        mark = self._keys.mark
+        if mark.version == self.version:
+            return
+        if mark.version > self.version:
+            self._keys.clear()
+        mark = self._keys.mark
+        newer = [file for file in self._log.files if _version_of(file) > mark.version]
+        for entity in {file.entity for file in newer}:
+            self._fill(entity, [file for file in newer if file.entity == entity])
+        mark.version = self.version
+        self._keys.save()
+
+    def _fill(self, entity: str, files: list[LogFile]) -> None:
+        """Read the keys of an entity's files into the index; of other entities the highest row_id alone."""
+        mark, source = self._keys.mark, files_source(self._log.folder, entity, files)
+        highest = self._duckdb.execute(f"SELECT max(row_id) FROM {source}").fetchone()
+        assert highest is not None
+        mark.next_row_id = max(mark.next_row_id, (highest[0] or 0) + 1)
+        if entity not in LEVELS:
+            return
+        last = self._duckdb.execute(f"SELECT max(valid_from) FROM {source}").fetchone()
+        mark.passed(last[0] if last and last[0] else EPOCH)
+        query = f"SELECT row_id, first_seen_at, {hash_columns(LEVELS[entity])} FROM {source} ORDER BY row_id"
+        for batch in self._duckdb.execute(query).fetch_record_batch(FILL_BATCH):
+            self._keys.stage(entity, _entries(batch))
+
+
+def _entries(batch: pa.RecordBatch) -> Run:
+    entries = empty_run(batch.num_rows)
+    for row, name in ((HIGH, "high"), (LOW, "low"), (HASH, "version"), (ROW, "row_id")):
+        entries[row] = batch[name].to_numpy()
+    entries[SEEN] = batch["first_seen_at"].cast(pa.int64()).to_numpy()
+    return entries[:, last_of_each(entries[HIGH], entries[LOW])]
+
+
+def _version_of(file: LogFile) -> int:
+    found = part_version(file.path.rpartition("/")[2])
+    return -1 if found is None else found
