@@ -112,4 +112,5 @@ def _bookkeeping(
 
 def _stored_table(rows: pa.Table, versions: dict[str, pa.Array], level: Level) -> pa.Table:
     schema = stored_schema(level.entity)
-    return pa.Table.from_arrays([versions[name] if name in versions else rows[name] for name in schema.names], schema=schema)
+    arrays = [versions[name] if name in versions else rows[name] for name in schema.names]
+    return pa.Table.from_arrays(arrays, schema=schema)

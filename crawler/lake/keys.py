@@ -120,7 +120,7 @@ class KeyIndex:
         self._serial += 1
         path = self._folder / f"{entity}-{self._serial:08d}.npy"
         room = older.shape[1] + newer.shape[1]
-        target = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint64, shape=(5, room))  # type: ignore[no-untyped-call]  # numpy's own gap
+        target = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint64, shape=(5, room))
         length = 0
         for part in runs.merge_in_parts(older, newer):
             target[:, length : length + part.shape[1]] = part

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from crawler.errors import CommitConflictError, CommitUnknownError, LakeError, NoLakeError
 from crawler.lake.files import sync
@@ -75,7 +75,7 @@ def open_table(lake: Path) -> DeltaTable:
     try:
         return DeltaTable(log_folder(lake))
     except (DeltaError, TableNotFoundError) as error:
-        raise LakeError(f"The log of {lake} cannot be read ({error}). Open it for writing once to mend its end.") from error
+        raise LakeError(f"The log of {lake} cannot be read ({error}). The next sweep mends it.") from error
 
 
 class Log:
@@ -129,7 +129,7 @@ class Log:
             self._checkpoint()
         return self.version
 
-    def _write(self, actions: list[AddAction], serial: int) -> None:
+    def _write(self, actions: list[AddAction | RemoveAction], serial: int) -> None:
         properties = CommitProperties(max_commit_retries=0, app_transactions=[Transaction(APPLICATION, serial)])
         before = self._table.version()
         try:
@@ -143,11 +143,11 @@ class Log:
             )
             self._table.update_incremental()
         except CommitFailedError as error:
-            raise CommitConflictError(f"Another writer added to {self.folder}: nothing was written ({error}).") from error
+            raise CommitConflictError(f"Another writer added to {self.folder} first ({error}).") from error
         except (DeltaError, OSError) as error:
             raise CommitUnknownError(f"It is unknown whether a commit to {self.folder} landed: {error}") from error
         if self._table.version() != before + 1:
-            raise CommitUnknownError(f"{self.folder} went from version {before} to {self._table.version()} in one commit.")
+            raise CommitUnknownError(f"{self.folder} went from {before} to {self._table.version()} in one commit.")
 
     def _checkpoint(self) -> None:
         self._table.create_checkpoint()

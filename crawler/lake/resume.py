@@ -32,8 +32,8 @@ def last_sweep(
     with open_lake(lake) as opened:
         found = opened.connection.execute(query, [pacs, [level.value for level in levels], *days])
         names = [column[0] for column in found.description]
-        row = found.fetchone()
-    return _sweep(dict(zip(names, row, strict=True))) if row else None
+        rows = found.fetchall()
+    return _sweep(dict(zip(names, rows[0], strict=True))) if rows else None
 
 
 def _coverage(row: dict[str, Any]) -> Coverage:

@@ -113,7 +113,7 @@ def log_schema() -> pa.Schema:
 
 @cache
 def fingerprint(entity: str) -> str:
-    """Name the columns of an entity in eight hexadecimal digits, so that files written with others can be told apart."""
+    """Name an entity's columns in eight hexadecimal digits: files written with other columns bear another."""
     text = "\n".join(f"{field.name} {field.type}" for field in stored_schema(entity))
     return f"{zlib.crc32(text.encode()):08x}"
 

@@ -44,7 +44,7 @@ def _templates() -> tuple[Template, ...]:
 
 
 def _sources(log: Path, entity: str, active: list[LogFile]) -> dict[str, str]:
-    """Give where versions come from, where superseding ones, and the join that keeps the current ones, if one is needed."""
+    """Give where versions and superseding ones come from, and the join that keeps the current ones."""
     superseding = [file for file in active if file.superseding]
     source = files_source(log, entity, superseding)
     only_current = Template(_SUPERSEDED).substitute(superseding=source) if superseding else ""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
 import duckdb
 import numpy as np
@@ -34,7 +33,7 @@ from crawler.model import Coverage, Level, SweepRecord
 
 FILL_BATCH = 100_000
 """Keys read at once when the index is filled from the log."""
-_MODEST = {"threads": 1, "memory_limit": "512MB"}
+_MODEST: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "512MB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,9 @@ class LakeWriter:
         self._now = now
         self._parts: dict[str, OpenPart] = {}
         self._failed = False
-        self._duckdb = duckdb.connect(config={**NO_EXTENSIONS, **_MODEST, "temp_directory": str(path / "keys" / "spill")})
+        self._duckdb = duckdb.connect(
+            config={**NO_EXTENSIONS, **_MODEST, "temp_directory": str(path / "keys" / "spill")}
+        )
         mend(path)
         self._log = Log.open(path)
         self._keys = KeyIndex.load(path / "keys", self._log.table_id)
@@ -153,7 +154,7 @@ class LakeWriter:
     def __enter__(self) -> LakeWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _check_usable(self) -> None:
@@ -195,15 +196,14 @@ class LakeWriter:
     def _fill(self, entity: str, files: list[LogFile]) -> None:
         """Read the keys of an entity's files into the index; of other entities the highest row_id alone."""
         mark, source = self._keys.mark, files_source(self._log.folder, entity, files)
-        highest = self._duckdb.execute(f"SELECT max(row_id) FROM {source}").fetchone()
-        assert highest is not None
-        mark.next_row_id = max(mark.next_row_id, (highest[0] or 0) + 1)
+        [(highest,)] = self._duckdb.execute(f"SELECT max(row_id) FROM {source}").fetchall()
+        mark.next_row_id = max(mark.next_row_id, (highest or 0) + 1)
         if entity not in LEVELS:
             return
-        last = self._duckdb.execute(f"SELECT max(valid_from) FROM {source}").fetchone()
-        mark.passed(last[0] if last and last[0] else EPOCH)
+        [(last,)] = self._duckdb.execute(f"SELECT max(valid_from) FROM {source}").fetchall()
+        mark.passed(last or EPOCH)
         query = f"SELECT row_id, first_seen_at, {hash_columns(LEVELS[entity])} FROM {source} ORDER BY row_id"
-        for batch in self._duckdb.execute(query).fetch_record_batch(FILL_BATCH):
+        for batch in self._duckdb.sql(query).to_arrow_reader(FILL_BATCH):
             self._keys.stage(entity, _entries(batch))
 
 
