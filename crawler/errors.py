@@ -20,6 +20,10 @@ class TransientPeerError(PeerError):
     """Connection lost, time-out, temporary rejection: the same request may work later."""
 
 
+class ProtocolError(TransientPeerError):
+    """The peer sent bytes that DICOM does not allow, or more of them than we take: the association is cut."""
+
+
 class TooManyError(PeerError):
     """The PACS refused because the answer is too large: ask for less (PS3.4 C.4.1.1.4, 0xA700)."""
 

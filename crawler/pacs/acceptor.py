@@ -1,0 +1,264 @@
+"""Association acceptor: listens, negotiates, and hands each complete request to a handler (PS3.8 7.1 to 7.4).
+
+A stranger can cost little: the handshake has a deadline, the associations are counted, and every PDU and message has
+a cap. What a request means is the handler's business. Touches: network, clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from crawler.errors import PeerError, ProtocolError, TransientPeerError
+from crawler.model import Limits
+from crawler.pacs import command as dimse
+from crawler.pacs import framing, negotiation
+from crawler.pacs.framing import Pdu, PduBuffer, PduType
+from crawler.pacs.messages import Message, Reassembler
+from crawler.pacs.negotiation import Context, Proposal
+from crawler.pacs.upper_layer import Connection
+
+PERMANENT, TRANSIENT = 1, 2
+"""Results of an A-ASSOCIATE-RJ (PS3.8 table 9-21)."""
+_CALLING_AE_UNKNOWN = (PERMANENT, 1, 3)
+_CALLED_AE_UNKNOWN = (PERMANENT, 1, 7)
+_LIMIT_EXCEEDED = (TRANSIENT, 3, 2)
+_HALF_OPEN = 32
+"""Connections that may be in their handshake beside the associations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What an acceptor offers, and to whom."""
+
+    syntaxes: Mapping[str, Sequence[str]]
+    """Abstract syntax -> transfer syntaxes in order of preference."""
+    ae_title: str | None = None
+    """Our AE title; None answers to any."""
+    callers: frozenset[str] | None = None
+    """AE titles that may call; None lets everybody in."""
+    extended: Mapping[str, bytes] = field(default_factory=dict)
+    """SOP class -> the extended negotiation flags that we can grant (PS3.4 C.5.1.1)."""
+    max_associations: int = 25
+    handshake_timeout: float = 10.0
+    limits: Limits = field(default_factory=Limits)
+
+
+class AcceptedAssociation:
+    """One association as its acceptor sees it: requests come in, framed bytes go out."""
+
+    def __init__(self, connection: Connection, proposal: Proposal, contexts: Mapping[int, Context], limits: Limits):
+        self.calling_ae = proposal.calling_ae
+        self.called_ae = proposal.called_ae
+        self.contexts = contexts
+        """The accepted presentation contexts by id."""
+        self.max_pdu = proposal.max_pdu
+        """Largest P-DATA-TF that the peer takes, 0 for no limit; pass it to `framing`."""
+        self.is_released = False
+        self._connection = connection
+        self._reassembler = Reassembler(limits.max_object)
+        self._requests: deque[Message] = deque()
+        self._cancelled: set[int] = set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the peer can still be answered."""
+        return self._connection.failure is None and not self.is_released
+
+    async def next_request(self) -> Message | None:
+        """Wait for the next request; None when the peer released the association. Raises PeerError."""
+        while not self._requests and not self.is_released:
+            self._digest(await self._connection.next_pdu())
+        return self._requests.popleft() if self._requests else None
+
+    def is_cancelled(self, message_id: int | None) -> bool:
+        """Look, without waiting, whether a C-CANCEL for this request has come (after `drain` or a sleep, say)."""
+        while self.is_open and (pdu := self._connection.take()) is not None:
+            self._digest(pdu)
+        return message_id in self._cancelled
+
+    def write(self, data: bytes) -> None:
+        """Send framed bytes; follow each large piece by `drain`."""
+        self._connection.write(data)
+
+    async def drain(self) -> None:
+        """Wait while the peer lags behind. Raises TransientPeerError when it is gone."""
+        await self._connection.drain()
+
+    def respond(self, request: Message, status: int, *, comment: str = "") -> None:
+        """Send a response without dataset."""
+        encoded = dimse.response(request.command, status, comment=comment)
+        self.write(framing.frame_message(request.context_id, encoded, None, self.max_pdu))
+
+    def abort(self) -> None:
+        """Send A-ABORT and close."""
+        self._connection.abort()
+
+    def reset(self) -> None:
+        """Cut the connection by a TCP reset."""
+        self._connection.reset()
+
+    async def wait_closed(self, seconds: float) -> None:
+        """Keep quiet until the peer hangs up, for so many `seconds` at most."""
+        await self._connection.wait_closed(seconds)
+
+    def _digest(self, pdu: Pdu) -> None:
+        if pdu.type is PduType.RELEASE_RQ:
+            self.write(framing.frame(PduType.RELEASE_RP))
+            self.is_released = True
+            return
+        if pdu.type is not PduType.P_DATA:
+            self._connection.close()
+            raise TransientPeerError(f"{self._connection.label} aborted the association")
+        try:
+            for pdv in framing.split_pdvs(pdu.body):
+                if (message := self._reassembler.add(pdv)) is not None:
+                    self._receive(message)
+        except ProtocolError as error:
+            self._connection.refuse(str(error))
+            raise
+
+    def _receive(self, message: Message) -> None:
+        if message.context_id not in self.contexts:
+            raise ProtocolError("the peer used a presentation context that was not accepted")
+        if message.command.field == dimse.C_CANCEL_RQ:
+            if message.command.responding_to is not None:
+                self._cancelled.add(message.command.responding_to)
+        else:
+            # A message id may be used again once its operation has ended (PS3.7 9.1).
+            self._cancelled.discard(message.command.message_id or 0)
+            self._requests.append(message)
+
+
+Handler = Callable[[AcceptedAssociation, Message], Awaitable[None]]
+"""Answers one request. It may wait, and it may abort or reset the association."""
+
+
+class Acceptor:
+    """A listening server; `serve` makes one."""
+
+    def __init__(self, service: Service, handler: Handler) -> None:
+        self.service = service
+        self.associations = 0
+        """Associations open now."""
+        self.peak = 0
+        """Most associations that were ever open at once."""
+        self.port = 0
+        self._handler = handler
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Acceptor:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        """Begin to listen; port 0 lets the system choose one, `port` then tells which."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connection, host, port, ssl=tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Stop listening and cut every association."""
+        if self._server is not None:
+            self._server.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _connection(self) -> Connection:
+        limits = self.service.limits
+        buffer = PduBuffer(limits.max_pdu, framing.BEFORE_REQUEST)
+        return Connection("the caller", buffer, limits.idle_timeout, on_made=self._begin)
+
+    def _begin(self, connection: Connection) -> None:
+        if len(self._tasks) >= self.service.max_associations + _HALF_OPEN:
+            connection.reset()
+            return
+        task = asyncio.get_running_loop().create_task(self._attend(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _attend(self, connection: Connection) -> None:
+        try:
+            assoc = await self._negotiate(connection)
+            if assoc is not None:
+                await self._converse(assoc)
+                await connection.wait_closed()
+        except PeerError:
+            pass  # the peer went away or was cut off; there is nobody left to answer
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+        except Exception as error:  # a handler's mistake must not stop the server
+            connection.abort()
+            context = {"message": "a DICOM request handler failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+        finally:
+            connection.close()
+
+    async def _negotiate(self, connection: Connection) -> AcceptedAssociation | None:
+        connection.set_deadline(self.service.handshake_timeout, "the association request")
+        pdu = await connection.next_pdu()
+        if pdu.type is not PduType.ASSOCIATE_RQ:
+            return None
+        try:
+            proposal = negotiation.decode_request(pdu)
+        except ProtocolError as error:
+            connection.refuse(str(error))
+            raise
+        refusal = self._refusal(proposal)
+        if refusal is not None:
+            connection.write(negotiation.rejection(*refusal))
+            return None
+        limits = self.service.limits
+        answers = {uid: _grant(asked, self.service.extended.get(uid, b"")) for uid, asked in proposal.extended.items()}
+        reply = negotiation.agree(proposal, self.service.syntaxes, limits.max_pdu, answers)
+        granted = negotiation.decode_agreement(Pdu(PduType.ASSOCIATE_AC, reply[framing.HEADER.size :]), proposal)
+        connection.buffer.expected = framing.established(limits.max_pdu)
+        connection.set_deadline(None)
+        connection.write(reply)
+        return AcceptedAssociation(connection, proposal, granted.contexts, limits)
+
+    async def _converse(self, assoc: AcceptedAssociation) -> None:
+        self.associations += 1
+        self.peak = max(self.peak, self.associations)
+        try:
+            while (request := await assoc.next_request()) is not None:
+                await self._handler(assoc, request)
+        finally:
+            self.associations -= 1
+
+    def _refusal(self, proposal: Proposal) -> tuple[int, int, int] | None:
+        service = self.service
+        if service.ae_title is not None and proposal.called_ae != service.ae_title:
+            return _CALLED_AE_UNKNOWN
+        if service.callers is not None and proposal.calling_ae not in service.callers:
+            return _CALLING_AE_UNKNOWN
+        return _LIMIT_EXCEEDED if self.associations >= service.max_associations else None
+
+
+async def serve(
+    service: Service, handler: Handler, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> Acceptor:
+    """Listen for associations and let `handler` answer each request. Raises OSError when the port cannot be had.
+
+    Use it as `async with await serve(…) as acceptor:` or call `close()` yourself.
+    """
+    acceptor = Acceptor(service, handler)
+    await acceptor.listen(host, port, tls)
+    return acceptor
+
+
+def _grant(asked: bytes, offered: bytes) -> bytes:
+    """Give 1 for each flag that is asked for and offered."""
+    return bytes(a & b for a, b in zip(asked, offered.ljust(len(asked), b"\0"), strict=False))

@@ -1,0 +1,174 @@
+"""Association negotiation (PS3.8 7.1, PS3.7 D.3) as plain values, encoded and decoded by pynetdicom.
+
+Importing pynetdicom costs 0.2 s, so only association.py and acceptor.py import this file. Touches: nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    ImplementationClassUIDNotification,
+    ImplementationVersionNameNotification,
+    MaximumLengthNotification,
+    SOPClassExtendedNegotiation,
+)
+from pynetdicom.pdu_primitives import (
+    _UserInformationPrimitiveType as _UserInformation,
+)
+from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
+
+from crawler.errors import ProtocolError
+from crawler.pacs.framing import HEADER, Pdu, PduType, frame
+
+IMPLICIT_VR = "1.2.840.10008.1.2"
+EXPLICIT_VR = "1.2.840.10008.1.2.1"
+_APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+_IMPLEMENTATION_UID = "2.25.232434219071917373286396018262413092911"
+_IMPLEMENTATION_NAME = "PACSLAKE_1"
+_MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, struct.error)
+"""What pynetdicom's decoders raise on hostile bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One presentation context: proposed with some transfer syntaxes, accepted with one."""
+
+    context_id: int
+    abstract_syntax: str
+    transfer_syntaxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What an A-ASSOCIATE-RQ asks for. `extended` is SOP class -> application information (PS3.7 D.3.3.5)."""
+
+    calling_ae: str
+    called_ae: str
+    contexts: tuple[Context, ...]
+    max_pdu: int
+    extended: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What an A-ASSOCIATE-AC grants: the accepted contexts by id, each with one transfer syntax."""
+
+    contexts: Mapping[int, Context]
+    max_pdu: int
+    """Largest P-DATA-TF that the answering side takes, 0 for no limit."""
+    extended: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def encode_request(proposal: Proposal) -> bytes:
+    """Encode an A-ASSOCIATE-RQ."""
+    primitive = _primitive(proposal)
+    primitive.presentation_context_definition_list = [_offer(context) for context in proposal.contexts]
+    primitive.user_information = _user_information(proposal.max_pdu, proposal.extended)
+    return bytes(A_ASSOCIATE_RQ(primitive).encode())
+
+
+def decode_request(pdu: Pdu) -> Proposal:
+    """Decode an A-ASSOCIATE-RQ. Raises ProtocolError."""
+    primitive = _decode(A_ASSOCIATE_RQ(), pdu)
+    return Proposal(
+        calling_ae=primitive.calling_ae_title.strip(),
+        called_ae=primitive.called_ae_title.strip(),
+        contexts=tuple(_plain(context) for context in primitive.presentation_context_definition_list),
+        max_pdu=primitive.maximum_length_received or 0,
+        extended=_extended(primitive),
+    )
+
+
+def agree(
+    proposal: Proposal, offered: Mapping[str, Sequence[str]], max_pdu: int, answers: Mapping[str, bytes]
+) -> bytes:
+    """Encode the A-ASSOCIATE-AC that grants what is both proposed and offered.
+
+    `offered` is abstract syntax -> transfer syntaxes in order of preference; `answers` the extended negotiation.
+    """
+    asked = [_offer(context) for context in proposal.contexts]
+    granted, _ = negotiate_as_acceptor(asked, [_offer(Context(1, uid, tuple(ts))) for uid, ts in offered.items()])
+    primitive = _primitive(proposal)
+    primitive.presentation_context_definition_results_list = granted
+    primitive.user_information = _user_information(max_pdu, answers)
+    return bytes(A_ASSOCIATE_AC(primitive).encode())
+
+
+def decode_agreement(pdu: Pdu, proposal: Proposal) -> Agreement:
+    """Decode the A-ASSOCIATE-AC that answers `proposal`. Raises ProtocolError."""
+    primitive = _decode(A_ASSOCIATE_AC(), pdu)
+    proposed = {context.context_id: context for context in proposal.contexts}
+    contexts = {}
+    for result in primitive.presentation_context_definition_results_list:
+        asked = proposed.get(result.context_id or 0)
+        if asked is None or result.result != 0 or not result.transfer_syntax:
+            continue
+        transfer_syntax = str(result.transfer_syntax[0])
+        if transfer_syntax not in asked.transfer_syntaxes:
+            raise ProtocolError("the peer accepted a transfer syntax that was not proposed")
+        contexts[asked.context_id] = Context(asked.context_id, asked.abstract_syntax, (transfer_syntax,))
+    return Agreement(contexts, primitive.maximum_length_received or 0, _extended(primitive))
+
+
+def rejection(result: int, source: int, reason: int) -> bytes:
+    """Encode an A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
+    return frame(PduType.ASSOCIATE_RJ, bytes((0, result, source, reason)))
+
+
+def _decode(codec: A_ASSOCIATE_RQ | A_ASSOCIATE_AC, pdu: Pdu) -> A_ASSOCIATE:
+    try:
+        codec.decode(HEADER.pack(pdu.type, 0, len(pdu.body)) + pdu.body)
+        return codec.to_primitive()
+    except _MALFORMED as error:
+        raise ProtocolError("the peer sent a malformed association request or answer") from error
+
+
+def _primitive(proposal: Proposal) -> A_ASSOCIATE:
+    primitive = A_ASSOCIATE()
+    primitive.application_context_name = _APPLICATION_CONTEXT
+    primitive.calling_ae_title = proposal.calling_ae
+    primitive.called_ae_title = proposal.called_ae
+    return primitive
+
+
+def _offer(context: Context) -> PresentationContext:
+    offer = PresentationContext()
+    offer.context_id = context.context_id
+    offer.abstract_syntax = context.abstract_syntax
+    offer.transfer_syntax = list(context.transfer_syntaxes)
+    return offer
+
+
+def _plain(context: PresentationContext) -> Context:
+    return Context(
+        int(context.context_id or 0), str(context.abstract_syntax), tuple(str(uid) for uid in context.transfer_syntax)
+    )
+
+
+def _user_information(max_pdu: int, extended: Mapping[str, bytes]) -> _UserInformation:
+    length = MaximumLengthNotification()
+    length.maximum_length_received = max_pdu
+    implementation = ImplementationClassUIDNotification()
+    implementation.implementation_class_uid = _IMPLEMENTATION_UID
+    version = ImplementationVersionNameNotification()
+    version.implementation_version_name = _IMPLEMENTATION_NAME
+    items: _UserInformation = [length, implementation, version]
+    for sop_class, information in extended.items():
+        item = SOPClassExtendedNegotiation()
+        item.sop_class_uid = sop_class
+        item.service_class_application_information = information
+        items.append(item)
+    return items
+
+
+def _extended(primitive: A_ASSOCIATE) -> dict[str, bytes]:
+    return {
+        str(item.sop_class_uid): bytes(item.service_class_application_information or b"")
+        for item in primitive.user_information
+        if isinstance(item, SOPClassExtendedNegotiation)
+    }
