@@ -1,0 +1,132 @@
+"""From a question to encoded identifiers: which blocks can hold answers, which of their rows match, their bytes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial, reduce
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crawler.model import Level
+from crawler.testing import rows
+from crawler.testing.archive import Archive, Piece
+from crawler.testing.block import SERIES_UID_LENGTH, STUDY_UID_LENGTH, Block
+from crawler.testing.cache import BoundedCache
+from crawler.testing.encoding import Constant, encode
+from crawler.testing.matching import Criterion, as_date, criterion, date_bounds
+from crawler.testing.numbers import Ints
+from crawler.testing.patients import patient_columns
+from crawler.testing.people import patient_number
+from crawler.testing.question import QUERY_LEVEL, RETRIEVE_AE, Question, known
+
+_BYTES_KEPT = 96 * 1024 * 1024
+_PATIENTS_AT_ONCE = 4096
+
+Columns = Callable[[Sequence[str]], dict[str, pa.Array]]
+"""Gives columns by their names."""
+
+Criteria = Mapping[str, Criterion]
+"""What the rows must match, by column."""
+
+
+class Answers:
+    """Answers questions from one archive, and remembers encoded blocks for the next question of the same shape."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self._encoded = BoundedCache(_BYTES_KEPT)
+
+    def find(self, question: Question, explicit_vr: bool = False) -> Iterator[pa.Array]:
+        """Give the encoded identifiers that match, a batch at a time, in the archive's order. Raises BadKeyError."""
+        criteria = _criteria(question)
+        if question.level is Level.PATIENT:
+            yield from self._patients(question, criteria, explicit_vr)
+            return
+        answer = {Level.STUDY: self._studies, Level.SERIES: self._series, Level.IMAGE: self._images}[question.level]
+        for piece in self._pieces(question):
+            yield _matching(*answer(question, piece, explicit_vr), criteria)
+
+    def _pieces(self, question: Question) -> list[Piece]:
+        """Say where studies that may match are, by the most selective key."""
+        uids = question.uids("StudyInstanceUID")
+        if uids:
+            found = {self.archive.find_study(uid) for uid in uids if len(uid) == STUDY_UID_LENGTH}
+            return sorted(piece for piece in found if piece is not None)
+        dates = question.keys.get("StudyDate")
+        if dates is not None:
+            bounds = date_bounds(dates)
+            return self.archive.pieces(as_date(bounds.low), as_date(bounds.high))
+        number = patient_number(question.keys.get("PatientID", ""))
+        if number is not None:
+            return self.archive.pieces_of(self.archive.patients.keys_of(number))
+        return self.archive.pieces()
+
+    def _studies(self, question: Question, piece: Piece, explicit_vr: bool) -> tuple[pa.Array, Columns]:
+        block = self.archive.block(piece.block)
+        encoded = self._whole(question, piece.block, explicit_vr, partial(rows.study_columns, block))
+        part = partial(_part_columns, rows.study_columns, block, piece)
+        return encoded.slice(piece.start, piece.stop - piece.start), part
+
+    def _series(self, question: Question, piece: Piece, explicit_vr: bool) -> tuple[pa.Array, Columns]:
+        block = self.archive.block(piece.block)
+        encoded = self._whole(question, piece.block, explicit_vr, partial(rows.series_columns, block))
+        start, stop = block.first_series[piece.start], block.first_series[piece.stop]
+        part = partial(_part_columns, rows.series_columns, block, piece)
+        return encoded.slice(start, stop - start), part
+
+    def _images(self, question: Question, piece: Piece, explicit_vr: bool) -> tuple[pa.Array, Columns]:
+        block = self.archive.block(piece.block).part(piece.start, piece.stop)
+        numbers = [
+            uid[STUDY_UID_LENGTH:] for uid in question.uids("SeriesInstanceUID") if len(uid) == SERIES_UID_LENGTH
+        ]
+        series: Ints = np.array(sorted({int(number) - 1 for number in numbers if number.isdecimal()}), np.int64)
+        images = rows.Images(block, series[(series >= 0) & (series < len(block.series_study))])
+        columns = partial(rows.image_columns, images)
+        return self._encode(question, explicit_vr, columns), columns
+
+    def _patients(self, question: Question, criteria: Criteria, explicit_vr: bool) -> Iterator[pa.Array]:
+        patients = self.archive.patients
+        number = patient_number(question.keys.get("PatientID", ""))
+        numbers = patients.numbers if number is None else patients.numbers[patients.numbers == number]
+        for start in range(0, len(numbers), _PATIENTS_AT_ONCE):
+            columns = partial(patient_columns, patients, numbers[start : start + _PATIENTS_AT_ONCE])
+            yield _matching(self._encode(question, explicit_vr, columns), columns, criteria)
+
+    def _whole(self, question: Question, block: int, explicit_vr: bool, columns: Columns) -> pa.Array:
+        """Encode a whole block, or remember it."""
+        key = (block, question.level, question.tags, explicit_vr)
+        return self._encoded.get(key, lambda: self._encode(question, explicit_vr, columns))
+
+    def _encode(self, question: Question, explicit_vr: bool, columns: Columns) -> pa.Array:
+        table = known(question.level)
+        attributes = [table[tag] for tag in question.tags if tag != RETRIEVE_AE]
+        constants = [
+            Constant(QUERY_LEVEL, "CS", question.level.query_retrieve_level),
+            Constant(RETRIEVE_AE, "AE", self.archive.retrieve_ae),
+        ]
+        made = columns([attribute.keyword for attribute in attributes])
+        return encode(made, [*attributes, *constants], explicit_vr)
+
+
+def _part_columns(
+    make: Callable[[Block, Sequence[str]], dict[str, pa.Array]], block: Block, piece: Piece, names: Sequence[str]
+) -> dict[str, pa.Array]:
+    return make(block.part(piece.start, piece.stop), names)
+
+
+def _criteria(question: Question) -> Criteria:
+    """Give what rows must match beside the key that finds them exactly: StudyInstanceUID, else StudyDate."""
+    exact = "StudyInstanceUID" if question.uids("StudyInstanceUID") else "StudyDate"
+    table = {attribute.keyword: attribute for attribute in known(question.level).values()}
+    wanted = {keyword: criterion(table[keyword], value) for keyword, value in question.keys.items() if keyword != exact}
+    return {keyword: matches for keyword, matches in wanted.items() if matches is not None}
+
+
+def _matching(encoded: pa.Array, columns: Columns, criteria: Criteria) -> pa.Array:
+    """Keep the rows that match every criterion."""
+    if not criteria or not len(encoded):
+        return encoded
+    made = columns(list(criteria))
+    return encoded.filter(reduce(pc.and_, (matches(made[keyword]) for keyword, matches in criteria.items())))

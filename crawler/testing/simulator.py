@@ -1,0 +1,184 @@
+"""A simulated PACS: C-ECHO and C-FIND over a synthetic archive, fast enough never to be what a client waits for.
+
+Patient Root and Study Root, all four levels, hierarchical queries as PS3.4 C.4.1 has them; upper-level keys may be
+lists of UIDs, as many PACS allow. `Simulator` runs in an event loop, `running` beside a synchronous test.
+Touches: network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from crawler.model import Level, Model
+from crawler.pacs import command as dimse
+from crawler.pacs import framing
+from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
+from crawler.pacs.messages import Message
+from crawler.testing.answers import Answers
+from crawler.testing.archive import Archive
+from crawler.testing.matching import BadKeyError
+from crawler.testing.question import BadQuestionError, Question, read_question
+from crawler.testing.responses import frame_responses
+
+IMPLICIT_VR = "1.2.840.10008.1.2"
+EXPLICIT_VR = "1.2.840.10008.1.2.1"
+FIND_MODELS = {
+    "1.2.840.10008.5.1.4.1.2.1.1": Model.PATIENT_ROOT,
+    "1.2.840.10008.5.1.4.1.2.2.1": Model.STUDY_ROOT,
+}
+"""The C-FIND SOP classes (PS3.4 C.3)."""
+
+SUCCESS = 0x0000
+PENDING = 0xFF00
+PENDING_UNSUPPORTED_KEYS = 0xFF01
+CANCELLED = 0xFE00
+NOT_UNDERSTOOD = 0xA900
+UNRECOGNISED_OPERATION = 0x0211
+
+
+@dataclass
+class Counts:
+    """What a simulated PACS was asked so far, so that tests can say how polite a client is."""
+
+    queries: Counter[Level] = field(default_factory=Counter)
+    responses: int = 0
+    """Pending responses sent."""
+    echoes: int = 0
+    refused: int = 0
+    """Queries answered by a failure status."""
+    cancelled: int = 0
+
+
+class Simulator:
+    """One simulated PACS. Use it as `async with Simulator(archive) as pacs:` and call `pacs.port`."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        *,
+        ae_title: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        max_associations: int = 25,
+    ) -> None:
+        """Answer from `archive`. `ae_title` None answers to any; port 0 lets the system choose."""
+        self.archive = archive
+        self.host = host
+        self.counts = Counts()
+        self._port = port
+        self._answers = Answers(archive)
+        syntaxes = (IMPLICIT_VR, EXPLICIT_VR)
+        offered = dict.fromkeys((*FIND_MODELS, dimse.VERIFICATION), syntaxes)
+        self._service = Service(offered, ae_title=ae_title, max_associations=max_associations)
+        self._acceptor: Acceptor | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port if self._acceptor is None else self._acceptor.port
+
+    @property
+    def associations(self) -> int:
+        """Associations open now."""
+        return 0 if self._acceptor is None else self._acceptor.associations
+
+    @property
+    def peak_associations(self) -> int:
+        """Most associations that were ever open at once."""
+        return 0 if self._acceptor is None else self._acceptor.peak
+
+    async def __aenter__(self) -> Simulator:
+        self._acceptor = await serve(self._service, self._answer, host=self.host, port=self._port)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._acceptor is not None:
+            await self._acceptor.close()
+
+    async def _answer(self, assoc: AcceptedAssociation, request: Message) -> None:
+        if request.command.field == dimse.C_ECHO_RQ:
+            self.counts.echoes += 1
+            assoc.respond(request, SUCCESS)
+        elif request.command.field == dimse.C_FIND_RQ:
+            await self._find(assoc, request)
+        else:
+            self._refuse(assoc, request, UNRECOGNISED_OPERATION, "only C-ECHO and C-FIND")
+
+    async def _find(self, assoc: AcceptedAssociation, request: Message) -> None:
+        context = assoc.contexts[request.context_id]
+        model = FIND_MODELS.get(context.abstract_syntax)
+        explicit_vr = context.transfer_syntaxes[0] == EXPLICIT_VR
+        try:
+            if model is None:
+                raise BadQuestionError("this presentation context is not for C-FIND")
+            question = read_question(request.dataset, explicit_vr=explicit_vr, model=model)
+            self.counts.queries[question.level] += 1
+            await self._stream(assoc, request, question, explicit_vr)
+        except (BadQuestionError, BadKeyError) as error:
+            self._refuse(assoc, request, NOT_UNDERSTOOD, str(error))
+
+    async def _stream(
+        self, assoc: AcceptedAssociation, request: Message, question: Question, explicit_vr: bool
+    ) -> None:
+        """Send every match; the last batch goes out together with the final response, in one piece."""
+        status = PENDING_UNSUPPORTED_KEYS if question.is_partly_unsupported else PENDING
+        command = dimse.response(request.command, status, has_dataset=True)
+        waiting = b""
+        for identifiers in self._answers.find(question, explicit_vr):
+            if waiting:
+                assoc.write(waiting)
+                await assoc.drain()
+                await asyncio.sleep(0)  # drain does not wait when the peer keeps up, and others want their turn
+                if assoc.is_cancelled(request.command.message_id):
+                    self.counts.cancelled += 1
+                    assoc.respond(request, CANCELLED)
+                    return
+            waiting = frame_responses(request.context_id, command, identifiers, assoc.max_pdu)
+            self.counts.responses += len(identifiers)
+        final = dimse.response(request.command, SUCCESS)
+        assoc.write(waiting + framing.frame_message(request.context_id, final, None, assoc.max_pdu))
+
+    def _refuse(self, assoc: AcceptedAssociation, request: Message, status: int, comment: str) -> None:
+        self.counts.refused += 1
+        assoc.respond(request, status, comment=comment)
+
+
+@contextmanager
+def running(simulator: Simulator) -> Iterator[Simulator]:
+    """Run a simulator in a thread of its own, for callers without an event loop."""
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    stop: asyncio.Event = asyncio.Event()
+    failures: list[BaseException] = []
+
+    async def run() -> None:
+        async with simulator:
+            ready.set()
+            await stop.wait()
+
+    def serve_until_stopped() -> None:
+        try:
+            loop.run_until_complete(run())
+        except OSError as error:
+            failures.append(error)
+        finally:
+            ready.set()
+            loop.close()
+
+    thread = threading.Thread(target=serve_until_stopped, name="simulated PACS", daemon=True)
+    thread.start()
+    ready.wait()
+    if failures:
+        raise failures[0]
+    try:
+        yield simulator
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
