@@ -1,0 +1,125 @@
+"""`pacslake`: find the command, run it, turn whatever goes wrong into one line and an exit code.
+
+Commands are imported when they run, so that `pacslake --help` starts at once. Data goes to standard output, talk to
+standard error. Touches: standard output and error.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from crawler.errors import PacslakeError
+from jobs.exits import Exit, exit_of
+from jobs.options import Talk
+
+COMMANDS = {
+    "init": "Write a commented pacslake.toml to start from.",
+    "sweep": "Crawl PACS into the lake.",
+    "status": "Show each PACS's last sweep, rows and windows by state.",
+    "sql": "Ask the lake in SQL.",
+    "demo": "Crawl a simulated PACS and answer three questions.",
+    "simulate": "Run a simulated PACS.",
+}
+"""Each is `command` in the module of its name in jobs.commands."""
+
+
+class LazyGroup(click.Group):
+    """Knows every command's name and one line of help without importing it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"jobs.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed, or say which one may have been meant."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(COMMANDS)}"
+            ctx.fail(f"there is no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"pacslake {version('pacslake')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Crawl PACS by C-FIND into Parquet tables, and query them with SQL.
+
+    \b
+    pacslake init        then say in pacslake.toml where your PACS is
+    pacslake sweep       crawl it
+    pacslake sql "select count(*) from studies"
+
+    Exit codes: 0 all is well, 1 error, 2 wrong usage or configuration, 3 some windows are not complete, 4 capped
+    answers, 10 no lake, 11 another process owns the lake, 130 interrupted.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give the exit code."""
+    talk = Talk()
+    try:
+        result: Any = cli.main(arguments, prog_name="pacslake", standalone_mode=False, obj=talk)
+        return int(result or Exit.OK)
+    except click.Abort:
+        return _fail(talk, "interrupted", Exit.INTERRUPTED)
+    except click.ClickException as error:
+        return _fail(talk, _usage_sentence(error), Exit.USAGE)
+    except PacslakeError as error:
+        return _fail(talk, str(error), exit_of(error))
+    except Exception as error:
+        # Anything can go wrong in anybody's code; its message may quote a patient's value, so only its type is shown.
+        return _fail(talk, f"unexpected {type(error).__name__}; --debug shows where", Exit.ERROR)
+
+
+def _usage_sentence(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context is not None else ""
+    message = error.format_message().rstrip(".")
+    return f"{message[:1].lower()}{message[1:]}{hint}"
+
+
+def _fail(talk: Talk, sentence: str, code: Exit) -> int:
+    if talk.debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"pacslake: {sentence}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

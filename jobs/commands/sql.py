@@ -1,0 +1,61 @@
+"""`pacslake sql`: which statement, in which format, to where."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from jobs.options import config_option, talk_options
+from jobs.wiring import settings_from
+
+FORMATS = ("table", "csv", "json", "jsonl", "parquet")
+
+
+@click.command()
+@click.argument("statement", required=False)
+@click.option("--format", "kind", type=click.Choice(FORMATS), help="How answers are written.  [default: table]")
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to this file instead."
+)
+@config_option
+@talk_options
+def command(statement: str | None, kind: str | None, output: Path | None, config: Path) -> None:
+    """Ask the lake in SQL (DuckDB's). Without a statement: a prompt, or what comes from standard input.
+
+    Tables: patients, studies, series, instances (as they are now), their kin with _history, sweeps, windows, rejects.
+
+    \b
+    pacslake sql "select count(*) from studies"
+    pacslake sql "select * from series where Modality = 'CT'" --format csv > ct.csv
+    pacslake sql "from studies" --output studies.parquet
+    pacslake sql < questions.sql
+
+    Exit codes: 2 when DuckDB cannot understand a statement (syntax, unknown table or column), 1 when it fails while
+    it runs, 10 when there is no lake.
+    """
+    if output is not None:
+        kind = _kind_of(output, kind)
+    lake = settings_from(config).lake.path
+
+    from jobs.query import TABLE, Form, answer
+
+    if statement is not None:
+        answer(lake, statement, Form(kind or TABLE, output))
+    elif not sys.stdin.isatty():
+        answer(lake, sys.stdin.read(), Form(kind or TABLE, output))
+    else:
+        from jobs.prompt import prompt
+
+        prompt(lake)
+
+
+def _kind_of(output: Path, kind: str | None) -> str:
+    """Give the format of a file: the one asked for, else the one that its name says."""
+    chosen = kind or output.suffix.removeprefix(".").lower()
+    if chosen not in FORMATS or chosen == FORMATS[0]:
+        raise click.UsageError(
+            f"--output needs a format: --format {'|'.join(FORMATS[1:])}, or a file name that ends so"
+        )
+    return chosen

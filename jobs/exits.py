@@ -1,0 +1,37 @@
+"""What the exit codes mean, and which error becomes which. Pure."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from crawler.errors import LakeLockedError, NoLakeError, PacslakeError, UserError
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    """The request or the configuration is wrong; nothing was done."""
+    PARTIAL = 3
+    """Some windows are not complete."""
+    CAPPED = 4
+    """Everything asked for was done, but capped answers are in the lake."""
+    NO_LAKE = 10
+    LOCKED = 11
+    """Another process owns the lake."""
+    INTERRUPTED = 130
+
+
+_BY_ERROR: tuple[tuple[type[PacslakeError], Exit], ...] = (
+    (UserError, Exit.USAGE),
+    (NoLakeError, Exit.NO_LAKE),
+    (LakeLockedError, Exit.LOCKED),
+    (PacslakeError, Exit.ERROR),
+)
+
+
+def exit_of(error: PacslakeError) -> Exit:
+    """Give the exit code of an error that was raised on purpose."""
+    return next(code for kind, code in _BY_ERROR if isinstance(error, kind))

@@ -1,0 +1,68 @@
+"""The options that several commands share. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass
+class Talk:
+    """How much is said on standard error."""
+
+    debug: bool = False
+    log_level: str = "info"
+
+
+def day(_ctx: click.Context, _option: click.Parameter, text: str | None) -> date | None:
+    """Read the value of an option that is a calendar day (a click callback)."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a day, as 2024-01-31") from None
+
+
+def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
+    ctx.ensure_object(Talk).debug = value
+
+
+def _set_log_level(ctx: click.Context, _option: click.Parameter, value: str) -> None:
+    ctx.ensure_object(Talk).log_level = value
+
+
+def config_option(command: Command) -> Command:
+    """Add --config, the settings file."""
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        default=Path("pacslake.toml"),
+        show_default=True,
+        metavar="FILE",
+        help="The settings file.",
+    )(command)
+
+
+def talk_options(command: Command) -> Command:
+    """Add --log-level and --debug, which `Talk` holds."""
+    level = click.option(
+        "--log-level",
+        type=click.Choice(LOG_LEVELS),
+        default="info",
+        show_default=True,
+        expose_value=False,
+        callback=_set_log_level,
+        help="Log this and what is worse.",
+    )
+    debug = click.option(
+        "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_set_debug, help="Show where an error was."
+    )
+    return level(debug(command))

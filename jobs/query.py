@@ -1,0 +1,60 @@
+"""`pacslake sql`: write the answer of a statement in the format asked for. Touches: disk, standard output."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import crawler
+from crawler.lake.answer import plain_errors, save, stream
+from jobs.statements import is_blank, split
+from jobs.table import render
+
+if TYPE_CHECKING:
+    from crawler.lake.query import Lake
+
+TABLE = "table"
+CHUNK = 1000
+"""Rows of a table that are aligned together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an answer is written: a format, and a file instead of standard output."""
+
+    kind: str = TABLE
+    output: Path | None = None
+
+
+def answer(path: Path, text: str, form: Form) -> None:
+    """Open a lake, run the statements one after the other and write the answer of each."""
+    statements, rest = split(text)
+    with crawler.open_lake(path) as lake:
+        for statement in statements if is_blank(rest) else [*statements, rest]:
+            write(lake, statement, form)
+
+
+def write(lake: Lake, statement: str, form: Form) -> None:
+    """Run one statement on an open lake and write its answer."""
+    with plain_errors():
+        relation = lake.sql(statement)
+        if form.output is not None:
+            save(relation, form.kind, form.output)
+        elif form.kind != TABLE:
+            stream(relation, form.kind, sys.stdout.buffer)
+        else:
+            _print_table(relation.columns, relation.iter_rows(CHUNK))
+
+
+def _print_table(columns: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
+    """Print rows under their columns' names, aligned chunk by chunk; no row still gives the names."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    chunk = list(islice(rows, CHUNK))
+    print("\n".join(render(columns, chunk, width)))
+    while chunk := list(islice(rows, CHUNK)):
+        print("\n".join(render(columns, chunk, width)))

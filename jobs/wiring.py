@@ -1,0 +1,43 @@
+"""Build what commands work with out of settings, terminal and environment; nothing else reads the environment.
+
+Touches: the environment, disk.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crawler.settings import Settings
+
+EXAMPLE = "pacslake.example.toml"
+
+
+def settings_from(path: Path) -> Settings:
+    """Read the settings file. UserError when something is wrong with it."""
+    from crawler.settings import load
+
+    return load(path)
+
+
+def start_logging(level: str) -> None:
+    """Log key=value lines to a person's terminal, JSON lines to anything else."""
+    from crawler import log
+
+    human = sys.stderr.isatty()
+    log.configure(level, human=human, colors=human and colors_wanted())
+
+
+def colors_wanted() -> bool:
+    """Whether colours may be used at all (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR")
+
+
+def shipped(name: str) -> str:
+    """Give the text of a file of config/, which a wheel carries inside this package."""
+    here = Path(__file__).parent
+    inside, checkout = here / "config" / name, here.parent / "config" / name
+    return (inside if inside.exists() else checkout).read_text(encoding="utf-8")
