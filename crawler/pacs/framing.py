@@ -106,6 +106,10 @@ class PduBuffer:
         self.end += count
         return count
 
+    def view(self, begin: int, stop: int) -> memoryview:
+        """Look at a part of `data` without copying it; it is overwritten by the next reception."""
+        return self._view[begin:stop]
+
     def take(self) -> Pdu | None:
         """Take the next PDU, or give None when it is not yet complete. Raises ProtocolError."""
         if len(self) < HEADER.size:

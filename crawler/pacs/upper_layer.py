@@ -187,6 +187,11 @@ class Connection(asyncio.BufferedProtocol):
         self.write(framing.abort())
         self.close()
 
+    def hang_up(self) -> None:
+        """Close after an orderly end."""
+        self._fail(f"the association with {self.label} is over")
+        self.close()
+
     def reset(self) -> None:
         """Cut the connection by a TCP reset, without a word."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

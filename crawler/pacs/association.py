@@ -1,0 +1,239 @@
+"""Association requestor: call a PACS, verify it, ask it (PS3.8 7.1, PS3.7 9.1). Touches: network, clock.
+
+One association carries one request at a time; who wants more opens more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from crawler.errors import PeerError, ProtocolError, RefusedError, TransientPeerError
+from crawler.model import Model, Peer
+from crawler.pacs import command as dimse
+from crawler.pacs import framing, negotiation
+from crawler.pacs.find import FindStream
+from crawler.pacs.framing import PduBuffer, PduType
+from crawler.pacs.identifier import Query
+from crawler.pacs.messages import Message, Reassembler
+from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR, Agreement, Context, Proposal
+from crawler.pacs.upper_layer import Connection
+
+FIND_CLASSES = {
+    Model.PATIENT_ROOT: "1.2.840.10008.5.1.4.1.2.1.1",
+    Model.STUDY_ROOT: "1.2.840.10008.5.1.4.1.2.2.1",
+}
+"""SOP classes of C-FIND by information model (PS3.4 C.6)."""
+
+_RELEASE_PATIENCE = 5.0
+_CALLING_AE_UNKNOWN, _CALLED_AE_UNKNOWN = 3, 7
+_SERVICE_USER, _PRESENTATION = 1, 3
+_TRANSIENT = 2
+"""Reasons, sources and a result of an A-ASSOCIATE-RJ (PS3.8 table 9-21)."""
+
+
+class Association:
+    """An open association; `open` makes one. Models may be asked that it was opened for."""
+
+    def __init__(self, peer: Peer, connection: Connection, agreement: Agreement) -> None:
+        self.peer = peer
+        self.agreement = agreement
+        self._connection = connection
+        self._last_message_id = 0
+        self._stream: FindStream | None = None
+
+    @staticmethod
+    async def open(
+        peer: Peer, syntaxes: Sequence[Model | str], *, extended: Mapping[str, bytes] | None = None
+    ) -> Association:
+        """Associate with a PACS for C-ECHO and for `syntaxes`: models to be asked, or other SOP classes.
+
+        `extended` is SOP class -> application information of the extended negotiation (PS3.4 C.5.1.1); what the PACS
+        granted stands in `agreement.extended`. Raises RefusedError when a person must change a setting,
+        TransientPeerError when trying again may help.
+        """
+        proposal = _propose(peer, [_sop_class(syntax) for syntax in syntaxes], extended or {})
+        connection = await _connect(peer)
+        try:
+            agreement = await _negotiate(peer, connection, proposal)
+        except BaseException:
+            connection.abort()
+            raise
+        return Association(peer, connection, agreement)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it can no longer be used."""
+        return self._connection.failure is not None
+
+    async def echo(self) -> int:
+        """Send a C-ECHO and give its status, 0 for success. Raises PeerError."""
+        context = self._context(dimse.VERIFICATION, "Verification (C-ECHO)")
+        message_id = self._next_message_id()
+        self._connection.set_deadline(self.peer.limits.total_timeout, "a C-ECHO")
+        self._send(context, dimse.echo_request(message_id), None)
+        try:
+            answer = await self._receive(message_id)
+        except PeerError:
+            self.abort()
+            raise
+        self._connection.set_deadline(None)
+        if answer.command.status is None:
+            raise ProtocolError("the PACS answered a C-ECHO without a status")
+        return answer.command.status
+
+    def find(self, query: Query) -> FindStream:
+        """Send a C-FIND and give its answer as a stream of batches. Raises RefusedError, TransientPeerError."""
+        name = f"{query.model.value.title()} Root C-FIND"
+        context = self._context(FIND_CLASSES[query.model], name)
+        message_id = self._next_message_id()
+        explicit_vr = context.transfer_syntaxes == (EXPLICIT_VR,)
+        identifier = query.encode(explicit_vr=explicit_vr)
+        self._stream = FindStream(self._connection, context, message_id, self.peer.limits)
+        self._send(context, dimse.find_request(message_id, context.abstract_syntax), identifier)
+        return self._stream
+
+    async def release(self) -> None:
+        """End the association in order; a PACS that does not answer is cut off after a few seconds."""
+        if self._stream is not None and not self._stream.is_over:
+            self.abort()
+        if self.closed:
+            return
+        self._connection.set_deadline(_RELEASE_PATIENCE, "the release")
+        self._connection.write(framing.frame(PduType.RELEASE_RQ))
+        try:
+            while (pdu := await self._connection.next_pdu()).type is not PduType.RELEASE_RP:
+                if pdu.type is PduType.RELEASE_RQ:  # both sides release at once (PS3.8 7.2.2)
+                    self._connection.write(framing.frame(PduType.RELEASE_RP))
+                elif pdu.type is PduType.ABORT:
+                    break
+        except PeerError:
+            pass  # it is closed all the same
+        self._connection.hang_up()
+
+    def abort(self) -> None:
+        """End the association at once."""
+        self._connection.abort()
+
+    def _context(self, sop_class: str, name: str) -> Context:
+        if self._stream is not None and not self._stream.is_over:
+            raise RuntimeError("the association still receives an answer: iterate it to its end or cancel it first")
+        if self._connection.failure is not None:
+            raise self._connection.failure
+        for context in self.agreement.contexts.values():
+            if context.abstract_syntax == sop_class:
+                return context
+        raise RefusedError(f"{_who(self.peer)} does not offer {name} to {self.peer.calling_ae}")
+
+    def _next_message_id(self) -> int:
+        self._last_message_id = self._last_message_id % 0xFFFF + 1
+        return self._last_message_id
+
+    def _send(self, context: Context, command: bytes, dataset: bytes | None) -> None:
+        framed = framing.frame_message(context.context_id, command, dataset, self.agreement.max_pdu)
+        self._connection.write(framed)
+
+    async def _receive(self, message_id: int) -> Message:
+        """Wait for the message that answers `message_id`; others are skipped."""
+        reassembler = Reassembler(self.peer.limits.max_object)
+        while True:
+            pdu = await self._connection.next_pdu()
+            if pdu.type is not PduType.P_DATA:
+                raise TransientPeerError(f"{_who(self.peer)} ended the association instead of answering")
+            for pdv in framing.split_pdvs(pdu.body):
+                message = reassembler.add(pdv)
+                if message is not None and message.command.responding_to == message_id:
+                    return message
+
+
+@asynccontextmanager
+async def connect(
+    peer: Peer, syntaxes: Sequence[Model | str], *, extended: Mapping[str, bytes] | None = None
+) -> AsyncIterator[Association]:
+    """Open an association for the body of a `with`; release it at the end, abort it on an error."""
+    association = await Association.open(peer, syntaxes, extended=extended)
+    try:
+        yield association
+    except BaseException:
+        association.abort()
+        raise
+    await association.release()
+
+
+def _sop_class(syntax: Model | str) -> str:
+    return FIND_CLASSES[syntax] if isinstance(syntax, Model) else syntax
+
+
+def _who(peer: Peer) -> str:
+    return f"PACS {peer.name} ({peer.host}:{peer.port})"
+
+
+def _propose(peer: Peer, sop_classes: Sequence[str], extended: Mapping[str, bytes]) -> Proposal:
+    """Propose each transfer syntax in a context of its own, so that the PACS can accept both and we choose."""
+    pairs = [(uid, syntax) for uid in (dimse.VERIFICATION, *sop_classes) for syntax in (IMPLICIT_VR, EXPLICIT_VR)]
+    contexts = tuple(Context(2 * place + 1, uid, (syntax,)) for place, (uid, syntax) in enumerate(pairs))
+    return Proposal(peer.calling_ae, peer.called_ae, contexts, peer.limits.max_pdu, extended)
+
+
+async def _connect(peer: Peer) -> Connection:
+    loop, limits = asyncio.get_running_loop(), peer.limits
+    buffer = PduBuffer(limits.max_pdu, framing.BEFORE_ANSWER)
+
+    def make() -> Connection:
+        return Connection(_who(peer), buffer, limits.idle_timeout)
+
+    tls = peer.tls() if peer.tls else None
+    try:
+        async with asyncio.timeout(limits.connect_timeout):
+            return (await loop.create_connection(make, peer.host, peer.port, ssl=tls))[1]
+    except TimeoutError as error:
+        raise TransientPeerError(f"{_who(peer)} did not answer within {limits.connect_timeout:g} s") from error
+    except socket.gaierror as error:
+        kind = TransientPeerError if error.errno == socket.EAI_AGAIN else RefusedError
+        hint = f"check pacs.{peer.name}.host and the name service"
+        raise kind(f"the host name of PACS {peer.name}, {peer.host}, cannot be resolved: {hint}") from error
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", "") or error.reason or "no TLS there"
+        raise RefusedError(f"{_who(peer)} and we cannot agree on TLS: {reason}") from error
+    except ConnectionRefusedError as error:
+        raise TransientPeerError(f"nothing listens at {_who(peer)}: is it running, are host and port right?") from error
+    except OSError as error:
+        raise TransientPeerError(f"{_who(peer)} cannot be reached: {error.strerror or error}") from error
+
+
+async def _negotiate(peer: Peer, connection: Connection, proposal: Proposal) -> Agreement:
+    connection.set_deadline(peer.limits.connect_timeout, "the association request")
+    connection.write(negotiation.encode_request(proposal))
+    pdu = await connection.next_pdu()
+    if pdu.type is PduType.ASSOCIATE_RJ:
+        raise _rejected(peer, *pdu.body.ljust(4, b"\0")[1:4])
+    if pdu.type is PduType.ABORT:
+        raise TransientPeerError(f"{_who(peer)} aborted instead of accepting the association")
+    agreement = negotiation.decode_agreement(pdu, proposal)
+    if not agreement.contexts:
+        raise RefusedError(f"{_who(peer)} accepted the association but none of the services that were asked for")
+    connection.buffer.expected = framing.established(peer.limits.max_pdu)
+    connection.set_deadline(None)
+    return agreement
+
+
+def _rejected(peer: Peer, result: int, source: int, reason: int) -> PeerError:
+    """Say why an association was rejected, and what to change."""
+    if source == _SERVICE_USER and reason == _CALLING_AE_UNKNOWN:
+        return RefusedError(
+            f"{_who(peer)} does not know our AE title {peer.calling_ae}: "
+            f"have it registered there for this machine, or set local.ae_title to one that is"
+        )
+    if source == _SERVICE_USER and reason == _CALLED_AE_UNKNOWN:
+        return RefusedError(
+            f"{_who(peer)} is not called {peer.called_ae}: set pacs.{peer.name}.ae_title to the AE title of the PACS"
+        )
+    if result == _TRANSIENT or source == _PRESENTATION:
+        return TransientPeerError(f"{_who(peer)} rejected the association for now (source {source}, reason {reason})")
+    return RefusedError(
+        f"{_who(peer)} rejected the association for good (source {source}, reason {reason}): "
+        f"ask its administrator whether {peer.calling_ae} may call {peer.called_ae}"
+    )

@@ -1,0 +1,125 @@
+"""The question of a C-FIND: an identifier made of a level, matching keys and the catalogue (PS3.4 C.4.1.1).
+
+Everything in the catalogue is asked for as a zero-length key; SpecificCharacterSet is always among them, because some
+PACS leave it out of the answer otherwise. Pure.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache, cached_property
+
+from crawler.columns import CATALOGUE, Attribute
+from crawler.errors import UserError
+from crawler.model import Level, Model, Window
+
+Element = tuple[int, str, bytes]
+"""Tag, VR and unpadded value."""
+
+_QUERY_RETRIEVE_LEVEL = (0x00080052, "CS")
+_SPECIFIC_CHARACTER_SET = 0x00080005
+_UTF_8 = "ISO_IR 192"
+_CODECS = {"": "ascii", "ISO_IR 6": "ascii", "ISO_IR 100": "latin-1", _UTF_8: "utf-8"}
+_LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
+"""VRs whose length takes four bytes in Explicit VR (PS3.5 7.1.2)."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One C-FIND question. `matching` is keyword -> value as DICOM writes it; all other attributes are return keys."""
+
+    model: Model
+    level: Level
+    matching: Mapping[str, str] = field(default_factory=dict)
+    attributes: tuple[Attribute, ...] | None = None
+    """What is asked for instead of the level's whole catalogue."""
+    charset: str = ""
+    """SpecificCharacterSet of the matching values; UTF-8 when they need one and none is named."""
+
+    @staticmethod
+    def of_window(model: Model, window: Window) -> Query:
+        """Ask for the studies of a window."""
+        return Query(model, Level.STUDY, window_keys(window))
+
+    @staticmethod
+    def below(model: Model, level: Level, parents: Mapping[str, str]) -> Query:
+        """Ask for what lies below one parent, whose unique keys of every level above are given (PS3.4 C.4.1.3.1.1)."""
+        return Query(model, level, parents)
+
+    @cached_property
+    def elements(self) -> tuple[Element, ...]:
+        """The identifier's elements in any order. Raises UserError for a key that is not in the catalogue."""
+        wanted = {key.tag: (key.tag, key.vr, b"") for key in self.attributes or CATALOGUE[self.level]}
+        charset = self.charset or ("" if all(value.isascii() for value in self.matching.values()) else _UTF_8)
+        wanted[_SPECIFIC_CHARACTER_SET] = (_SPECIFIC_CHARACTER_SET, "CS", charset.encode("ascii"))
+        for keyword, value in self.matching.items():
+            key = _find_key(keyword)
+            wanted[key.tag] = (key.tag, key.vr, _encode_value(key, value, charset))
+        return (*wanted.values(), (*_QUERY_RETRIEVE_LEVEL, self.level.query_retrieve_level.encode("ascii")))
+
+    def encode(self, *, explicit_vr: bool = False) -> bytes:
+        """Encode it as an identifier."""
+        return encode_identifier(self.elements, explicit_vr=explicit_vr)
+
+
+def encode_identifier(elements: Iterable[Element], *, explicit_vr: bool = False) -> bytes:
+    """Encode elements in tag order, little endian, each value padded to an even length as its VR asks."""
+    return b"".join(_encode_element(*element, explicit_vr) for element in sorted(elements))
+
+
+def window_keys(window: Window) -> dict[str, str]:
+    """Give the matching keys that ask for a window: StudyDate, StudyTime and its further key.
+
+    A window open at both ends has no StudyDate: universal matching also finds studies without a date.
+    """
+    keys = {}
+    if window.date_from or window.date_to:
+        keys["StudyDate"] = _range(_da(window.date_from), _da(window.date_to))
+    if window.time_from or window.time_to:
+        keys["StudyTime"] = _range(window.time_from or "", window.time_to or "")
+    if window.key:
+        keyword, _, value = window.key.partition("=")
+        keys[keyword] = value
+    return keys
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low}-{high}"
+
+
+def _da(day: date | None) -> str:
+    return day.strftime("%Y%m%d").rjust(8, "0") if day else ""
+
+
+def _find_key(keyword: str) -> Attribute:
+    key = _keys().get(keyword)
+    if key is None:
+        raise UserError(f"{keyword} is not a key that can be asked for; the keys are {', '.join(sorted(_keys()))}")
+    return key
+
+
+@cache
+def _keys() -> dict[str, Attribute]:
+    return {key.keyword: key for level in Level for key in CATALOGUE[level]}
+
+
+def _encode_value(key: Attribute, value: str, charset: str) -> bytes:
+    if key.vr == "US":
+        return struct.pack("<H", int(value)) if value else b""
+    return value.encode(_CODECS.get(charset, "utf-8"))
+
+
+def _encode_element(tag: int, vr: str, value: bytes, explicit_vr: bool) -> bytes:
+    if len(value) % 2:
+        value += b"\0" if vr == "UI" else b" "
+    group, element = tag >> 16, tag & 0xFFFF
+    if not explicit_vr:
+        header = struct.pack("<HHI", group, element, len(value))
+    elif vr in _LONG_VRS:
+        header = struct.pack("<HH2sHI", group, element, vr.encode(), 0, len(value))
+    else:
+        header = struct.pack("<HH2sH", group, element, vr.encode(), len(value))
+    return header + value
