@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,8 @@ class OpenPart:
     def abandon(self) -> None:
         """Drop the file."""
         self._gathered.clear()
-        self._writer.close()
+        with suppress(OSError):  # the disk may be full: the reason why the file is dropped
+            self._writer.close()
         self._file.unlink(missing_ok=True)
 
     def _write_gathered(self) -> None:

@@ -46,6 +46,10 @@ class Lake:
             self._make_views()
         return self.version
 
+    def files(self) -> list[LogFile]:
+        """List the active Parquet files."""
+        return read_files(self._table)
+
     def close(self) -> None:
         """Close the connection; relations made from it end with it."""
         self.connection.close()
@@ -57,7 +61,7 @@ class Lake:
         self.close()
 
     def _make_views(self) -> None:
-        _execute_at_once(self.connection, view_statements(log_folder(self.path), read_files(self._table), self.version))
+        _execute_at_once(self.connection, view_statements(log_folder(self.path), self.files(), self.version))
 
 
 def open_lake(path: str | os.PathLike[str]) -> Lake:
@@ -65,17 +69,16 @@ def open_lake(path: str | os.PathLike[str]) -> Lake:
     return Lake(path)
 
 
-def publish_catalog(lake: Path, active: Sequence[LogFile], version: int) -> None:
+def publish_catalog(connection: duckdb.DuckDBPyConnection, lake: Path, active: Sequence[LogFile], version: int) -> None:
     """Replace `lake.duckdb` by one whose views show this version."""
     target = lake / CATALOG
     fresh = target.with_name(f"{CATALOG}.new")
     for stale in (fresh, fresh.with_name(f"{fresh.name}.wal")):
         stale.unlink(missing_ok=True)
-    with duckdb.connect(config={**NO_EXTENSIONS, "threads": 1}) as connection:
-        connection.execute(f"ATTACH {literal(str(fresh))} AS catalog (STORAGE_VERSION 'v1.0.0')")
-        connection.execute("USE catalog")
-        _execute_at_once(connection, view_statements(log_folder(lake), active, version))
-        connection.execute("USE memory; DETACH catalog")
+    with connection.cursor() as cursor:
+        cursor.execute(f"ATTACH {literal(str(fresh))} AS catalog (STORAGE_VERSION 'v1.0.0'); USE catalog")
+        _execute_at_once(cursor, view_statements(log_folder(lake), active, version))
+        cursor.execute("USE memory; DETACH catalog")
     sync(fresh)
     os.replace(fresh, target)
     sync(lake)

@@ -25,6 +25,8 @@ def mend(lake: Path) -> int:
     log = log_folder(lake)
     if not (log / "_delta_log").is_dir():
         return 0
+    for draft in (log / "_delta_log").glob("*.draft"):
+        draft.unlink()
     bad = 0
     while (version := newest_version(log)) >= 0 and (damage := _damage(log, version)):
         _set_aside(lake, commit_file(log, version))

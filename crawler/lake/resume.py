@@ -13,7 +13,8 @@ from crawler.model import Coverage, Level, SweepRecord, Window, WindowState
 
 def complete_windows(lake: str | os.PathLike[str], pacs: str, sweep_id: str) -> list[Coverage]:
     """Give what a sweep has proven complete at a PACS, in the order it was proven."""
-    query = "SELECT * FROM windows WHERE pacs = ? AND sweep_id = ? AND state = 'complete' ORDER BY asked_at"
+    query = """SELECT * FROM windows WHERE pacs = ? AND sweep_id = ? AND state = 'complete'
+        ORDER BY asked_at, date_from, time_from"""
     with open_lake(lake) as opened:
         found = opened.connection.execute(query, [pacs, sweep_id])
         names = [column[0] for column in found.description]

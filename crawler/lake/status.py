@@ -83,7 +83,9 @@ def _gather(lake: Path, connection: duckdb.DuckDBPyConnection) -> LakeStatus:
 
     [(version,)] = ask("SELECT version FROM lake_version")
     rows, windows = ask(_ROWS), ask(_WINDOWS)
-    sweeps = {row[0]: SweepStatus(row[1], row[2], _utc(row[3]), _utc(row[4]) if row[4] else None) for row in ask(_SWEEPS)}
+    sweeps = {
+        row[0]: SweepStatus(row[1], row[2], _utc(row[3]), _utc(row[4]) if row[4] else None) for row in ask(_SWEEPS)
+    }
     names = sorted({pacs for _, pacs, _ in rows} | {row[0] for row in windows} | set(sweeps))
     return LakeStatus(
         path=str(lake),

@@ -66,7 +66,7 @@ class LakeWriter:
         self._catch_up()
         self._mark = self._keys.mark
         self._committed_row_id = self._mark.next_row_id
-        publish_catalog(path, self._log.files, self._log.version)
+        publish_catalog(self._duckdb, path, self._log.files, self._log.version)
 
     @staticmethod
     def open(
@@ -131,9 +131,11 @@ class LakeWriter:
         if not self._parts:
             return self.version
         self._failed = True
-        parts = [part.finish() for part in self._parts.values()]
+        try:
+            self._publish([part.finish() for part in self._parts.values()])
+        except OSError as error:
+            raise LakeError(f"{self.path} could not be written ({error}). Mend that, then sweep again.") from error
         self._parts.clear()
-        self._publish(parts)
         self._failed = False
         return self.version
 
@@ -177,7 +179,7 @@ class LakeWriter:
         self._mark.version = self._log.commit(parts)
         self._keys.save()
         self._committed_row_id = self._mark.next_row_id
-        publish_catalog(self.path, self._log.files, self.version)
+        publish_catalog(self._duckdb, self.path, self._log.files, self.version)
 
     def _catch_up(self) -> None:
         """Bring the key index to the log's version: from the files of newer commits, else from all files."""
