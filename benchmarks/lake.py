@@ -1,7 +1,7 @@
 """How fast answers become a lake, and in how much memory: `python benchmarks/lake.py [ROWS]`.
 
-A process for each size stages STUDY answers in batches of 20,000 and commits every 100,000, as a sweep does, then sweeps
-the same again. Making the answers is not counted.
+A process for each size stages STUDY answers in batches of 20,000 and commits every 100,000, as a sweep does, then
+sweeps the same again. Making the answers is not counted.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def measure(rows: int) -> None:
             assert lake.sql("SELECT count(DISTINCT StudyInstanceUID) FROM studies").fetchall() == [(rows,)]
             query = time.perf_counter() - started
         print(
-            f"{rows:>10,} rows  first sweep {first:6.2f} s ({rows / first:>9,.0f} rows/s, commits {first_commits:.2f} s)"
-            f"  same again {again:6.2f} s  memory +{peak() - before} MiB, peak {peak()} MiB  count distinct {query:.2f} s"
+            f"{rows:>10,} rows: first sweep {first:.2f} s ({rows / first:,.0f} rows/s, commits {first_commits:.2f} s), "
+            f"again {again:.2f} s, count distinct {query:.2f} s, memory +{peak() - before} to {peak()} MiB"
         )
 
 

@@ -104,6 +104,15 @@ class Window:
     time_to: str | None = None
     key: str | None = None
 
+    @property
+    def undated(self) -> bool:
+        """Whether it stands for the studies without a StudyDate, which no range of days is sure to find."""
+        return self == UNDATED
+
+
+UNDATED = Window(key="StudyDate=")
+"""Asked without StudyDate, because an empty key is universal matching (PS3.4 C.2.2.2.3); rows with a date are dropped."""
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:

@@ -30,6 +30,8 @@ def _holds(row: Coverage, now: datetime) -> bool:
     age = now - row.asked_at
     if age <= FRESH:
         return True
+    if row.window.undated:
+        return False
     last_day = row.window.date_to
     settled = last_day is not None and last_day < (row.asked_at - SETTLING).date()
     return settled and age <= KEEPS

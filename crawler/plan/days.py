@@ -19,7 +19,7 @@ class Days(NamedTuple):
     last: int
 
     @property
-    def count(self) -> int:
+    def length(self) -> int:
         """How many days it holds."""
         return self.last - self.first + 1
 

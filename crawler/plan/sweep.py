@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from crawler.model import Outcome, Window, WindowState
+from crawler.model import UNDATED, Outcome, Window, WindowState
 from crawler.plan.days import BEGINNING, END, Days, days_of, subtract
 
 DAWN = date(1970, 1, 1).toordinal()
@@ -29,10 +29,11 @@ GROWTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for a window: how its query ended, and after how many rows."""
+    """What came back for a window: how its query ended, after how many rows, and how many of them do not belong."""
 
     outcome: Outcome
     rows: int = 0
+    outside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class Accept:
 
     state: WindowState
     reason: str | None = None
+
+
+COMPLETE = Accept(WindowState.COMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,9 @@ Verdict = Accept | Split | Retry
 class SweepMachine:
     """Plan the days from `date_from` to `date_to` (None: an open end), newest first, less those `covered`.
 
-    Windows adapt their length so that an answer has about `target_rows` rows.
+    Windows adapt their length so that an answer has about `target_rows` rows. Without either day everything is asked
+    for, and last of all the studies without a date. Their query matches every study, so that an answer with fewer rows
+    than all days together were answered with (`rows_found`, those of `covered` to begin with) proves itself capped.
     """
 
     date_from: date | None
@@ -72,9 +78,11 @@ class SweepMachine:
     today: date
     covered: Iterable[Window] = ()
     target_rows: int = 5000
+    rows_found: int = 0
     abandoned: str | None = None
     """Why no further window is handed out though some are due, None while all is well."""
     _gaps: list[Days] = field(init=False)
+    _undated: bool = field(init=False)
     _parts: list[Window] = field(default_factory=list)
     _tries: Counter[Window] = field(default_factory=Counter)
     _outstanding: set[Window] = field(default_factory=set)
@@ -82,8 +90,10 @@ class SweepMachine:
     _failures: int = 0
 
     def __post_init__(self) -> None:
-        whole = days_of(self.date_from, self.date_to)
-        self._gaps = subtract(whole, [days_of(one.date_from, one.date_to) for one in self.covered])
+        covered = list(self.covered)
+        dated = [days_of(one.date_from, one.date_to) for one in covered if not one.undated]
+        self._gaps = subtract(days_of(self.date_from, self.date_to), dated)
+        self._undated = self.date_from is None and self.date_to is None and UNDATED not in covered
 
     @property
     def finished(self) -> bool:
@@ -93,7 +103,7 @@ class SweepMachine:
     @property
     def exhausted(self) -> bool:
         """Whether every window that was due has been asked for and settled."""
-        return not (self._outstanding or self._parts or self._gaps)
+        return not (self._outstanding or self._parts or self._gaps or self._undated)
 
     @property
     def days_due(self) -> int:
@@ -105,7 +115,7 @@ class SweepMachine:
         """Hand out a window, or None when there is none now: `finished`, or wait for what is being asked."""
         if self.abandoned is not None:
             return None
-        window = self._parts.pop() if self._parts else self._newest()
+        window = self._parts.pop() if self._parts else self._newest() or self._last()
         if window is not None:
             self._outstanding.add(window)
         return window
@@ -118,8 +128,7 @@ class SweepMachine:
         match answer.outcome:
             case Outcome.SUCCESS:
                 self._failures = 0
-                self._adapt(window, answer.rows)
-                return Accept(WindowState.COMPLETE)
+                return self._complete(window, answer)
             case Outcome.TOO_MANY | Outcome.FAILED:
                 return self._split(window, answer.outcome)
             case _:
@@ -149,12 +158,29 @@ class SweepMachine:
             return gap
         return Days(max(gap.first, gap.last - self._length + 1, DAWN), gap.last)
 
+    def _last(self) -> Window | None:
+        """Hand out the studies without a date, once all days are settled."""
+        if not self._undated or self._outstanding:
+            return None
+        self._undated = False
+        return UNDATED
+
+    def _complete(self, window: Window, answer: Answer) -> Accept:
+        if answer.outside:
+            return filter_ignored(answer.outside)
+        if not window.undated:
+            self.rows_found += answer.rows
+            self._adapt(window, answer.rows)
+        elif answer.rows < self.rows_found:
+            return Accept(WindowState.CAPPED, f"{answer.rows} rows for all studies, {self.rows_found} for their days")
+        return COMPLETE
+
     def _adapt(self, window: Window, rows: int) -> None:
         days = days_of(window.date_from, window.date_to)
         if days.first < DAWN or days.last > self.today.toordinal():
             return
-        fitting = days.count * self.target_rows // max(rows, 1)
-        self._length = max(1, min(fitting, days.count * GROWTH))
+        fitting = days.length * self.target_rows // max(rows, 1)
+        self._length = max(1, min(fitting, days.length * GROWTH))
 
     def _cut_off(self, window: Window) -> Verdict:
         tried = self._tries[window]
@@ -180,10 +206,15 @@ class SweepMachine:
             self.abandoned = reason
 
 
+def filter_ignored(outside: int) -> Accept:
+    """Give the verdict on an answer with rows that nobody asked for: the PACS may have left out others just as well."""
+    return Accept(WindowState.FILTER_IGNORED, f"{outside} rows do not answer the question")
+
+
 def halves(window: Window, today: date) -> tuple[Window, ...]:
     """Split a window into two by days, the newer one last; nothing when it is a day or an end of time."""
     days = days_of(window.date_from, window.date_to)
-    if days.count == 1:
+    if days.length == 1 or window.undated:
         return ()
     soon = (today + timedelta(days=366)).toordinal()
     old = date(1900, 1, 1).toordinal()

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.model import Outcome, Window, WindowState
+from crawler.model import UNDATED, Outcome, Window, WindowState
 from crawler.plan.days import BEGINNING, END, Days, days_of, subtract
 from crawler.plan.sweep import Accept, Answer, Retry, SweepMachine, halves
 
@@ -54,9 +54,11 @@ def test_every_day_is_asked_for_exactly_once(
     machine = SweepMachine(*span, today=TODAY, target_rows=target)
 
     def reply(window: Window) -> Answer:
-        return Answer(Outcome.SUCCESS, rows_a_day * min(days_of(window.date_from, window.date_to).count, 500))
+        return Answer(Outcome.SUCCESS, rows_a_day * min(days_of(window.date_from, window.date_to).length, 500))
 
-    asked = days([window for window, _ in drive(machine, reply)])
+    accepted = [window for window, _ in drive(machine, reply)]
+    assert [window.undated for window in accepted].count(True) == (span == (None, None))
+    asked = days([window for window in accepted if not window.undated])
     assert subtract(days_of(*span), asked) == []
     ordered = sorted(asked)
     assert all(one.last < other.first for one, other in zip(ordered, ordered[1:], strict=False))
@@ -69,7 +71,7 @@ def test_a_pacs_that_refuses_large_answers_is_asked_for_less_until_it_answers(
     machine = SweepMachine(*span, today=TODAY)
 
     def reply(window: Window) -> Answer:
-        rows = rows_a_day * days_of(window.date_from, window.date_to).count
+        rows = rows_a_day * days_of(window.date_from, window.date_to).length
         return Answer(Outcome.TOO_MANY) if rows > cap else Answer(Outcome.SUCCESS, rows)
 
     accepted = drive(machine, reply)
@@ -116,6 +118,28 @@ def test_a_pacs_that_refuses_for_good_is_asked_once() -> None:
 def test_windows_grow_over_empty_years_so_that_an_empty_archive_costs_few_queries() -> None:
     accepted = drive(SweepMachine(None, None, today=TODAY), lambda _: Answer(Outcome.SUCCESS, 0))
     assert len(accepted) < 15
+
+
+def test_undated_studies_come_last_and_a_short_answer_proves_the_cap() -> None:
+    def capped(window: Window) -> Answer:
+        return Answer(Outcome.SUCCESS, 500 if window.undated or window.date_from == TODAY else 10)
+
+    accepted = drive(SweepMachine(None, None, today=TODAY), capped)
+    window, verdict = accepted[-1]
+    assert window == UNDATED
+    assert verdict.state is WindowState.CAPPED
+    assert {one.state for _, one in accepted[:-1]} == {WindowState.COMPLETE}
+
+
+def test_undated_studies_wait_for_every_day_to_be_settled() -> None:
+    machine = SweepMachine(None, None, today=TODAY)
+    handed_out = []
+    while (window := machine.next()) is not None:
+        handed_out.append(window)
+    assert UNDATED not in handed_out
+    for window in handed_out:
+        machine.answered(window, Answer(Outcome.SUCCESS, 0))
+    assert machine.next() == UNDATED
 
 
 @given(open_spans)

@@ -1,0 +1,195 @@
+"""Measure pacslake and the tools people use today in the same run, print ratios, and write BENCHMARKS.md.
+
+Usage: bench.py [--quick]    (a tenth of everything; nothing is written)
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pydicom import dcmread
+
+from benchmarks.measure import Cost, best, run, simulated_pacs
+from crawler.columns import CATALOGUE
+from crawler.model import Level
+from tests.integration.files import many_studies
+from tests.integration.real_pacs import dcmqrscp, orthanc
+
+HERE = Path(__file__).parent
+DAYS = ("2023-01-01", "2024-12-31")
+RANGE = "-".join(day.replace("-", "") for day in DAYS)
+STUDY_KEYS = [attribute.keyword for attribute in CATALOGUE[Level.STUDY] if attribute.keyword != "StudyDate"]
+SERIES_KEYS = [attribute.keyword for attribute in CATALOGUE[Level.SERIES] if attribute.keyword != "StudyInstanceUID"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the table: what was measured, ours and theirs, and what was aimed at."""
+
+    what: str
+    ours: str
+    peer: str
+    figure: str
+    aim: str
+
+
+def main(quick: bool) -> None:
+    lines: list[Line] = []
+    for part in (study_answers, series_queries, whole_archive, start_up):
+        for line in part(10 if quick else 1):
+            print(f"{line.what}: {line.ours} against {line.peer}: {line.figure} (aim: {line.aim})", flush=True)
+            lines.append(line)
+    if not quick:
+        (HERE.parent / "BENCHMARKS.md").write_text(page(lines))
+
+
+def study_answers(share: int) -> Iterator[Line]:
+    """STUDY answers from the simulator: whole processes of ours and findscu, the loops of pynetdicom and odil."""
+    for studies, aim in ((170_000 // share, "1.5 or less"), (1_000_000 // share, "1.0 or less")):
+        with simulated_pacs("--studies", str(studies)) as port:
+            theirs = best(3, findscu(port))
+            ours = min((sweep(port, "study") for _ in range(3)), key=lambda cost: cost.seconds)
+            what = f"{studies:,} STUDY answers into the lake, against findscu -q throwing them away"
+            yield Line(what, seconds(ours), seconds(theirs), f"{ours.seconds / theirs.seconds:.2f} times its time", aim)
+    rate = studies / ours.seconds
+    with simulated_pacs("--studies", str(20_000 // share)) as port:
+        rows, took = pynetdicom(port, "SIM", "study", RANGE, *STUDY_KEYS)
+        yield faster("STUDY answers per second, against pynetdicom's loop", rate, rows / took, 50)
+        keys = [f"{key}=" for key in STUDY_KEYS]
+        cost = run(["odil", "find", "127.0.0.1", str(port), "BENCH", "SIM", "study", "QueryRetrieveLevel=STUDY", *keys])
+        yield faster("STUDY answers per second, against odil find", rate, rows / cost.seconds, 30)
+
+
+def series_queries(share: int) -> Iterator[Line]:
+    """A SERIES query per study over one association, on Orthanc and on dcmqrscp."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for place in ("files", "orthanc", "dcmqrscp"):
+            (folder / place).mkdir()
+        files = many_studies(folder / "files", 300 // min(share, 3))
+        uids = folder / "uids"
+        uids.write_text(
+            "\n".join(str(dcmread(path, specific_tags=["StudyInstanceUID"]).StudyInstanceUID) for path in files)
+        )
+        with orthanc(tool("Orthanc"), folder / "orthanc", files) as port:
+            yield per_query("Orthanc", port, "ORTHANC", uids)
+        with dcmqrscp(tool("dcmqrscp"), tool("dcmqridx"), folder / "dcmqrscp", files) as port:
+            yield per_query("dcmqrscp", port, "DCMQRSCP", uids)
+
+
+def per_query(server: str, port: int, ae_title: str, uids: Path) -> Line:
+    """Compare the loops over the same studies, ours and pynetdicom's."""
+    rows, ours = loop("pacslake_series.py", str(port), ae_title, str(uids))
+    theirs_rows, theirs = pynetdicom(port, ae_title, "series", str(uids), *SERIES_KEYS)
+    assert rows == theirs_rows, f"{server}: {rows} rows against {theirs_rows}"
+    count = len(uids.read_text().split())
+    return faster(f"SERIES queries per second on {server}, against pynetdicom's loop", count / ours, count / theirs, 8)
+
+
+def whole_archive(share: int) -> Iterator[Line]:
+    """STUDY then SERIES of a large archive, and of a tenth of it: seconds and peak memory."""
+    costs = {}
+    for studies in (16_800 // share, 168_000 // share):
+        with simulated_pacs("--studies", str(studies)) as port:
+            costs[studies] = sweep(port, "series")
+    small, large = costs.values()
+    what = f"{168_000 // share:,} studies and their series, STUDY then SERIES, into the lake"
+    yield Line(what, seconds(large), "-", seconds(large), "150 s or less")
+    yield Line("peak memory of that crawl", f"{large.peak_mb:.0f} MB", "-", f"{large.peak_mb:.0f} MB", "600 MB or less")
+    ratio = large.peak_mb / small.peak_mb
+    yield Line(
+        "the same against a tenth of the archive",
+        f"{large.peak_mb:.0f} MB",
+        f"{small.peak_mb:.0f} MB",
+        f"{ratio:.2f} times",
+        "1.3 or less",
+    )
+
+
+def start_up(share: int) -> Iterator[Line]:
+    """What a person waits for before anything happens."""
+    with tempfile.TemporaryDirectory() as name, simulated_pacs("--studies", "1000") as port:
+        sweep(port, "series", Path(name))
+        for words, aim in ((["--help"], 250), (["status"], 600)):
+            cost = best(5, ["pacslake", *words], cwd=name)
+            took = f"{cost.seconds * 1000:.0f} ms"
+            yield Line(f"pacslake {words[0]}", took, "-", took, f"{aim} ms or less")
+
+
+def sweep(port: int, level: str, folder: Path | None = None) -> Cost:
+    """Crawl the simulated PACS into a new lake by the command, in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        place = folder or Path(name)
+        (place / "pacslake.toml").write_text(
+            f'[lake]\npath = "lake"\n[pacs.sim]\nhost = "127.0.0.1"\nport = {port}\nae_title = "SIM"\n'
+        )
+        cost = run(["pacslake", "sweep", "--level", level, "--from", DAYS[0], "--to", DAYS[1]], cwd=place)
+        assert cost.code == 0, f"pacslake sweep ended with {cost.code}"
+        return cost
+
+
+def findscu(port: int) -> list[str]:
+    """Give the command that asks DCMTK's findscu for every study and all of its keys, and prints nothing."""
+    keys = [word for keyword in STUDY_KEYS for word in ("-k", keyword)]
+    level = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyDate={RANGE}"]
+    return [tool("findscu"), "-q", "-S", "-aec", "SIM", *level, *keys, "127.0.0.1", str(port)]
+
+
+def pynetdicom(port: int, ae_title: str, *words: str) -> tuple[int, float]:
+    """Run the peer's loop; give rows and seconds."""
+    return loop("pynetdicom_find.py", str(port), ae_title, *words)
+
+
+def loop(script: str, *words: str) -> tuple[int, float]:
+    """Run a script that prints rows and seconds."""
+    command = [sys.executable, str(HERE / script), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent)
+    rows, took = done.stdout.split()
+    return int(rows), float(took)
+
+
+def tool(name: str) -> str:
+    """Find a peer's program, in the folders for administrators too."""
+    found = shutil.which(name, path="/usr/local/bin:/usr/bin:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        sys.exit(f"{name} is not installed. On Debian type: apt-get install orthanc dcmtk odil")
+    return found
+
+
+def seconds(cost: Cost) -> str:
+    return f"{cost.seconds:.2f} s"
+
+
+def faster(what: str, ours: float, theirs: float, aim: int) -> Line:
+    return Line(what, f"{ours:,.0f}/s", f"{theirs:,.0f}/s", f"{ours / theirs:.1f} times", f"{aim} times or more")
+
+
+def page(lines: list[Line]) -> str:
+    """Write the results as a page."""
+    rows = "\n".join(f"| {one.what} | {one.ours} | {one.peer} | **{one.figure}** | {one.aim} |" for one in lines)
+    cpus = os.cpu_count()
+    return f"""# Benchmarks
+
+`make bench` measures pacslake and the tools people use today in one run, on one machine, and writes this page.
+Machines differ and are noisy: the ratios are what counts. Times are of whole processes, start included, unless the
+line says loop or per second.
+
+Last run: {date.today()}, {cpus} cores, {platform.system()}, Python {platform.python_version()}.
+
+| What | pacslake | The peer | Result | Aim |
+|---|---|---|---|---|
+{rows}
+"""
+
+
+if __name__ == "__main__":
+    main(quick="--quick" in sys.argv)

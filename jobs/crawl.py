@@ -1,0 +1,203 @@
+"""Crawl one PACS: windows from the machine, queries over a few associations, answers to the publisher.
+
+Touches: network, clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from crawler.errors import RefusedError, TransientPeerError
+from crawler.model import Identifiers, Level, Model, Outcome, Peer, SweepRecord, SweepState, Window, WindowState
+from crawler.pacs.identifier import Query, window_keys
+from crawler.pacs.status import describe, outcome_of
+from crawler.plan.sweep import Accept, Answer, Retry, Split, SweepMachine, filter_ignored
+from jobs.caller import Caller
+from jobs.ledger import Ledger, Tally
+from jobs.publish import PARENT_KEYS, Child, Publisher, Source
+
+STAGE_ROWS = 5000
+"""Answers of small queries are decoded together, about so many at a time."""
+
+CHILD_TRIES = 3
+"""A query below STUDY level that is cut off is asked so many times before its window is left unproven."""
+
+STOPPED = Accept(WindowState.INTERRUPTED, "stopped on request")
+
+Sink = Callable[[Identifiers], Awaitable[None]]
+
+
+@dataclass
+class Crawl:
+    """One PACS in one sweep. `run` returns when the machine is finished, or soon after `stop`."""
+
+    peer: Peer
+    model: Model
+    levels: Sequence[Level]
+    source: Source
+    machine: SweepMachine
+    publisher: Publisher
+    begun: SweepRecord
+    """The sweep's record when this crawl went on with it."""
+    tally: Tally = field(default_factory=Tally)
+    days: int = field(init=False)
+    """How many days were due when the crawl began."""
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.days = self.machine.days_due
+
+    async def run(self, associations: int) -> None:
+        """Work off the windows over at most so many associations at once."""
+        async with asyncio.TaskGroup() as workers:
+            for number in range(associations):
+                workers.create_task(self._work(Caller(self.peer, self.model), spare=number > 0))
+        self.tally.trouble = self.machine.abandoned
+
+    def stop(self) -> None:
+        """Finish the queries under way, hand out no further window."""
+        self._stopping.set()
+        self._changed.set()
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the first day to ask for is known, so that days tell how far the crawl is."""
+        return self.machine.date_from is not None
+
+    @property
+    def state(self) -> SweepState:
+        """How far the sweep has come."""
+        if self._stopping.is_set() and not self.machine.exhausted:
+            return SweepState.INTERRUPTED
+        if not self.machine.finished:
+            return SweepState.RUNNING
+        proven = self.machine.exhausted and not self.tally.unproven
+        return SweepState.COMPLETE if proven else SweepState.PARTIAL
+
+    def record(self) -> SweepRecord:
+        """Make the sweep's row for the lake: what was there when this crawl began, and what it has done since."""
+        ended = self.state is not SweepState.RUNNING
+        return self.tally.added_to(replace(self.begun, state=self.state), datetime.now(UTC) if ended else None)
+
+    async def _work(self, caller: Caller, *, spare: bool) -> None:
+        try:
+            if spare and not await caller.reaches():
+                return
+            while (window := await self._next()) is not None:
+                await self._settle(caller, window)
+                self._changed.set()
+        except RefusedError as refused:
+            self.machine.abandon(str(refused))
+        finally:
+            self._changed.set()
+            await caller.hang_up()
+
+    async def _next(self) -> Window | None:
+        """Wait for a window that is due; None when the crawl is over."""
+        while not (self._stopping.is_set() or self.machine.finished):
+            window = self.machine.next()
+            if window is not None:
+                return window
+            self._changed.clear()
+            await self._changed.wait()
+        return None
+
+    async def _settle(self, caller: Caller, window: Window) -> None:
+        """Ask for one window until the machine accepts what came, descend below it, and cover it."""
+        while True:
+            ledger = Ledger(Level.STUDY)
+            ended = await self._ask_window(caller, window, ledger)
+            verdict = self.machine.answered(window, Answer(ended, ledger.answers, ledger.outside))
+            if not isinstance(verdict, Retry):
+                break
+            if await self._stopped_within(verdict.after):
+                verdict = STOPPED
+                break
+        if isinstance(verdict, Split):
+            return
+        ledger.verdict = verdict
+        ledgers = [ledger]
+        for level in self.levels[1:]:
+            if ledgers[-1].complete:
+                ledgers.append(await self._descend(caller, level, ledgers[-1].keys))
+        self.tally.windows += 1
+        self.tally.unproven += not ledgers[-1].complete
+        await self.publisher.cover([one.coverage(self.source, window) for one in ledgers], self.record())
+
+    async def _ask_window(self, caller: Caller, window: Window, ledger: Ledger) -> Outcome:
+        async def keep(batch: Identifiers) -> None:
+            kept = await self.publisher.keep(self.source, batch, window)
+            ledger.count(len(batch), kept)
+            self.tally.count(Level.STUDY, kept)
+
+        return await self._ask(caller, Query(self.model, Level.STUDY, window_keys(window)), ledger, keep)
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        """Wait so long, or until a stop is asked for; say which."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return self._stopping.is_set()
+
+    async def _descend(self, caller: Caller, level: Level, parents: Sequence[tuple[str, ...]]) -> Ledger:
+        """Ask one level down for each parent. A query that fails leaves the level unproven; the others are asked."""
+        ledger = Ledger(level)
+        held: list[Child] = []
+        for parent in parents:
+            if self._stopping.is_set():
+                ledger.verdict = STOPPED
+            if ledger.verdict.state is WindowState.INTERRUPTED:
+                break
+            held += await self._ask_parent(caller, level, parent, ledger)
+            if sum(len(child.batch) for child in held) >= STAGE_ROWS:
+                held = await self._keep_children(held, ledger)
+        await self._keep_children(held, ledger)
+        if ledger.complete and ledger.outside:
+            ledger.verdict = filter_ignored(ledger.outside)
+        return ledger
+
+    async def _keep_children(self, held: list[Child], ledger: Ledger) -> list[Child]:
+        """Hand over what is held; give the empty list to go on with."""
+        if held:
+            kept = await self.publisher.keep_children(self.source, ledger.level, held)
+            ledger.count(kept.staged.rows, kept)
+            self.tally.count(ledger.level, kept)
+        return []
+
+    async def _ask_parent(self, caller: Caller, level: Level, parent: tuple[str, ...], ledger: Ledger) -> list[Child]:
+        """Ask for what lies below one parent; an answer that was cut off is thrown away and asked for again."""
+        query = Query(self.model, level, dict(zip(PARENT_KEYS[level], parent, strict=True)))
+        for _ in range(CHILD_TRIES):
+            children: list[Child] = []
+
+            async def hold(batch: Identifiers, children: list[Child] = children) -> None:
+                children.append(Child(parent, batch))
+
+            ended = await self._ask(caller, query, ledger, hold)
+            if ended is not Outcome.INTERRUPTED:
+                break
+        if ended is not Outcome.SUCCESS:
+            lost = ended in (Outcome.INTERRUPTED, Outcome.CANCELLED)
+            state = WindowState.INTERRUPTED if lost else WindowState.REFUSED
+            ledger.verdict = Accept(state, f"a {level.query_retrieve_level} query ended with {describe(ledger.status)}")
+        return children
+
+    async def _ask(self, caller: Caller, query: Query, ledger: Ledger, sink: Sink) -> Outcome:
+        """Send one query and hand on each batch of its answer."""
+        self.tally.queries += 1
+        ledger.queries += 1
+        try:
+            answer = (await caller.association()).find(query)
+            async for batch in answer:
+                await sink(batch)
+        except TransientPeerError as lost:
+            caller.drop()
+            ledger.status = None
+            self.tally.trouble = str(lost)
+            return Outcome.INTERRUPTED
+        ledger.status = answer.status
+        return outcome_of(answer.status)

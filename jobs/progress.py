@@ -1,0 +1,101 @@
+"""Show how a sweep goes: bars on a terminal, one log line in 30 seconds elsewhere. Touches: clock, standard error."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from crawler.model import Level, SweepState
+from jobs.crawl import Crawl
+
+LOG_EVERY = 30.0
+DRAW_EVERY = 0.25
+
+_ROW_NAMES = {Level.STUDY: "studies", Level.SERIES: "series", Level.IMAGE: "instances"}
+
+
+@asynccontextmanager
+async def progress(crawls: Mapping[str, Crawl]) -> AsyncIterator[None]:
+    """Report on the crawls, by PACS, for as long as the block runs."""
+    show = _bars if sys.stderr.isatty() else _lines
+    reporter = asyncio.create_task(show(crawls))
+    try:
+        yield
+    finally:
+        reporter.cancel()
+        await asyncio.wait([reporter])
+
+
+async def _lines(crawls: Mapping[str, Crawl]) -> None:
+    log = structlog.get_logger("sweep")
+    began = time.monotonic()
+    while True:
+        await asyncio.sleep(LOG_EVERY)
+        for name, crawl in crawls.items():
+            log.info("sweeping", pacs=name, **_figures(crawl), rows_per_s=_rate(crawl, began), eta_s=_eta(crawl, began))
+
+
+async def _bars(crawls: Mapping[str, Crawl]) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[figures]}"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[eta]}"),
+    )
+    began = time.monotonic()
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bars:
+        tasks = {name: bars.add_task(name, total=None, figures="", eta="") for name in crawls}
+        while True:
+            for name, crawl in crawls.items():
+                figures = "  ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
+                eta = _eta(crawl, began)
+                bars.update(
+                    tasks[name],
+                    total=crawl.days if crawl.bounded else None,
+                    completed=crawl.days - crawl.machine.days_due,
+                    figures=f"{figures}  {_rate(crawl, began):,} rows/s",
+                    eta="" if eta is None else f"about {eta // 60}:{eta % 60:02} left",
+                )
+            bars.refresh()
+            await asyncio.sleep(DRAW_EVERY)
+
+
+def summary(crawl: Crawl) -> str:
+    """Say in one line what a crawl did, and what to do about what it could not."""
+    figures = ", ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
+    changes = f"{crawl.tally.inserted:,} new, {crawl.tally.updated:,} changed"
+    line = f"{crawl.source.pacs}: {figures} ({changes}) with {crawl.tally.queries:,} queries"
+    if crawl.tally.rejects:
+        line += f"; {crawl.tally.rejects:,} answers without a key, see the table rejects"
+    match crawl.state:
+        case SweepState.COMPLETE:
+            return f"{line}; complete."
+        case SweepState.INTERRUPTED:
+            return f"{line}; stopped. Run the same command again to go on."
+    why = f" ({crawl.tally.trouble})" if crawl.tally.trouble else ""
+    return f"{line}; NOT complete: {crawl.tally.unproven:,} windows unproven{why}. Run it again to ask for these alone."
+
+
+def _figures(crawl: Crawl) -> dict[str, int]:
+    rows = {_ROW_NAMES[level]: crawl.tally.rows[level] for level in crawl.levels}
+    return {"windows": crawl.tally.windows, **rows}
+
+
+def _rate(crawl: Crawl, began: float) -> int:
+    return round(sum(crawl.tally.rows.values()) / max(time.monotonic() - began, 0.001))
+
+
+def _eta(crawl: Crawl, began: float) -> int | None:
+    """Seconds left at the pace so far, for a sweep whose days are known; None for one of an archive of unknown age."""
+    done = crawl.days - crawl.machine.days_due
+    if not crawl.bounded or done <= 0:
+        return None
+    return round((time.monotonic() - began) * crawl.machine.days_due / done)

@@ -1,0 +1,129 @@
+"""`pacslake sweep`: crawl the PACS asked for, several at once, into one lake.
+
+Touches: network, disk, clock, signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import click
+
+from crawler.lake.resume import complete_windows, last_sweep
+from crawler.model import Level, SweepRecord, SweepState
+from crawler.plan.coverage import covered
+from crawler.plan.sweep import SweepMachine
+from crawler.settings import Settings
+from jobs.crawl import Crawl
+from jobs.progress import progress, summary
+from jobs.publish import Publisher, Source
+
+OK, PARTIAL, INTERRUPTED = 0, 3, 130
+
+TARGET_ROWS = {Level.STUDY: 5000, Level.SERIES: 500, Level.IMAGE: 100}
+"""Studies a window should hold, by the deepest level asked for: what a kill may cost, against queries spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRequest:
+    """What to sweep: PACS by name (none: all), days with both ends included (None: open), levels down to `deepest`."""
+
+    pacs: tuple[str, ...] = ()
+    date_from: date | None = None
+    date_to: date | None = None
+    deepest: Level | None = None
+    restart: bool = False
+    """Ask for everything again instead of going on with a sweep that did not end."""
+
+
+def run_sweep(settings: Settings, request: SweepRequest) -> int:
+    """Crawl and publish; give the exit code: 0 all windows complete, 3 some not, 130 interrupted."""
+    return asyncio.run(_sweep(settings, request))
+
+
+async def _sweep(settings: Settings, request: SweepRequest) -> int:
+    async with Publisher(settings.lake.path) as publisher:
+        names = request.pacs or tuple(settings.pacs)
+        crawls = {name: await _prepare(settings, request, name, publisher) for name in names}
+        with _stopping_on_signals(crawls):
+            async with progress(crawls):
+                await asyncio.gather(
+                    *(_run(crawl, settings.pacs[name].max_associations) for name, crawl in crawls.items())
+                )
+        await publisher.commit()
+    for crawl in crawls.values():
+        click.echo(summary(crawl), err=True)
+    states = {crawl.state for crawl in crawls.values()}
+    if SweepState.INTERRUPTED in states:
+        return INTERRUPTED
+    return OK if states <= {SweepState.COMPLETE} else PARTIAL
+
+
+async def _prepare(settings: Settings, request: SweepRequest, name: str, publisher: Publisher) -> Crawl:
+    """Plan the crawl of one PACS: what was asked for, less what an unended sweep for the same has covered."""
+    pacs = settings.pacs[name]
+    levels = _levels(pacs.levels, request.deepest)
+    now = datetime.now(UTC)
+    lake, days = settings.lake.path, (request.date_from, request.date_to)
+    earlier = None if request.restart else await publisher.read(lambda: last_sweep(lake, name, levels, days))
+    if earlier is None or earlier.state is SweepState.COMPLETE:
+        begun = SweepRecord(uuid.uuid4().hex, name, levels, *days, state=SweepState.RUNNING, started_at=now)
+        rows = []
+    else:
+        begun = earlier
+        rows = await publisher.read(lambda: complete_windows(lake, name, begun.sweep_id))
+    done = covered(rows, levels, now)
+    found = sum(row.rows for row in rows if row.level is Level.STUDY and row.window in done and not row.window.undated)
+    machine = SweepMachine(*days, date.today(), done, target_rows=TARGET_ROWS[levels[-1]], rows_found=found)
+    return Crawl(
+        peer=settings.peer(name),
+        model=pacs.model,
+        levels=levels,
+        source=Source(name, begun.sweep_id, pacs.default_charset),
+        machine=machine,
+        publisher=publisher,
+        begun=begun,
+    )
+
+
+def _levels(configured: tuple[Level, ...], deepest: Level | None) -> tuple[Level, ...]:
+    """Give the levels from STUDY down to the one asked for, or to the deepest configured."""
+    order = (Level.STUDY, Level.SERIES, Level.IMAGE)
+    last = order.index(deepest) if deepest else max(order.index(level) for level in configured)
+    return order[: last + 1]
+
+
+async def _run(crawl: Crawl, associations: int) -> None:
+    await crawl.run(associations)
+    await crawl.publisher.record(crawl.record())
+
+
+@contextmanager
+def _stopping_on_signals(crawls: dict[str, Crawl]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM lets the queries under way end, the second one does not wait for them."""
+    loop = asyncio.get_running_loop()
+    whole = asyncio.current_task()
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked and whole is not None:
+            whole.cancel()
+        asked = True
+        click.echo("pacslake: stopping after the queries under way; once more to stop now", err=True)
+        for crawl in crawls.values():
+            crawl.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,81 @@
+"""Start Orthanc and DCMTK's dcmqrscp on loopback, filled with files. Touches: network, disk, processes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def orthanc(binary: str, folder: Path, files: Sequence[Path], **settings: object) -> Iterator[int]:
+    """Run Orthanc with these files, stored over its REST interface; give its DICOM port. Its AE title is ORTHANC."""
+    port, http = free_port(), free_port()
+    configuration = {
+        "DicomPort": port,
+        "HttpPort": http,
+        "StorageDirectory": str(folder / "storage"),
+        "IndexDirectory": str(folder / "storage"),
+        "DefaultEncoding": "Utf8",
+        "DicomAlwaysAllowFind": True,
+        "DicomAlwaysAllowEcho": True,
+        "RemoteAccessAllowed": False,
+        **settings,
+    }
+    path = folder / "orthanc.json"
+    path.write_text(json.dumps(configuration))
+    with subprocess.Popen([binary, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for(http)
+            for file in files:
+                request = urllib.request.Request(f"http://127.0.0.1:{http}/instances", file.read_bytes(), method="POST")
+                urllib.request.urlopen(request).close()
+            _wait_for(port)
+            yield port
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def dcmqrscp(binary: str, indexer: str, folder: Path, files: Sequence[Path]) -> Iterator[int]:
+    """Run dcmqrscp with these files, registered in place; give its port. Its AE title is DCMQRSCP."""
+    port, storage = free_port(), folder / "storage"
+    storage.mkdir()
+    copies = [shutil.copy(file, storage / f"{number}.dcm") for number, file in enumerate(files)]
+    subprocess.run([indexer, str(storage), *copies], check=True, capture_output=True)
+    path = folder / "dcmqrscp.cfg"
+    path.write_text(
+        f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
+        "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"AETable BEGIN\nDCMQRSCP {storage} RW (1000, 1024mb) ANY\nAETable END\n"
+    )
+    with subprocess.Popen([binary, "-c", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for(port)
+            yield port
+        finally:
+            server.terminate()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeoutError(f"nothing listens on port {port}")
