@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import crawler
+from crawler.errors import UserError
 from crawler.lake.answer import plain_errors, save, stream
 from jobs.statements import is_blank, split
 from jobs.table import render
@@ -33,6 +34,8 @@ class Form:
 
 def answer(path: Path, text: str, form: Form) -> None:
     """Open a lake, run the statements one after the other and write the answer of each."""
+    if is_blank(text):
+        raise UserError("there is no statement to run")
     statements, rest = split(text)
     with crawler.open_lake(path) as lake:
         for statement in statements if is_blank(rest) else [*statements, rest]:
@@ -55,6 +58,8 @@ def _print_table(columns: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
     """Print rows under their columns' names, aligned chunk by chunk; no row still gives the names."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     chunk = list(islice(rows, CHUNK))
+    if not chunk and columns == ["Success"]:  # what DuckDB answers to SET, BEGIN and their like
+        return
     print("\n".join(render(columns, chunk, width)))
     while chunk := list(islice(rows, CHUNK)):
         print("\n".join(render(columns, chunk, width)))

@@ -30,7 +30,7 @@ def plain_errors() -> Iterator[None]:
     """Raise what DuckDB raises as UserError when the statement is wrong, else as LakeError."""
     try:
         yield
-    except duckdb.ProgrammingError as error:
+    except (duckdb.ParserException, duckdb.SyntaxException, duckdb.BinderException, duckdb.CatalogException) as error:
         raise UserError(str(error).rstrip()) from error
     except duckdb.Error as error:
         # The text after the first line, and what stands in quotes, may be a value that a PACS sent.

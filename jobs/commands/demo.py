@@ -1,4 +1,4 @@
-"""`pacslake demo`: where to put it and how large it is."""
+"""`pacslake demo`: where to put it and how large it is. Touches: disk."""
 
 from __future__ import annotations
 

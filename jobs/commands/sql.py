@@ -1,4 +1,4 @@
-"""`pacslake sql`: which statement, in which format, to where."""
+"""`pacslake sql`: which statement, in which format, to where. Touches: disk, standard input."""
 
 from __future__ import annotations
 

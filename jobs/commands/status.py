@@ -1,4 +1,4 @@
-"""`pacslake status`: what the lake holds."""
+"""`pacslake status`: what the lake holds. Touches: disk."""
 
 from __future__ import annotations
 

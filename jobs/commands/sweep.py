@@ -1,4 +1,4 @@
-"""`pacslake sweep`: what to crawl, checked before anything is opened."""
+"""`pacslake sweep`: what to crawl, checked before anything is opened. Touches: disk."""
 
 from __future__ import annotations
 

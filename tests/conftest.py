@@ -1,0 +1,40 @@
+"""What every test may ask for: the real servers that stand in for a PACS."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+IN_CI = bool(os.environ.get("CI"))
+SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+
+hypothesis.settings.register_profile("pacslake", deadline=None, derandomize=IN_CI)
+hypothesis.settings.load_profile("pacslake")
+
+
+def find_peer(program: str, package: str) -> Path:
+    """Find a server's program. Without it the test fails in continuous integration and is skipped, aloud, elsewhere."""
+    found = shutil.which(program, path=SEARCHED)
+    if found is None:
+        sentence = f"{program} is not installed. On Debian or Ubuntu type: sudo apt-get install {package}"
+        if IN_CI:
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def orthanc_binary() -> Path:
+    """Give the path of Orthanc."""
+    return find_peer("Orthanc", "orthanc")
+
+
+@pytest.fixture(scope="session")
+def dcmtk_tool() -> Callable[[str], Path]:
+    """Give the function that finds a DCMTK program, `dcmqrscp` say."""
+    return lambda program: find_peer(program, "dcmtk")

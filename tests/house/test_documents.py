@@ -1,0 +1,57 @@
+"""Documents name only what exists, and files that tools read keep their bounds."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs.cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+MOST_LINES = {"Makefile": 80, "ARCHITECTURE.md": 300}
+
+
+def unknown_names(text: str) -> Iterator[str]:
+    """Give the paths, commands and make targets in code spans and blocks that do not exist."""
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
+    for path in re.findall(r"(?<![\w./-])((?:crawler|jobs|tests|docs|config|benchmarks)/[\w./-]*\w)", code):
+        if not (ROOT / path).exists():
+            yield path
+    for command in re.findall(r"(?:^|[`$\n]) *pacslake ([a-z]+)\b", code):
+        if command not in COMMANDS:
+            yield f"pacslake {command}"
+    for target in re.findall(r"(?:^|[`$\n]) *make ([a-z]+)\b", code):
+        if target not in TARGETS:
+            yield f"make {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_document_names_only_what_exists(document: Path) -> None:
+    assert not list(unknown_names(document.read_text()))
+
+
+def test_a_document_that_names_what_does_not_exist_is_found() -> None:
+    text = "See `crawler/nowhere.py`.\n```\npacslake fly\n$ make gold\n```\nAnd `pacslake sweep`, `make test`, `crawler/model.py`"
+    assert list(unknown_names(text)) == ["crawler/nowhere.py", "pacslake fly", "make gold"]
+
+
+@pytest.mark.parametrize("name", MOST_LINES)
+def test_a_file_keeps_its_length(name: str) -> None:
+    path = ROOT / name
+    assert path.read_text().count("\n") <= MOST_LINES[name]
+
+
+def test_the_lock_holds_every_dependency_and_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    pinned = set(re.findall(r"^([\w-]+)==", lock, re.MULTILINE))
+    assert {re.split(r"[<>=]", name)[0] for name in wanted} <= pinned
+    assert not re.search(r"https?:|file:|^-|/(opt|root|home|tmp)/", lock, re.MULTILINE)
+    assert lock.count("==") - lock.count("python_full_version") - lock.count("sys_platform ==") <= lock.count("--hash=")
