@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from crawler.lake.query import open_lake
-from crawler.model import Coverage, Level, SweepRecord, Window, WindowState
+from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
 
 
 def complete_windows(lake: str | os.PathLike[str], pacs: str, sweep_id: str) -> list[Coverage]:
@@ -45,8 +45,10 @@ def _coverage(row: dict[str, Any]) -> Coverage:
 
 def _sweep(row: dict[str, Any]) -> SweepRecord:
     finished_at = row.pop("finished_at")
+    row["state"] = SweepState(row["state"])
     row["levels"] = tuple(Level(name) for name in row["levels"])
     row["started_at"] = _aware(row["started_at"])
+    row["state"] = SweepState(row["state"])
     return SweepRecord(finished_at=_aware(finished_at) if finished_at else None, **row)
 
 
