@@ -1,4 +1,4 @@
-"""From a question to encoded identifiers: which blocks can hold answers, which of their rows match, their bytes. Pure."""
+"""From a question to encoded identifiers: which blocks can hold answers, which rows match, their bytes. Pure."""
 
 from __future__ import annotations
 
@@ -77,14 +77,23 @@ class Answers:
         return encoded.slice(start, stop - start), part
 
     def _images(self, question: Question, piece: Piece, explicit_vr: bool) -> tuple[pa.Array, Columns]:
+        """Encode a study's images at once, because a client that asks for one series asks for the others next."""
         block = self.archive.block(piece.block).part(piece.start, piece.stop)
-        numbers = [
-            uid[STUDY_UID_LENGTH:] for uid in question.uids("SeriesInstanceUID") if len(uid) == SERIES_UID_LENGTH
-        ]
-        series: Ints = np.array(sorted({int(number) - 1 for number in numbers if number.isdecimal()}), np.int64)
-        images = rows.Images(block, series[(series >= 0) & (series < len(block.series_study))])
-        columns = partial(rows.image_columns, images)
-        return self._encode(question, explicit_vr, columns), columns
+        every = partial(rows.image_columns, rows.Images(block, np.arange(len(block.series_study))))
+        key = (piece, question.level, question.tags, explicit_vr)
+        encoded = self._encoded.get(key, lambda: self._encode(question, explicit_vr, every))
+        bounds = np.concatenate(([0], np.cumsum(block.series_images)))
+        series = self._series_numbers(question, piece, len(block.series_images))
+        parts = [encoded.slice(bounds[n], bounds[n + 1] - bounds[n]) for n in series.tolist()]
+        wanted = pa.concat_arrays(parts) if parts else encoded.slice(0, 0)
+        return wanted, partial(rows.image_columns, rows.Images(block, series))
+
+    def _series_numbers(self, question: Question, piece: Piece, count: int) -> Ints:
+        """Give which series of a study are asked for."""
+        uids = [uid for uid in question.uids("SeriesInstanceUID") if self.archive.find_study(uid) == piece]
+        ends = [uid[STUDY_UID_LENGTH:] for uid in uids if len(uid) == SERIES_UID_LENGTH]
+        numbers = {int(end) - 1 for end in ends if end.isdecimal()}
+        return np.array(sorted(number for number in numbers if 0 <= number < count), np.int64)
 
     def _patients(self, question: Question, criteria: Criteria, explicit_vr: bool) -> Iterator[pa.Array]:
         patients = self.archive.patients
@@ -117,10 +126,14 @@ def _part_columns(
 
 
 def _criteria(question: Question) -> Criteria:
-    """Give what rows must match beside the key that finds them exactly: StudyInstanceUID, else StudyDate."""
-    exact = "StudyInstanceUID" if question.uids("StudyInstanceUID") else "StudyDate"
+    """Give what rows must match beside the keys that find them exactly."""
+    exact = {"StudyInstanceUID"} if question.uids("StudyInstanceUID") else {"StudyDate"}
+    if question.level is Level.IMAGE:
+        exact.add("SeriesInstanceUID")
     table = {attribute.keyword: attribute for attribute in known(question.level).values()}
-    wanted = {keyword: criterion(table[keyword], value) for keyword, value in question.keys.items() if keyword != exact}
+    wanted = {
+        keyword: criterion(table[keyword], value) for keyword, value in question.keys.items() if keyword not in exact
+    }
     return {keyword: matches for keyword, matches in wanted.items() if matches is not None}
 
 

@@ -1,7 +1,7 @@
-"""A synthetic archive of any size: the truth that a simulated PACS answers from. Deterministic by seed, made lazily. Pure.
+"""A synthetic archive of any size: the truth that a simulated PACS answers from. Deterministic by seed. Pure.
 
-A block of days is made when it is first asked for and forgotten when memory is needed for others, so an archive of a million
-studies starts at once and stays small.
+A block of days is made when it is first asked for and forgotten when memory is needed for others, so an archive of a
+million studies starts at once and stays small.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from crawler.testing.schedule import counts_by_day, days_between
 
 _NEARLINE_AFTER_DAYS = 500
 _ROOT = STUDY_UID_LENGTH - 14
-_BLOCK_STUDIES = 1024
+_BLOCK_STUDIES = 2048
 _BYTES_KEPT = 32 * 1024 * 1024
 
 
@@ -44,7 +44,8 @@ class Piece(NamedTuple):
 class Archive:
     """`studies` studies spread over the days from `first` to `last`, both included.
 
-    `undated` more have no StudyDate, and `busy` more happen on the day `busy_day`. The same values give the same archive.
+    `undated` more have no StudyDate, and `busy` more happen on the day `busy_day`. The same values give the same
+    archive.
     """
 
     studies: int = 3000
@@ -150,7 +151,7 @@ class Archive:
         return Patients.of(self.population.patients, (self.block(number) for number in range(len(self._layout))))
 
     def table(self, level: Level, date_from: date | None = None, date_to: date | None = None) -> pa.Table:
-        """Give the truth: what a crawler should find, in the columns of `crawler.columns.schema` without faults and raw.
+        """Give the truth: what a crawler should find, in the columns of `columns.schema` without faults and raw.
 
         Patients are those of the whole archive, whatever the dates.
         """

@@ -1,8 +1,8 @@
 """Some days of a synthetic archive as numbers: what happened, to whom, on which scanner. Words come later, when asked.
 
 A day follows from `(seed, day)` alone, so any day can be made without the others. UIDs say where to look a thing up:
-2.25.<seed><day><study><series><instance> with 14, 8, 6, 3 and 5 digits, which is below 2**128 as 2.25 wants (PS3.5 B.2).
-Pure.
+2.25.<seed><day><study><series><instance> with 14, 8, 6, 3 and 5 digits, which is below 2**128 as 2.25 wants
+(PS3.5 B.2). Pure.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Columns of words to encoded C-FIND identifiers (PS3.5 7.1), a whole table at once. Pure.
 
-Each attribute becomes three columns of bytes - tag with length, value, padding - and Arrow joins all of them row by row.
+Each attribute becomes three columns of bytes - tag with length, value, padding - and Arrow joins them all row by row.
 Values wider than their VR allows do not occur in a synthetic archive.
 """
 
@@ -21,7 +21,7 @@ from crawler.testing.numbers import NOTHING, Ints, calendar_numbers, chosen, dig
 _BACKSLASH = text("\\")
 _NO_BYTES = pa.scalar(b"", pa.binary())
 _LENGTHS = 1026
-"""Lengths up to this have their header made in advance; PatientName with its three groups is the longest, 64 * 3 + 2."""
+"""Lengths below this have their header made in advance; a PatientName of three groups is the longest."""
 _ZERO_PADDED = ("UI", "OB")
 
 
@@ -37,7 +37,7 @@ class Constant:
 def encode(
     columns: Mapping[str, pa.Array], attributes: Sequence[Attribute | Constant], explicit_vr: bool = False
 ) -> pa.Array:
-    """Encode rows as identifiers that hold these attributes; `columns` needs SpecificCharacterSet where text is not ASCII."""
+    """Encode rows as identifiers of these attributes. Text that is not ASCII needs a column SpecificCharacterSet."""
     latin = _is_latin(columns.get("SpecificCharacterSet"))
     parts: list[pa.Array | pa.Scalar] = []
     for attribute in sorted(attributes, key=lambda a: a.tag):

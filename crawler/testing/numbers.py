@@ -1,4 +1,4 @@
-"""Numbers for a synthetic archive: hashes that any part can compute on its own, and numbers as text, column-wise. Pure."""
+"""Column-wise numbers: hashes that any part of an archive can compute on its own, and numbers as text. Pure."""
 
 from __future__ import annotations
 

@@ -126,10 +126,10 @@ def _odd_elements(data: bytes, explicit_vr: bool) -> list[tuple[int, bytes]]:
 
     try:
         dataset = read_dataset(BytesIO(data), not explicit_vr, True)
-        raw = [(tag, dataset.get_item(tag)) for tag in dataset]
+        raw = [(int(tag), dataset.get_item(tag)) for tag in dataset.keys()]  # noqa: SIM118  # it iterates over elements
     except Exception as error:
         raise BadQuestionError("the identifier cannot be read") from error
-    return [(int(tag), getattr(element, "value", None) or b"") for tag, element in raw]
+    return [(tag, getattr(element, "value", None) or b"") for tag, element in raw]
 
 
 def _ascii(value: bytes) -> str:
@@ -144,5 +144,5 @@ def _text(value: bytes, charset: str) -> str:
     if codec is None:
         from pydicom.charset import convert_encodings, decode_bytes
 
-        return decode_bytes(value, convert_encodings(charset.split("\\")), set("\\^=")).strip(" \0")
+        return decode_bytes(value, convert_encodings(charset.split("\\")), set(b"\\^=")).strip(" \0")
     return value.decode(codec, "replace").strip(" \0")

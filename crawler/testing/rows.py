@@ -50,17 +50,20 @@ class Images:
     @cached_property
     def time_us(self) -> Ints:
         """Time of day of each image."""
-        return np.minimum(series_time_us(self.block)[self.of_series] + self.number * _IMAGE_STEP_US, _LAST_US)
+        times: Ints = np.minimum(series_time_us(self.block)[self.of_series] + self.number * _IMAGE_STEP_US, _LAST_US)
+        return times
 
 
 def series_time_us(block: Block) -> Ints:
     """Give each series' time of day: one and a half minutes a series, never past midnight."""
-    return np.minimum(block.time_us[block.series_study] + series_numbers(block) * _SERIES_STEP_US, _LAST_US)
+    times: Ints = np.minimum(block.time_us[block.series_study] + series_numbers(block) * _SERIES_STEP_US, _LAST_US)
+    return times
 
 
 def series_numbers(block: Block) -> Ints:
     """Give each series' number within its study, from 1."""
-    return np.arange(len(block.series_study)) - block.first_series[block.series_study] + 1
+    numbers: Ints = np.arange(len(block.series_study)) - block.first_series[block.series_study] + 1
+    return numbers
 
 
 def study_uids(block: Block) -> pa.Array:

@@ -30,7 +30,8 @@ def counts_by_day(days: list[date], total: int, seed: int) -> Ints:
     weights *= 1 + 0.08 * np.arange(len(days)) / len(days)
     weights[[(day.month, day.day) in _HOLIDAYS for day in days]] *= 0.25
     ends = np.round(np.cumsum(weights) / weights.sum() * total).astype(np.int64)
-    return np.diff(ends, prepend=0)
+    counts: Ints = np.diff(ends, prepend=0)
+    return counts
 
 
 _HOLIDAYS = {(1, 1), (5, 1), (12, 24), (12, 25), (12, 26), (12, 31)}
@@ -40,4 +41,5 @@ def seconds_of_day(draws: Reals, acute: np.ndarray[tuple[int], np.dtype[np.bool_
     """Place studies in their day: elective ones in office hours with a peak from 8 to 11, acute ones also at night."""
     hours = np.arange(25.0)
     clinic, busy = (np.interp(draws, profile, hours) for profile in _PROFILES)
-    return np.where(acute, busy, clinic) * 3600 % DAY_SECONDS
+    seconds: Reals = np.where(acute, busy, clinic) * 3600 % DAY_SECONDS
+    return seconds

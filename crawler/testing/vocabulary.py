@@ -67,7 +67,8 @@ _EXAMS: tuple[tuple[str, str, str, float, bool, str], ...] = (
      "[Localizer] 3-9; [T2 tse ax] 24-40; [FLAIR ax] 24-40; [T1 mprage sag] 160-192 90%; [SWI] 60-90 70%; "
      "[TOF] 100-180 40%; [T1 mprage KM] 160-192 50%" + _MR_END),
     ("MR", "KNEE", "MR Knee left", 2.4, False,
-     "[Localizer] 3-15; [PD fs cor] 24-32; [PD fs sag] 24-36; [PD fs ax] 28-36; [T1 cor] 24-30 90%; [T2 sag] 20-30 30%"),
+     "[Localizer] 3-15; [PD fs cor] 24-32; [PD fs sag] 24-36; [PD fs ax] 28-36; [T1 cor] 24-30 90%; "
+     "[T2 sag] 20-30 30%"),
     ("MR", "LSPINE", "MR LWS", 3.0, False,
      "[Localizer] 3-12; [T2 tse sag] 13-19; [T1 tse sag] 13-19; [T2 tse ax] 20-40; [TIRM cor] 18-26 60%; "
      "[T1 fs KM sag] 13-19 25%"),
@@ -131,19 +132,32 @@ SCANNERS = (
     Scanner(("RF",), "SIEMENS", "Luminos dRF", "RF1", "Klinikum Nord"),
 )
 
-FAMILY_NAMES = tuple(
-    ["Weber", "Schmidt", "Fischer", "Meyer", "Wagner", "Becker", "Hoffmann", "Koch", "Richter", "Klein", "Wolf", "Neumann", "Schwarz", "Braun", "Zimmermann", "Hartmann", "Lange", "Werner", "Krause", "Lehmann", "Smith", "Johnson", "Brown", "Taylor", "Wilson", "Evans", "Thomas", "Roberts", "Walker", "Wright", "Hughes", "Green", "Hall", "Clarke", "Rossi", "Ferrari", "Romano", "Ricci", "Greco", "Garcia", "Martinez", "Lopez", "Moreno", "Novak", "Horvat", "Kowalski", "Wisniewski", "Dubois", "Laurent", "Moreau", "Bernard", "Jansen", "Bakker", "Visser", "Hansen", "Nielsen", "Olsen", "Berg", "Nguyen", "Tran", "Kim", "Park", "Chen", "Wang", "Yilmaz", "Kaya", "Demir", "O'Connor", "McDonald", "Bergen-Vogt", "Müller", "Schäfer", "Köhler", "Krüger", "Groß", "Jäger", "Günther", "Sørensen", "Åkesson", "Núñez", "Lefèvre", "Gonçalves", "Łukasz", "Dvořák", "Çelik", "Παπαδόπουλος", "Иванова", "Кузнецов", "山田", "김"]
-)
-GIVEN_NAMES_F = tuple(
-    ["Anna", "Maria", "Sophie", "Emma", "Laura", "Julia", "Lena", "Katharina", "Helga", "Ursula", "Ingrid", "Monika", "Sarah", "Emily", "Grace", "Olivia", "Alice", "Giulia", "Chiara", "Carmen", "Lucia", "Eva", "Zofia", "Camille", "Fatma", "Linh", "Jörun", "Zoë", "Françoise", "Éloïse", "Agnès", "Θάλεια", "Ольга", "花子"]
-)
-GIVEN_NAMES_M = tuple(
-    ["Hans", "Peter", "Karl", "Thomas", "Michael", "Andreas", "Stefan", "Wolfgang", "Jan", "Lukas", "Paul", "Max", "John", "David", "James", "Robert", "William", "Marco", "Luca", "Antonio", "Carlos", "Jose", "Piotr", "Pierre", "Mehmet", "Minh", "Lars", "Jürgen", "Günter", "André", "José", "René", "Νίκος", "Дмитрий", "太郎"]
-)
-PHYSICIANS = tuple(
-    f"{name}^^Dr."
-    for name in ["Albrecht^Jutta", "Brandt^Uwe", "Carlsen^Mette", "Ebert^Frank", "Frank^Silke", "Gruber^Leo", "Hauser^Nina", "Ionescu^Radu", "Jung^Bernd", "Keller^Ines", "Lindner^Ralf", "Maurer^Petra", "Noll^Timo", "Otto^Birgit", "Peters^Gerd", "Quint^Alma", "Reuter^Dirk", "Sauer^Elke", "Thiel^Marc", "Ulrich^Heike", "Vogt^Jens", "Weiss^Karin", "Bauer^Tom", "Zeller^Ruth", "Köster^Jörg", "Löwe^Käthe"]
-)
+_FAMILY_NAMES = """
+Weber Schmidt Fischer Meyer Wagner Becker Hoffmann Koch Richter Klein Wolf Neumann Schwarz Braun Zimmermann
+Hartmann Lange Werner Krause Lehmann Smith Johnson Brown Taylor Wilson Evans Thomas Roberts Walker Wright Hughes
+Green Hall Clarke Rossi Ferrari Romano Ricci Greco Garcia Martinez Lopez Moreno Novak Horvat Kowalski Wisniewski
+Dubois Laurent Moreau Bernard Jansen Bakker Visser Hansen Nielsen Olsen Berg Nguyen Tran Kim Park Chen Wang
+Yilmaz Kaya Demir O'Connor McDonald Bergen-Vogt Müller Schäfer Köhler Krüger Groß Jäger Günther Sørensen Åkesson
+Núñez Lefèvre Gonçalves Łukasz Dvořák Çelik Παπαδόπουλος Иванова Кузнецов 山田 김
+"""
+_GIVEN_NAMES_F = """
+Anna Maria Sophie Emma Laura Julia Lena Katharina Helga Ursula Ingrid Monika Sarah Emily Grace Olivia Alice
+Giulia Chiara Carmen Lucia Eva Zofia Camille Fatma Linh Jörun Zoë Françoise Éloïse Agnès Θάλεια Ольга 花子
+"""
+_GIVEN_NAMES_M = """
+Hans Peter Karl Thomas Michael Andreas Stefan Wolfgang Jan Lukas Paul Max John David James Robert William Marco
+Luca Antonio Carlos Jose Piotr Pierre Mehmet Minh Lars Jürgen Günter André José René Νίκος Дмитрий 太郎
+"""
+_PHYSICIANS = """
+Albrecht^Jutta Brandt^Uwe Carlsen^Mette Ebert^Frank Frank^Silke Gruber^Leo Hauser^Nina Ionescu^Radu Jung^Bernd
+Keller^Ines Lindner^Ralf Maurer^Petra Noll^Timo Otto^Birgit Peters^Gerd Quint^Alma Reuter^Dirk Sauer^Elke
+Thiel^Marc Ulrich^Heike Vogt^Jens Weiss^Karin Bauer^Tom Zeller^Ruth Köster^Jörg Löwe^Käthe
+"""
+
+FAMILY_NAMES = tuple(_FAMILY_NAMES.split())
+GIVEN_NAMES_F = tuple(_GIVEN_NAMES_F.split())
+GIVEN_NAMES_M = tuple(_GIVEN_NAMES_M.split())
+PHYSICIANS = tuple(f"{name}^^Dr." for name in _PHYSICIANS.split())
 
 
 @cache

@@ -1,0 +1,51 @@
+"""`pacslake simulate`: run a simulated PACS until it is told to stop. Touches: network, standard output, signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from dataclasses import dataclass
+
+from crawler.errors import UserError
+from crawler.testing.archive import Archive
+from crawler.testing.simulator import Simulator
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateRequest:
+    """Where to listen, and how to behave as a server. An empty AE title answers to any."""
+
+    host: str = "127.0.0.1"
+    port: int = 11113
+    ae_title: str = ""
+    max_associations: int = 25
+
+
+def simulate(archive: Archive, request: SimulateRequest) -> int:
+    """Answer C-ECHO and C-FIND from `archive` until SIGTERM or SIGINT; give the exit code."""
+    return asyncio.run(_run(archive, request))
+
+
+async def _run(archive: Archive, request: SimulateRequest) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    simulator = Simulator(
+        archive,
+        ae_title=request.ae_title or None,
+        host=request.host,
+        port=request.port,
+        max_associations=request.max_associations,
+    )
+    try:
+        async with simulator:
+            print(_ready_line(archive, request, simulator.port), flush=True)
+            await stop.wait()
+    except OSError as error:
+        raise UserError(f"cannot listen on {request.host}:{request.port}: {error.strerror or error}") from error
+    return 0
+
+
+def _ready_line(archive: Archive, request: SimulateRequest, port: int) -> str:
+    title = request.ae_title or "any AE title"
+    return f"listening on {request.host}:{port} as {title}, {archive.total} studies"
