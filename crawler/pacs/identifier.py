@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache, cached_property
+from functools import lru_cache
 
 from crawler.columns import CATALOGUE, Attribute
 from crawler.errors import UserError
@@ -27,7 +27,7 @@ _LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN
 """VRs whose length takes four bytes in Explicit VR (PS3.5 7.1.2)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Query:
     """One C-FIND question. `matching` is keyword -> value as DICOM writes it; all other attributes are return keys."""
 
@@ -49,20 +49,22 @@ class Query:
         """Ask for what lies below one parent, whose unique keys of every level above are given (PS3.4 C.4.1.3.1.1)."""
         return Query(model, level, parents)
 
-    @cached_property
     def elements(self) -> tuple[Element, ...]:
-        """The identifier's elements in any order. Raises UserError for a key that is not in the catalogue."""
-        wanted = {key.tag: (key.tag, key.vr, b"") for key in self.attributes or CATALOGUE[self.level]}
+        """The elements that carry a value: the matching keys, the level and the character set. Raises UserError."""
         charset = self.charset or ("" if all(value.isascii() for value in self.matching.values()) else _UTF_8)
-        wanted[_SPECIFIC_CHARACTER_SET] = (_SPECIFIC_CHARACTER_SET, "CS", charset.encode("ascii"))
-        for keyword, value in self.matching.items():
-            key = _find_key(keyword)
-            wanted[key.tag] = (key.tag, key.vr, _encode_value(key, value, charset))
-        return (*wanted.values(), (*_QUERY_RETRIEVE_LEVEL, self.level.query_retrieve_level.encode("ascii")))
+        keys = [(_find_key(keyword), value) for keyword, value in self.matching.items()]
+        return (
+            (_SPECIFIC_CHARACTER_SET, "CS", charset.encode("ascii")),
+            (*_QUERY_RETRIEVE_LEVEL, self.level.query_retrieve_level.encode("ascii")),
+            *((key.tag, key.vr, _encode_value(key, value, charset)) for key, value in keys),
+        )
 
     def encode(self, *, explicit_vr: bool = False) -> bytes:
-        """Encode it as an identifier."""
-        return encode_identifier(self.elements, explicit_vr=explicit_vr)
+        """Encode it as an identifier. Raises UserError for a key that is not in the catalogue."""
+        encoded = dict(_return_keys(self.attributes or CATALOGUE[self.level], explicit_vr))
+        for element in self.elements():
+            encoded[element[0]] = _encode_element(*element, explicit_vr)
+        return b"".join(encoded[tag] for tag in sorted(encoded))
 
 
 def encode_identifier(elements: Iterable[Element], *, explicit_vr: bool = False) -> bytes:
@@ -101,7 +103,13 @@ def _find_key(keyword: str) -> Attribute:
     return key
 
 
-@cache
+@lru_cache(maxsize=64)
+def _return_keys(attributes: tuple[Attribute, ...], explicit_vr: bool) -> Mapping[int, bytes]:
+    """Encode zero-length keys by tag; kept, because a crawl asks for the same keys a million times."""
+    return {key.tag: _encode_element(key.tag, key.vr, b"", explicit_vr) for key in attributes}
+
+
+@lru_cache(maxsize=64)
 def _keys() -> dict[str, Attribute]:
     return {key.keyword: key for level in Level for key in CATALOGUE[level]}
 
