@@ -92,13 +92,14 @@ def measure(rows: int) -> None:
             before = peak()
             first, first_commits = sweep(writer, rows)
             again, _ = sweep(writer, rows)
+        after = peak()
         with open_lake(folder) as lake:
             started = time.perf_counter()
             assert lake.sql("SELECT count(DISTINCT StudyInstanceUID) FROM studies").fetchall() == [(rows,)]
             query = time.perf_counter() - started
         print(
             f"{rows:>10,} rows: first sweep {first:.2f} s ({rows / first:,.0f} rows/s, commits {first_commits:.2f} s), "
-            f"again {again:.2f} s, count distinct {query:.2f} s, memory +{peak() - before} to {peak()} MiB"
+            f"again {again:.2f} s, count distinct {query:.2f} s, memory +{after - before} to {after} MiB"
         )
 
 

@@ -47,7 +47,7 @@ def _coverage_row(item: Coverage) -> dict[str, Any]:
     }
 
 
-_AS_IT_IS = ("sweep_id", "pacs", "date_from", "date_to", "state")
+_AS_IT_IS = ("sweep_id", "pacs", "date_from", "date_to")
 _COUNTS = ("windows", "queries", "studies", "series", "instances", "inserted", "updated")
 
 
@@ -59,6 +59,7 @@ def sweep_rows(sweeps: Sequence[SweepRecord]) -> pa.Table:
 def _sweep_row(item: SweepRecord) -> dict[str, Any]:
     return {
         **{name: getattr(item, name) for name in (*_AS_IT_IS, *_COUNTS)},
+        "state": item.state.value,
         "levels": [level.value for level in item.levels],
         "started_at": naive_utc(item.started_at),
         "finished_at": naive_utc(item.finished_at) if item.finished_at else None,

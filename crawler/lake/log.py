@@ -83,7 +83,7 @@ class Log:
     """The table of one owner: its version, its active files, and the way to add to them.
 
     Commits are written here and not by deltalake, for two reasons. A commit is on disk before it gets its name, so that
-    no power cut leaves a torn one; and it costs 2 ms at any size of the table, where deltalake takes 35 ms at 200 files.
+    no power cut leaves a torn one; and it costs 2 ms at any size of the table: deltalake takes 35 ms at 200 files.
     """
 
     def __init__(self, folder: Path, table: DeltaTable) -> None:
@@ -137,7 +137,7 @@ class Log:
         return self.version
 
     def _put(self, actions: list[dict[str, Any]]) -> None:
-        """Write the next commit under another name, wait until it is on disk, then link it to its own if that is free."""
+        """Write the next commit under another name, wait until it is on disk, then link it to its own if free."""
         target = commit_file(self.folder, self.version + 1)
         draft = target.with_suffix(".draft")
         with open(draft, "w", encoding="utf-8") as file:

@@ -109,6 +109,7 @@ class LakeWriter:
         hashed = hash_rows(self._duckdb, level, stored)
         stamp = Stamp(self._mark.next_row_id, moment, sweep_id)
         change = compare(stored, hashed, self._keys.runs(level.entity), level, stamp)
+        self._keys.rest()
         self._mark.passed(moment)
         self._mark.next_row_id += change.rows.num_rows
         if change.rows.num_rows:

@@ -15,7 +15,7 @@ import crawler
 from crawler.errors import LakeLockedError
 from crawler.lake.status import status_of
 from crawler.lake.writer import LakeWriter
-from crawler.model import Level
+from crawler.model import Level, SweepState
 from tests.property.lake.answers import answers, covered, studies, sweep
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ WRITE_MANY = """
 import sys
 from datetime import date, timedelta
 from crawler.lake.writer import LakeWriter
-from crawler.model import Level
+from crawler.model import Level, SweepState
 from tests.property.lake.answers import covered, studies
 with LakeWriter.open(sys.argv[1]) as writer:
     for number in range(30):
@@ -84,7 +84,7 @@ def test_plain_duckdb_answers_the_same(tmp_path: Path) -> None:
         writer.stage(Level.STUDY, "main", "s1", studies([("1.1", "CT"), ("1.2", "MR")]))
         writer.commit([covered(2)], [sweep()])
         writer.stage(Level.STUDY, "main", "s1", studies([("1.1", "CT again")]))
-        writer.commit([covered(1, day=date(2024, 1, 2))], [sweep(state="complete")])
+        writer.commit([covered(1, day=date(2024, 1, 2))], [sweep(state=SweepState.COMPLETE)])
     queries = [
         "SELECT * FROM studies ORDER BY ALL",
         "SELECT * FROM studies_history ORDER BY ALL",

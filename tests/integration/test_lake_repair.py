@@ -32,7 +32,7 @@ def lake(tmp_path: Path) -> Path:
 
 def last_data_file(lake: Path) -> Path:
     lines = commit_file(lake / "log", 3).read_text().splitlines()
-    added = [json.loads(line)["add"]["path"] for line in lines if '"add"' in line]
+    added: list[str] = [json.loads(line)["add"]["path"] for line in lines if '"add"' in line]
     return lake / "log" / next(path for path in added if "entity=study" in path)
 
 
@@ -93,7 +93,7 @@ def delete_keys(keys: Path) -> None:
 
 
 def tear_a_run(keys: Path) -> None:
-    tear(next(keys.glob("*.npy")))
+    tear(next(keys.glob("*.keys")))
 
 
 def tear_the_manifest(keys: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from crawler import columns
-from crawler.model import Coverage, Level, SweepRecord, Window, WindowState
+from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
 
 ASKED = datetime(2024, 5, 1, 12, 0, 0, 250, tzinfo=UTC)
 
@@ -30,6 +30,6 @@ def covered(rows: int, sweep_id: str = "s1", day: date = date(2024, 1, 1)) -> Co
     return Coverage("main", Level.STUDY, Window(day, day), state, rows, sweep_id, ASKED, 12, status=0)
 
 
-def sweep(sweep_id: str = "s1", state: str = "running") -> SweepRecord:
+def sweep(sweep_id: str = "s1", state: SweepState = SweepState.RUNNING) -> SweepRecord:
     """Make the record of a sweep over everything."""
     return SweepRecord(sweep_id, "main", (Level.STUDY, Level.SERIES), None, None, state, ASKED)

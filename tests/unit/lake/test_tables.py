@@ -16,7 +16,7 @@ from crawler.lake.resume import complete_windows, last_sweep
 from crawler.lake.schema import ENTITIES, LEVELS, TABLES, log_schema, stored_schema
 from crawler.lake.status import status_of
 from crawler.lake.writer import LakeWriter
-from crawler.model import Coverage, Level, SweepRecord, Window, WindowState
+from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
 from tests.property.lake.answers import ASKED, answers, covered, studies, sweep
 
 WINDOWS = [
@@ -58,7 +58,7 @@ def test_every_column_comes_back(tmp_path: Path, level: Level) -> None:
     row = {field.name: EXAMPLES.get(str(field.type)) for field in columns.schema(level)}
     row["faults"] = [{"tag": "00080020", "reason": "no date"}]
     row["raw"] = [{"tag": "00080020", "value": b"2024\xff"}, {"tag": "00080030", "value": None}]
-    bare = {level.unique_key: "bare"}
+    bare: dict[str, Any] = {level.unique_key: "bare"}
     with LakeWriter.open(tmp_path) as writer:
         writer.stage(level, "main", "s1", answers(level, [row, bare]))
         writer.commit()
@@ -81,9 +81,23 @@ def test_coverage_and_sweeps_come_back(tmp_path: Path) -> None:
         "main", Level.SERIES, Window(), WindowState.COMPLETE, 0, "s1", asked + timedelta(seconds=1), 0
     )
     capped = Coverage("main", Level.STUDY, Window(), WindowState.CAPPED, 0, "s1", asked, 0)
-    first = SweepRecord("s1", "main", (Level.STUDY, Level.SERIES), date(2024, 1, 1), None, "running", asked)
+    first = SweepRecord("s1", "main", (Level.STUDY, Level.SERIES), date(2024, 1, 1), None, SweepState.RUNNING, asked)
     last = SweepRecord(
-        "s1", "main", (Level.STUDY, Level.SERIES), date(2024, 1, 1), None, "partial", asked, asked, 1, 2, 3, 4, 5, 6, 7
+        "s1",
+        "main",
+        (Level.STUDY, Level.SERIES),
+        date(2024, 1, 1),
+        None,
+        SweepState.PARTIAL,
+        asked,
+        asked,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
     )
     with LakeWriter.open(tmp_path) as writer:
         writer.commit([full, open_ended, capped, covered(1, "s2")], [first])
@@ -129,9 +143,9 @@ def test_status_follows_the_commits(tmp_path: Path) -> None:
         interrupted = Coverage(
             "main", Level.STUDY, covered(1).window, WindowState.INTERRUPTED, 1, "s1", ASKED - timedelta(hours=1), 4
         )
-        writer.commit([interrupted], [sweep("s1", "interrupted")])
+        writer.commit([interrupted], [sweep("s1", SweepState.INTERRUPTED)])
         assert status_of(tmp_path).pacs[0].windows == {("study", "interrupted"): 1}
-        writer.commit([covered(1)], [sweep("s1", "complete")])
+        writer.commit([covered(1)], [sweep("s1", SweepState.COMPLETE)])
         [pacs] = status_of(tmp_path).pacs
     assert pacs.windows == {("study", "complete"): 1}
     assert pacs.last_sweep is not None
