@@ -67,10 +67,10 @@ class Column:
         return values_and_gaps.take(pa.array(np.arange(0, 2 * count, 2, dtype=np.int32), mask=mask))
 
     def words_until(self, ends: Places) -> Words:
-        """Read the eight bytes before each of `ends`, places in or at the end of a value, as little-endian words."""
+        """Read the eight bytes before each of `ends` as little-endian words; places outside the buffer give any word."""
         if len(self.data) < HEADER:
             return np.zeros(len(ends), np.uint64)
-        return words(self.data)[np.maximum(ends - HEADER, 0)]
+        return words(self.data)[np.clip(ends - HEADER, 0, len(self.data) - HEADER)]
 
     def without_trailing_padding(self) -> Column:
         """Shorten each value by the spaces and NULs at its end."""

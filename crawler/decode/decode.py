@@ -57,8 +57,8 @@ def _parts(batch: Identifiers) -> Iterator[_Part]:
     """Cut a batch where Arrow's offsets would overflow."""
     data = np.frombuffer(batch.data, np.uint8)
     starts, ends = np.array(batch.starts, np.int64), np.array(batch.ends, np.int64)
-    cuts = np.searchsorted(starts, np.arange(0, len(data) + _LARGEST, _LARGEST))
-    for first, last in pairwise(cuts.tolist()):
+    cuts = np.searchsorted(starts, np.arange(_LARGEST, len(data), _LARGEST))
+    for first, last in pairwise([0, *cuts.tolist(), len(starts)]):
         if first < last:
             base = int(starts[first])
             rows = slice(first, last)
@@ -102,14 +102,14 @@ def _straightened(part: _Part, rows: Rows, wanted: dict[int, str], findings: Fin
 def _spliced(part: _Part, rows: Rows, plain: list[bytes]) -> tuple[Bytes, Offsets, Offsets]:
     """Put the plain datasets where the odd ones `rows` were; give the new buffer, and where datasets begin and end."""
     growth = np.zeros(len(part.starts), np.int64)
-    pieces: list[Bytes | bytes] = []
+    pieces: list[memoryview | bytes] = []
     at = 0
     for row, dataset in zip(rows.tolist(), plain, strict=True):
         begin, end = int(part.starts[row]), int(part.ends[row])
         growth[row] = len(dataset) - (end - begin)
-        pieces += [part.data[at:begin], dataset]
+        pieces += [part.data[at:begin].data, dataset]
         at = end
-    pieces.append(part.data[at:])
+    pieces.append(part.data[at:].data)
     grown = np.cumsum(growth)
     return np.frombuffer(b"".join(pieces), np.uint8), part.starts + grown - growth, part.ends + grown
 

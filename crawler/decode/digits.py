@@ -1,7 +1,6 @@
 """Numbers, dates and times out of eight ASCII bytes at a time, for a whole column at once.
 
-Each function takes little-endian words and reports which rows it could read; the others are read value by value elsewhere.
-Pure.
+Each function takes little-endian words and reports which rows it could read; the others are for a slower reader. Pure.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _DELIMITERS = 0xFFFE0000
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """Where the values of the wanted tags lie, in arrays of shape (tags, rows). Absent ones are empty and not present."""
+    """Where the values of the wanted tags lie, in arrays of shape (tags, rows). Absent ones are empty, not present."""
 
     data: Bytes
     begins: NDArray[np.int32]
