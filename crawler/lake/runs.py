@@ -65,7 +65,7 @@ def merge(older: Run, newer: Run) -> Run:
     return both[:, last_of_each(both[HIGH], both[LOW])]
 
 
-def merge_in_parts(older: Run, newer: Run, part: int = 1 << 18) -> Iterator[Run]:
+def merge_in_parts(older: Run, newer: Run, part: int = 1 << 16) -> Iterator[Run]:
     """Give `merge(older, newer)` in parts of about `part` keys, so that memory does not grow with the runs."""
     larger = older if older.shape[1] >= newer.shape[1] else newer
     old_at = new_at = 0

@@ -111,7 +111,10 @@ def test_coverage_and_sweeps_come_back(tmp_path: Path) -> None:
 
 def test_rows_without_their_key_are_kept_as_rejects(tmp_path: Path) -> None:
     raw = [{"tag": "0020000D", "value": b"bad"}]
-    rows = [{"StudyDescription": "Ä", "StudyDate": date(2024, 1, 1), "raw": raw}, {"StudyInstanceUID": ""}]
+    rows: list[dict[str, Any]] = [
+        {"StudyDescription": "Ä", "StudyDate": date(2024, 1, 1), "raw": raw},
+        {"StudyInstanceUID": ""},
+    ]
     with LakeWriter.open(tmp_path) as writer:
         staged = writer.stage(Level.STUDY, "main", "s1", answers(Level.STUDY, rows))
         writer.commit()
