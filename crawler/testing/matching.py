@@ -41,13 +41,13 @@ class Bounds:
 def criterion(attribute: Attribute, value: str) -> Criterion | None:
     """Say what a key asks for; None when every row matches. Raises BadKeyError.
 
-    Keys with VRs that nobody matches on (DS, DT) match every row.
+    Keys with VRs that nobody matches on (DS, DT, US) match every row.
     """
     if not is_matched_on(attribute, value):
         return None
     if attribute.vr in ("DA", "TM"):
         return _within(date_bounds(value) if attribute.vr == "DA" else time_bounds(value))
-    if attribute.vr in ("IS", "US"):
+    if attribute.vr == "IS":
         return _equals(_whole_number(value))
     alternatives = value.split("\\") if attribute.vr == "UI" or attribute.multi else [value]
     if attribute.vr == "UI":
@@ -64,7 +64,7 @@ def is_matched_on(attribute: Attribute, value: str) -> bool:
 
 def can_match(attribute: Attribute) -> bool:
     """Say whether this attribute can be matched on at all."""
-    return attribute.vr in (*_TEXTS, "UI", "DA", "TM", "IS", "US")
+    return attribute.vr in (*_TEXTS, "UI", "DA", "TM", "IS")
 
 
 def date_bounds(value: str) -> Bounds:

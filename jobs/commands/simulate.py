@@ -26,7 +26,7 @@ from jobs.wiring import start_logging
 @click.option("--max-associations", type=click.IntRange(1), default=25, show_default=True, help="At the same time.")
 @talk_options
 @click.pass_obj
-def command(talk: Talk, host: str, port: int, ae_title: str, max_associations: int, **what: int | date) -> int:
+def command(talk: Talk, /, host: str, port: int, ae_title: str, max_associations: int, **what: int | date) -> int:
     """Run a simulated PACS with synthetic studies: C-ECHO and C-FIND, until Ctrl-C.
 
     It prints one line when it is ready. The same options give the same studies.
