@@ -13,6 +13,7 @@ import os
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -130,14 +131,12 @@ class KeyIndex:
             self._opened[run.name] = MappedRun(self._folder / run.name, run.length)
         return self._opened[run.name]
 
-    def _take(self, manifest: dict[str, object]) -> None:
-        """Take a manifest over; raises ValueError or OSError where a run is not what it says."""
-        self.mark = Mark(**manifest["mark"])  # type: ignore[arg-type]  # a wrong shape raises TypeError, which load expects
-        self._serial = int(str(manifest["serial"]))
-        listed = manifest["runs"]
-        assert isinstance(listed, dict)
+    def _take(self, manifest: dict[str, Any]) -> None:
+        """Take a manifest over; raises one of the errors that `load` expects where it is not true."""
+        self.mark = Mark(**manifest["mark"])
+        self._serial = int(manifest["serial"])
         for entity in LEVELS:
-            self._stored[entity] = [_StoredRun(**run) for run in listed[entity]]
+            self._stored[entity] = [_StoredRun(**run) for run in manifest["runs"][entity]]
             for run in self._stored[entity]:
                 self._open(run)
 

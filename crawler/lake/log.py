@@ -128,7 +128,12 @@ class Log:
         information = {
             "commitInfo": {"timestamp": now_ms, "operation": "WRITE", "operationParameters": {"mode": "Append"}}
         }
-        self._put([information, transaction, *(_add_action(part, now_ms) for part in parts)])
+        try:
+            self._put([information, transaction, *(_add_action(part, now_ms) for part in parts)])
+        except FileExistsError as error:
+            for part in parts:
+                (self.folder / part.path).unlink()
+            raise CommitConflictError(f"Another writer has added to {self.folder}; nothing was written.") from error
         self.version += 1
         self._transaction += 1
         self.files.extend(LogFile(part.entity, part.path, part.rows, part.superseding) for part in parts)
@@ -146,8 +151,6 @@ class Log:
             os.fsync(file.fileno())
         try:
             os.link(draft, target)
-        except FileExistsError as error:
-            raise CommitConflictError(f"Another writer has added to {self.folder}; nothing was written.") from error
         finally:
             draft.unlink()
         sync(target.parent)

@@ -1,4 +1,4 @@
-"""The SQL of the views over a given list of files. Pure, but for the template read from the package."""
+"""The SQL of the views over a given list of files. Touches: disk, for the package's own template."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ docs/lake-format.md.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ from crawler.model import Coverage, Level, SweepRecord
 
 FILL_BATCH = 100_000
 """Keys read at once when the index is filled from the log."""
+SAVE_EVERY = 10
+"""Such batches held in memory at once."""
 _MODEST: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "512MB"}
 
 
@@ -49,7 +52,7 @@ class Staged:
 
 
 class LakeWriter:
-    """The owner of a lake. For one thread; a failed commit leaves it of no use but to close."""
+    """The owner of a lake. For one thread; once writing has failed it is of no use but to close."""
 
     def __init__(self, path: Path, lock: OwnerLock, now: Callable[[], datetime]) -> None:
         self.path = path
@@ -113,7 +116,8 @@ class LakeWriter:
         self._mark.passed(moment)
         self._mark.next_row_id += change.rows.num_rows
         if change.rows.num_rows:
-            self._part(level.entity).append(change.rows)
+            with self._writing():
+                self._part(level.entity).append(change.rows)
             self._keys.stage(level.entity, change.entries)
         return Staged(
             table.num_rows + rejects, change.inserted, change.updated, change.unchanged, change.duplicates, rejects
@@ -122,7 +126,7 @@ class LakeWriter:
     def commit(self, coverage: Sequence[Coverage] = (), sweeps: Sequence[SweepRecord] = ()) -> int:
         """Publish everything staged, with coverage and sweep rows, as one commit; gives the version.
 
-        Nothing to publish: no commit. CommitConflictError or CommitUnknownError: open the lake again.
+        Nothing to publish: no commit. After any LakeError open the lake again.
         """
         self._check_usable()
         if coverage:
@@ -131,13 +135,10 @@ class LakeWriter:
             self._append("sweep", ledger.sweep_rows(sweeps))
         if not self._parts:
             return self.version
-        self._failed = True
-        try:
-            self._publish([part.finish() for part in self._parts.values()])
-        except OSError as error:
-            raise LakeError(f"{self.path} could not be written ({error}). Mend that, then sweep again.") from error
-        self._parts.clear()
-        self._failed = False
+        with self._writing():
+            finished = [part.finish() for part in self._parts.values()]
+            self._parts.clear()  # from here on the log has to say whether these files count
+            self._publish(finished)
         return self.version
 
     def rollback(self) -> None:
@@ -160,9 +161,19 @@ class LakeWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say what the disk said, and leave the writer of no use where anything fails in between."""
+        self._failed = True
+        try:
+            yield
+        except (OSError, duckdb.Error) as error:
+            raise LakeError(f"{self.path} could not be written ({error}). Mend that, then sweep again.") from error
+        self._failed = False
+
     def _check_usable(self) -> None:
         if self._failed:
-            raise LakeError(f"A commit to {self.path} failed: close this writer and open the lake again.")
+            raise LakeError(f"Writing to {self.path} failed: close this writer and open the lake again.")
 
     def _part(self, entity: str) -> OpenPart:
         if entity not in self._parts:
@@ -206,8 +217,10 @@ class LakeWriter:
         [(last,)] = self._duckdb.execute(f"SELECT max(valid_from) FROM {source}").fetchall()
         mark.passed(last or EPOCH)
         query = f"SELECT row_id, first_seen_at, {hash_columns(LEVELS[entity])} FROM {source} ORDER BY row_id"
-        for batch in self._duckdb.sql(query).to_arrow_reader(FILL_BATCH):
+        for number, batch in enumerate(self._duckdb.sql(query).to_arrow_reader(FILL_BATCH), start=1):
             self._keys.stage(entity, _entries(batch))
+            if number % SAVE_EVERY == 0:
+                self._keys.save()  # under the old version: a second start begins again and ends the same
 
 
 def _entries(batch: pa.RecordBatch) -> Run:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from deltalake import DeltaTable
 
 import crawler
 from crawler.errors import LakeLockedError
@@ -122,3 +123,21 @@ def test_a_lake_of_many_commits_opens_quickly(tmp_path: Path) -> None:
         assert lake.sql("SELECT count(*) FROM instances").fetchall() == [(3,)]
     assert time.perf_counter() - started < 2
     assert (tmp_path / "log" / "_delta_log" / f"{100:020d}.checkpoint.parquet").exists()
+
+
+def test_other_delta_readers_read_the_log(tmp_path: Path) -> None:
+    with LakeWriter.open(tmp_path) as writer:
+        writer.stage(Level.STUDY, "main", "s1", studies([("1.1", "CT"), ("1.2", "MR")]))
+        writer.stage(Level.IMAGE, "main", "s1", answers(Level.IMAGE, [{"SOPInstanceUID": "1.3", "Rows": 512}]))
+        writer.commit([covered(2)], [sweep()])
+        writer.stage(Level.STUDY, "main", "s1", studies([("1.1", "CT again")]))
+        writer.commit()
+    log = DeltaTable(tmp_path / "log").to_pyarrow_table(
+        columns=["entity", "row_id", "supersedes", "StudyDescription", "Rows"]
+    )
+    rows = log.to_pylist()
+    superseded = {row["supersedes"] for row in rows}
+    current = [row for row in rows if row["row_id"] not in superseded]
+    assert sorted(row["StudyDescription"] for row in current if row["entity"] == "study") == ["CT again", "MR"]
+    assert [row["Rows"] for row in current if row["entity"] == "instance"] == [512]
+    assert sorted(row["entity"] for row in rows) == ["instance", "study", "study", "study", "sweep", "window"]

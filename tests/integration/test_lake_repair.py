@@ -145,7 +145,23 @@ def test_a_second_writer_past_the_lock_is_fenced_off(lake: Path, tmp_path: Path)
             writer.commit()
     with open_lake(lake) as opened:
         found = opened.sql("SELECT StudyInstanceUID FROM studies WHERE StudyInstanceUID IN ('1.7', '1.8')").fetchall()
+        on_disk = {str(file.relative_to(lake / "log")) for file in (lake / "log").glob("entity=*/*")}
+        assert on_disk == {file.path for file in opened.files()}
     assert found == [("1.8",)]
+
+
+def test_a_failure_after_the_commit_costs_nothing(lake: Path) -> None:
+    with LakeWriter.open(lake) as writer:
+        writer.stage(Level.STUDY, "main", "s1", studies([("1.7", "CT")]))
+        shutil.rmtree(lake / "keys")
+        (lake / "keys").write_text("no folder: the key index cannot be written")
+        with pytest.raises(LakeError, match="could not be written"):
+            writer.commit([covered(1, day=date(2024, 1, 4))])
+    (lake / "keys").unlink()
+    with LakeWriter.open(lake) as writer:
+        assert writer.stage(Level.STUDY, "main", "s1", studies([("1.7", "CT")])).unchanged == 1
+    with open_lake(lake) as opened:
+        assert opened.sql("SELECT count(*) FROM windows").fetchall() == [(4,)]
 
 
 def test_there_is_no_lake(tmp_path: Path) -> None:
