@@ -37,8 +37,9 @@ def test_a_document_names_only_what_exists(document: Path) -> None:
 
 
 def test_a_document_that_names_what_does_not_exist_is_found() -> None:
-    text = "See `crawler/nowhere.py`.\n```\npacslake fly\n$ make gold\n```\nAnd `pacslake sweep`, `make test`, `crawler/model.py`"
-    assert list(unknown_names(text)) == ["crawler/nowhere.py", "pacslake fly", "make gold"]
+    wrong = "See `crawler/nowhere.py`.\n```\npacslake fly\n$ make gold\n```\n"
+    right = "And `pacslake sweep`, `make test`, `crawler/model.py`, docs/that/are/prose.md."
+    assert list(unknown_names(wrong + right)) == ["crawler/nowhere.py", "pacslake fly", "make gold"]
 
 
 @pytest.mark.parametrize("name", MOST_LINES)

@@ -1,0 +1,159 @@
+"""pacslake.toml: what is right is read, what is wrong is one sentence with the file and the key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from crawler.errors import UserError
+from crawler.model import AETitle, Level, Limits, Model, Peer
+from crawler.settings import JobSettings, LakeSettings, LocalSettings, PacsSettings, load, nearest
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "pacslake.example.toml"
+LAKE = "[lake]\npath = 'lake'\n"
+PACS = LAKE + "[pacs.main]\nhost = 'h'\nport = 104\nae_title = 'X'\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "pacslake.toml"
+
+
+def complaint(file: Path, text: str | bytes) -> str:
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError) as caught:
+        load(file)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence.removeprefix(f"{file}: ")
+
+
+def test_the_example_is_right_and_names_every_key() -> None:
+    settings = load(EXAMPLE)
+    assert settings.pacs["main"].levels == (Level.STUDY, Level.SERIES)
+    assert settings.jobs["nightly"].lookback_days == 7
+    text = EXAMPLE.read_text()
+    for table in (LakeSettings, LocalSettings, PacsSettings, JobSettings):
+        for key in table.model_fields:
+            assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), key
+
+
+def test_the_defaults_that_the_example_shows_are_the_defaults(file: Path) -> None:
+    file.write_text(
+        re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text().partition("# A second PACS")[0], flags=re.MULTILINE)
+    )
+    shown = load(file).pacs["main"]
+    plain = load(EXAMPLE).pacs["main"]
+    assert shown == plain
+
+
+def test_a_peer_has_everything_that_an_association_needs(file: Path) -> None:
+    file.write_text(PACS + "idle_timeout = 5\nmax_pdu = 16384\nmodel = 'patient'\n[local]\nae_title = ' ME '\n")
+    settings = load(file)
+    limits = Limits(idle_timeout=5.0, max_pdu=16384)
+    assert settings.peer("main") == Peer("main", "h", 104, AETitle("X"), AETitle("ME"), limits)
+    assert settings.pacs["main"].model is Model.PATIENT_ROOT
+    with pytest.raises(UserError, match="there is no PACS named 'mian'; did you mean 'main'"):
+        settings.peer("mian")
+
+
+def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path: Path) -> None:
+    file.write_text(LAKE)
+    assert load(file).lake.path == tmp_path / "lake"
+    file.write_text("[lake]\npath = '/data/lake'\n")
+    assert load(file).lake.path == Path("/data/lake")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "lake is missing"),
+        ("[lake]\n", "lake.path is missing"),
+        ("[lake]\npath = 3", "lake.path must be text in quotes, not 3"),
+        ("[lake]\npath = ''", "lake.path must not be empty, not ''"),
+        ("[lake]\npath = 's3://bucket/prefix'", "lake.path must be a folder, not 's3://bucket/prefix'"),
+        ("[lakes]\npath = 'lake'", "lakes is not a known key; did you mean 'lake'? (1 more after this one)"),
+        (LAKE + "[local]\nprot = 1", "local.prot is not a known key; did you mean 'port'?"),
+        (LAKE + "[local]\nxyz = 1", "local.xyz is not a known key; known are ae_title, port"),
+        (LAKE + "[local]\nport = 0", "local.port must be 1 or more, not 0"),
+        (LAKE + "[local]\nport = 65536", "local.port must be 65535 or less, not 65536"),
+        (LAKE + "[local]\nport = '104'", "local.port must be a whole number, not '104'"),
+        (LAKE + "[local]\nport = 104.0", "local.port must be a whole number, not 104.0"),
+        (LAKE + "[local]\nport = true", "local.port must be a whole number, not True"),
+        (LAKE + "[local]\nae_title = ''", "local.ae_title must not be empty or blank, not ''"),
+        (LAKE + "[local]\nae_title = '   '", "local.ae_title must not be empty or blank, not '   '"),
+        (LAKE + "[local]\nae_title = 'SEVENTEEN_LETTERS'", "must have 16 characters at most, not 'SEVENTEEN_LETTERS'"),
+        (LAKE + "[local]\nae_title = 'A\\B'", "must be ASCII without backslash and control characters, not 'A\\\\B'"),
+        (LAKE + '[local]\nae_title = "A\\u0007"', "must be ASCII without backslash and control characters"),
+        (LAKE + "[local]\nae_title = 'RÖNTGEN'", "must be ASCII without backslash and control characters"),
+        (PACS.replace("port = 104\n", ""), "pacs.main.port is missing"),
+        (PACS + "levels = []", "pacs.main.levels must not be empty"),
+        (PACS + "levels = 'study'", "pacs.main.levels must be a list, as ['one', 'two'], not 'study'"),
+        (PACS + "levels = ['studies']", "pacs.main.levels[0] must be 'patient', 'study', 'series' or 'image', not"),
+        (PACS + "idle_timeout = 0", "pacs.main.idle_timeout must be more than 0, not 0"),
+        (PACS + "idle_timeout = nan", "pacs.main.idle_timeout must be"),
+        (PACS + "default_charset = 'latin-1'", "pacs.main.default_charset must be a value of SpecificCharacterSet"),
+        (PACS.replace("'h'", "'two words'"), "pacs.main.host must be a host name or an IP address, not 'two words'"),
+        (PACS + "port = 105", "pacs.main.port stands twice"),
+        (PACS + PACS.removeprefix(LAKE), "pacs.main stands twice"),
+        (PACS + PACS.removeprefix(LAKE).replace("main", "MAIN"), "pacs.MAIN and pacs.main are the same name"),
+        (PACS.replace("main", "'the main'"), "pacs.'the main': a name has letters, digits, - and _ only"),
+        (LAKE + "[pacs]\nmain = 3", "pacs.main must be a section with keys of its own, not 3"),
+        (PACS + "[jobs.n]\nkind = 'sweep'\ncron = '0 1 * * *'\npacs = ['mian']", "jobs.n.pacs: there is no PACS named"),
+        (PACS + "[jobs.n]\nkind = 'sweep'\ncron = '0 1 * *'", "jobs.n.cron must have five fields"),
+        (PACS + "[jobs.n]\nkind = 'swep'\ncron = '0 1 * * *'", "jobs.n.kind must be 'sweep', not 'swep'"),
+        ("lake = = 3", "is not TOML: invalid value (at line 1, column 8)"),
+        (b"\xff\xfe", "is not UTF-8 text"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_the_key(file: Path, text: str | bytes, sentence: str) -> None:
+    assert sentence in complaint(file, text)
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence_too(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no such file; `pacslake init` writes one"):
+        load(tmp_path / "none.toml")
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        load(tmp_path)
+
+
+@given(st.text() | st.binary())
+def test_whatever_stands_in_the_file_it_is_settings_or_a_user_error(
+    tmp_path_factory: pytest.TempPathFactory, text: str | bytes
+) -> None:
+    file = tmp_path_factory.mktemp("settings") / "pacslake.toml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(UserError):
+        load(file)
+
+
+VALUES = st.recursive(
+    st.integers(-10, 70000) | st.text(max_size=20) | st.booleans() | st.floats() | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(list(PacsSettings.model_fields)), VALUES)
+def test_any_value_under_any_key_is_accepted_or_named(key: str, value: object) -> None:
+    try:
+        accepted = PacsSettings.model_validate({"host": "h", "port": 104, "ae_title": "X", key: value})
+    except ValidationError as error:
+        blamed = {str(one["loc"][0]) for one in error.errors()}
+    else:
+        blamed = {key}
+        assert 1 <= accepted.port <= 65535
+        assert 1 <= len(accepted.ae_title) <= 16
+        assert accepted.levels
+    assert blamed == {key}
+
+
+def test_the_nearest_name_is_suggested() -> None:
+    assert nearest("prot", ["port", "host"]) == "; did you mean 'port'?"
+    assert nearest("zzz", ["port", "host"]) == "; known are host, port"
+    assert nearest("zzz", []) == "; none is known"
