@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from io import BytesIO
 
 from crawler.columns import CATALOGUE, Attribute, Phi
 from crawler.model import Level, Model
@@ -17,8 +15,10 @@ CHARSET = 0x00080005
 RETRIEVE_AE = 0x00080054
 _LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _UNDEFINED = 0xFFFFFFFF
+_HEADER = struct.Struct("<HHI")
+_DELIMITERS = 0xFFFE
+_ITEM_END, _SEQUENCE_END = 0xFFFEE00D, 0xFFFEE0DD
 _LEVELS = {level.query_retrieve_level: level for level in Level}
-_PYTHON_CHARSETS = {"": "latin-1", "ISO_IR 6": "latin-1", "ISO_IR 100": "latin-1", "ISO_IR 192": "utf-8"}
 _UPPER = Attribute("PatientID", 0x00100020, "LO", Phi.DIRECT, "Patient of the series or image")
 """Unique key of the level above the study, which lower levels may name too (PS3.4 C.4.1.2.1)."""
 
@@ -91,45 +91,48 @@ def _require_parents(question: Question, model: Model) -> None:
             raise BadQuestionError(f"{parent.unique_key} is required at this level")
 
 
-def _elements(data: bytes, explicit_vr: bool) -> Iterator[tuple[int, bytes]]:
-    """Give tag and value of each element; groups lengths and sequences have none."""
+def _elements(data: bytes, explicit_vr: bool) -> list[tuple[int, bytes]]:
+    """Give tag and value of each element; group lengths are left out, a sequence's value is empty."""
+    found, at = [], 0
     try:
-        yield from _plain_elements(data, explicit_vr)
-    except (_OddError, struct.error):
-        yield from _odd_elements(data, explicit_vr)
-
-
-class _OddError(Exception):
-    """Something that only a full parser can read."""
-
-
-def _plain_elements(data: bytes, explicit_vr: bool) -> list[tuple[int, bytes]]:
-    found, at, size = [], 0, len(data)
-    while at < size:
-        group, number, length = struct.unpack_from("<HHI", data, at)
-        at += 8
-        if explicit_vr:
-            vr, length = data[at - 4 : at - 2], length >> 16
-            if vr in _LONG_VRS:
-                (length,) = struct.unpack_from("<I", data, at)
-                at += 4
-        if length == _UNDEFINED or at + length > size:
-            raise _OddError
-        if number:
-            found.append((group << 16 | number, data[at : at + length]))
-        at += length
+        while at < len(data):
+            tag, length, at = _header(data, at, explicit_vr)
+            if length == _UNDEFINED:
+                found.append((tag, b""))
+                at = _end_of_sequence(data, at, explicit_vr)
+                continue
+            if tag & 0xFFFF:
+                found.append((tag, data[at : at + length]))
+            at += length
+    except struct.error as error:
+        raise BadQuestionError("the identifier ends inside an element") from error
+    if at > len(data):
+        raise BadQuestionError("the identifier ends inside an element")
     return found
 
 
-def _odd_elements(data: bytes, explicit_vr: bool) -> list[tuple[int, bytes]]:
-    from pydicom.filereader import read_dataset
+def _header(data: bytes, at: int, explicit_vr: bool) -> tuple[int, int, int]:
+    """Read tag, length, and where the value begins."""
+    group, number, length = _HEADER.unpack_from(data, at)
+    if explicit_vr and group != _DELIMITERS:
+        if data[at + 4 : at + 6] in _LONG_VRS:
+            return group << 16 | number, *struct.unpack_from("<I", data, at + 8), at + 12
+        length >>= 16
+    return group << 16 | number, length, at + 8
 
-    try:
-        dataset = read_dataset(BytesIO(data), not explicit_vr, True)
-        raw = [(int(tag), dataset.get_item(tag)) for tag in dataset.keys()]  # noqa: SIM118  # it iterates over elements
-    except Exception as error:
-        raise BadQuestionError("the identifier cannot be read") from error
-    return [(tag, getattr(element, "value", None) or b"") for tag, element in raw]
+
+def _end_of_sequence(data: bytes, at: int, explicit_vr: bool) -> int:
+    """Walk over a sequence of undefined length, however deeply nested (PS3.5 7.5)."""
+    depth = 1
+    while depth:
+        tag, length, at = _header(data, at, explicit_vr)
+        if tag in (_ITEM_END, _SEQUENCE_END):
+            depth -= 1
+        elif length == _UNDEFINED:
+            depth += 1
+        else:
+            at += length
+    return at
 
 
 def _ascii(value: bytes) -> str:
@@ -140,9 +143,12 @@ def _text(value: bytes, charset: str) -> str:
     """Decode a key's value; a character that cannot be decoded matches nothing."""
     if value.isascii():
         return value.decode("ascii").strip(" \0")
-    codec = _PYTHON_CHARSETS.get(charset)
-    if codec is None:
-        from pydicom.charset import convert_encodings, decode_bytes
+    return value.decode(_codec(charset), "replace").strip(" \0")
 
-        return decode_bytes(value, convert_encodings(charset.split("\\")), set(b"\\^=")).strip(" \0")
-    return value.decode(codec, "replace").strip(" \0")
+
+@cache
+def _codec(charset: str) -> str:
+    """Give Python's name for a character set; of several values the last, whose escape sequences the codec knows."""
+    from pydicom.charset import python_encoding
+
+    return python_encoding.get(charset.rpartition("\\")[2], "latin-1")

@@ -1,4 +1,4 @@
-"""`pacslake simulate`: what the simulated PACS holds and where it listens."""
+"""`pacslake simulate`: what the simulated PACS holds and where it listens. Touches: network, standard output."""
 
 from __future__ import annotations
 
