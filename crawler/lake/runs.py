@@ -77,7 +77,7 @@ def merge_in_parts(older: Run, newer: Run, part: int = 1 << 16) -> Iterator[Run]
 
 
 class RunStack:
-    """Runs from oldest to newest, merged so that there are never more than a few: each is over twice the next."""
+    """Runs from oldest to newest, merged so that each is longer than the next: there are about log2(keys / batch) of them."""
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
@@ -87,7 +87,7 @@ class RunStack:
         if not run.shape[1]:
             return
         self.runs.append(run)
-        while len(self.runs) > 1 and self.runs[-2].shape[1] <= 2 * self.runs[-1].shape[1]:
+        while len(self.runs) > 1 and self.runs[-2].shape[1] <= self.runs[-1].shape[1]:
             newer, older = self.runs.pop(), self.runs.pop()
             self.runs.append(merge(older, newer))
 
