@@ -62,7 +62,7 @@ def run_demo(directory: Path, studies: int) -> int:
         answer = lake.sql(question)
         console.print(_table(title, answer.columns, answer.fetchall()))
     console.print(_bars("Busiest hours (studies by hour of day)", lake.sql(BUSIEST_HOURS).fetchall()))
-    console.print(f'Ask your own:  pacslake sql --config {config} "select * from studies limit 5"')
+    console.print(f'\nAsk your own:  pacslake sql --config {config} "select * from studies limit 5"', soft_wrap=True)
     return 0
 
 

@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def orthanc(binary: str, folder: Path, files: Sequence[Path], **settings: object) -> Iterator[int]:
+def orthanc(binary: Path, folder: Path, files: Sequence[Path], **settings: object) -> Iterator[int]:
     """Run Orthanc with these files, stored over its REST interface; give its DICOM port. Its AE title is ORTHANC."""
     port, http = free_port(), free_port()
     configuration = {
@@ -50,7 +50,7 @@ def orthanc(binary: str, folder: Path, files: Sequence[Path], **settings: object
 
 
 @contextmanager
-def dcmqrscp(binary: str, indexer: str, folder: Path, files: Sequence[Path]) -> Iterator[int]:
+def dcmqrscp(binary: Path, indexer: Path, folder: Path, files: Sequence[Path]) -> Iterator[int]:
     """Run dcmqrscp with these files, registered in place; give its port. Its AE title is DCMQRSCP."""
     port, storage = free_port(), folder / "storage"
     storage.mkdir()
