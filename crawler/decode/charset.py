@@ -23,8 +23,10 @@ _JAPANESE = frozenset({"iso2022_jp", "iso2022_jp_2"})
 """Codecs that read the escape sequences themselves."""
 
 _FRAGMENT = re.compile(rb"\x1b[^\x1b]*|[^\x1b]+")
+# A component group starts anew at '='; where two bytes make a Japanese character, 0x3D may be one of them.
+_NAME_FRAGMENT = re.compile(rb"\x1b\$(?:B|\(D)[^\x1b]*|\x1b[^\x1b=]*|=[^\x1b=]*|[^\x1b=]+")
 _TEXT_RESET = re.compile(rb"[\r\n\t\f\\]")
-_NAME_RESET = re.compile(rb"[\^=\\]")
+_NAME_RESET = re.compile(rb"[\^\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ def _codec_of(term: str) -> tuple[str, str | None]:
 def decode_text(value: bytes, charset: Charset, is_name: bool = False) -> tuple[str, str | None]:
     """Decode one value, and say what was wrong. Delimiters of a person name end an escape sequence's reach, too."""
     parts, problem = [], charset.problem
-    reset = _NAME_RESET if is_name else _TEXT_RESET
-    for fragment in _FRAGMENT.findall(value) if ESC in value else [value]:
+    fragments, reset = (_NAME_FRAGMENT, _NAME_RESET) if is_name else (_FRAGMENT, _TEXT_RESET)
+    for fragment in fragments.findall(value):
         try:
             parts.append(_decode_fragment(fragment, charset.codecs, reset))
         except UnicodeError:

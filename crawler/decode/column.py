@@ -67,7 +67,7 @@ class Column:
         return values_and_gaps.take(pa.array(np.arange(0, 2 * count, 2, dtype=np.int32), mask=mask))
 
     def words_until(self, ends: Places) -> Words:
-        """Read the eight bytes before each of `ends` as little-endian words; places outside the buffer give any word."""
+        """Read the eight bytes before each of `ends` as little-endian words; a place outside the buffer gives any word."""
         if len(self.data) < HEADER:
             return np.zeros(len(ends), np.uint64)
         return words(self.data)[np.clip(ends - HEADER, 0, len(self.data) - HEADER)]
@@ -76,8 +76,10 @@ class Column:
         """Shorten each value by the spaces and NULs at its end."""
         if not len(self.data):
             return self
+        rows = np.flatnonzero(_is_padding(self.data[self.ends - 1]) & (self.ends > self.begins))
+        if not len(rows):
+            return self
         ends = self.ends.copy()
-        rows = np.flatnonzero(_is_padding(self.data[ends - 1]) & (ends > self.begins))
         for _ in range(_STEPS):
             ends[rows] -= 1
             rows = rows[_is_padding(self.data[ends[rows] - 1]) & (ends[rows] > self.begins[rows])]

@@ -45,12 +45,12 @@ def decode(batch: Identifiers, level: Level, *, default_charset: str = "") -> pa
     the defined terms for datasets without SpecificCharacterSet, as `ISO_IR 100` or `ISO 2022 IR 6\ISO 2022 IR 87`.
     """
     wanted = {attribute.tag: attribute.vr for attribute in CATALOGUE[level]}
-    tables = [schema(level).empty_table()]
+    tables = []
     for part in _parts(batch):
         findings = Findings()
         elements = _locate(part, wanted, findings)
         tables.append(_table(elements, level, default_charset, findings))
-    return tables[-1] if len(tables) <= 2 else pa.concat_tables(tables)
+    return pa.concat_tables(tables) if tables else schema(level).empty_table()
 
 
 def _parts(batch: Identifiers) -> Iterator[_Part]:

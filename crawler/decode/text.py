@@ -126,6 +126,8 @@ def _check_length(text: pa.Array, attribute: Attribute, findings: Findings) -> N
         return
     values = values_of(text)
     rows = np.flatnonzero(values.ends - values.begins > longest)
+    if not len(rows):
+        return
     delimiter = "=" if attribute.vr == "PN" else None
     sizes = [max(map(len, value.split(delimiter) if delimiter else [value])) for value in text.take(rows).to_pylist()]
     guilty = rows[np.array(sizes, np.int64) > longest]

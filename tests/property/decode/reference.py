@@ -27,7 +27,9 @@ TEXT = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
 CHARSET_VRS = frozenset("LO LT PN SH ST UC UT".split())
 
 
-def reference_row(dataset: bytes, level: Level, *, explicit_vr: bool = False, default_charset: str = "") -> dict[str, Any]:
+def reference_row(
+    dataset: bytes, level: Level, *, explicit_vr: bool = False, default_charset: str = ""
+) -> dict[str, Any]:
     """Decode one dataset; faults and raw are sorted. Raises one of `GIVES_UP` where pydicom does."""
     vrs = {attribute.tag: attribute.vr for attribute in CATALOGUE[level]}
     with warnings.catch_warnings():
@@ -43,7 +45,9 @@ def reference_row(dataset: bytes, level: Level, *, explicit_vr: bool = False, de
     return row
 
 
-def parse(dataset: bytes, vrs: dict[int, str], explicit_vr: bool) -> tuple[dict[int, bytes], list[Finding], list[Finding]]:
+def parse(
+    dataset: bytes, vrs: dict[int, str], explicit_vr: bool
+) -> tuple[dict[int, bytes], list[Finding], list[Finding]]:
     """Let pydicom find the elements, and judge them."""
     stream = io.BytesIO(dataset)
     values: dict[int, bytes] = {}
@@ -88,7 +92,9 @@ def misfit(element: Any, vr: str | None, plain: bool) -> str | None:
     return f"another VR instead of {vr}"
 
 
-def cells(value: bytes | None, attribute: Attribute, terms: str, faults: list[Finding], raw: list[Finding]) -> dict[str, Any]:
+def cells(
+    value: bytes | None, attribute: Attribute, terms: str, faults: list[Finding], raw: list[Finding]
+) -> dict[str, Any]:
     """Give the cells of one attribute."""
     vr, tag = attribute.vr, f"{attribute.tag:08x}"
     if value is None:
