@@ -77,7 +77,7 @@ def merge_in_parts(older: Run, newer: Run, part: int = 1 << 16) -> Iterator[Run]
 
 
 class RunStack:
-    """Runs from oldest to newest, merged so that each is longer than the next: there are about log2(keys / batch) of them."""
+    """Runs from oldest to newest, merged so that each is longer than the next: about log2(keys / batch) of them."""
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
