@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from crawler.errors import UserError
 from crawler.model import AETitle, Level, Limits, Model, Peer
@@ -30,6 +30,13 @@ def _ae_title(text: str) -> str:
     if "\\" in title or not all(" " <= character <= "~" for character in title):
         raise ValueError("must be ASCII without backslash and control characters")
     return title
+
+
+def _crawled(level: object) -> Level:
+    """Check that a level can be crawled: patients come with their studies."""
+    if level not in ("study", "series", "image"):
+        raise ValueError("must be 'study', 'series' or 'image'")
+    return Level(level)
 
 
 def _host(text: str) -> str:
@@ -63,7 +70,7 @@ def _folder(path: Path, info: ValidationInfo) -> Path:
 AEText = Annotated[AETitle, Field(strict=True), AfterValidator(_ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86400, allow_inf_nan=False)]
-OneLevel = Annotated[Level, Field(strict=False)]
+CrawledLevel = Annotated[Level, BeforeValidator(_crawled)]
 
 
 class _Table(BaseModel):
@@ -89,7 +96,7 @@ class PacsSettings(_Table):
     host: Annotated[str, AfterValidator(_host)]
     port: Port
     ae_title: AEText
-    levels: Annotated[tuple[OneLevel, ...], Field(strict=False, min_length=1)] = (Level.STUDY, Level.SERIES)
+    levels: Annotated[tuple[CrawledLevel, ...], Field(strict=False, min_length=1)] = (Level.STUDY, Level.SERIES)
     max_associations: Annotated[int, Field(ge=1, le=100)] = 2
     model: Annotated[Model, Field(strict=False)] = Model.STUDY_ROOT
     default_charset: Annotated[str, AfterValidator(_defined_term)] = ""

@@ -6,13 +6,13 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import crawler
 from crawler.errors import UserError
-from crawler.lake.answer import plain_errors, save, stream
+from crawler.lake.answer import interruptibly, plain_errors, save, stream
 from jobs.statements import is_blank, split
 from jobs.table import render
 
@@ -44,22 +44,25 @@ def answer(path: Path, text: str, form: Form) -> None:
 
 def write(lake: Lake, statement: str, form: Form) -> None:
     """Run one statement on an open lake and write its answer."""
+    connection = lake.connection
     with plain_errors():
-        relation = lake.sql(statement)
+        relation = interruptibly(connection, lambda: lake.sql(statement))
         if form.output is not None:
-            save(relation, form.kind, form.output)
+            file = form.output
+            interruptibly(connection, lambda: save(relation, form.kind, file))
         elif form.kind != TABLE:
-            stream(relation, form.kind, sys.stdout.buffer)
+            stream(connection, relation, form.kind, sys.stdout.buffer)
         else:
-            _print_table(relation.columns, relation.iter_rows(CHUNK))
+            rows = relation.iter_rows(CHUNK)
+            chunks = iter(lambda: interruptibly(connection, lambda: list(islice(rows, CHUNK))), [])
+            _print_table(relation.columns, chunks)
 
 
-def _print_table(columns: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
+def _print_table(columns: list[str], chunks: Iterator[list[tuple[Any, ...]]]) -> None:
     """Print rows under their columns' names, aligned chunk by chunk; no row still gives the names."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    chunk = list(islice(rows, CHUNK))
-    if not chunk and columns == ["Success"]:  # what DuckDB answers to SET, BEGIN and their like
+    first = next(chunks, [])
+    if not first and columns == ["Success"]:  # what DuckDB answers to SET, BEGIN and their like
         return
-    print("\n".join(render(columns, chunk, width)))
-    while chunk := list(islice(rows, CHUNK)):
+    for chunk in chain([first], chunks):
         print("\n".join(render(columns, chunk, width)))

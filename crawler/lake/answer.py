@@ -1,13 +1,16 @@
-"""Answers to SQL as bytes, streamed by DuckDB's own writers, and DuckDB's errors as ours. Touches: disk, pipes."""
+"""Answers to SQL as bytes, streamed by DuckDB's own writers, with its errors as ours.
+
+Touches: disk, pipes, threads.
+"""
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import duckdb
 
@@ -24,6 +27,8 @@ FORMATS = {
 
 _CHUNK = 1 << 20
 
+T = TypeVar("T")
+
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
@@ -37,38 +42,47 @@ def plain_errors() -> Iterator[None]:
         raise LakeError(_without_quoted(str(error).partition("\n")[0])) from error
 
 
+def interruptibly(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
+    """Do the work in a thread, so that Ctrl-C ends it at once: DuckDB does not look for signals while it runs."""
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(work)
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
+
+
 def save(relation: duckdb.DuckDBPyRelation, kind: str, path: Path) -> None:
     """Write the whole answer into a file, which appears only when it is complete."""
     _copy(relation, kind, str(path))
 
 
-def stream(relation: duckdb.DuckDBPyRelation, kind: str, sink: BinaryIO) -> None:
+def stream(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, kind: str, sink: BinaryIO) -> None:
     """Write the whole answer into an open stream; memory stays bounded by DuckDB's buffers.
 
-    DuckDB writes into a pipe of ours in its own thread, because it would open `/dev/stdout` anew and cut a file off.
+    DuckDB writes into a pipe of ours from another thread, because it would open `/dev/stdout` anew and cut a file off.
     """
     reading, writing = os.pipe()
-    failures: list[duckdb.Error] = []
 
     def produce() -> None:
         try:
             _copy(relation, kind, f"/dev/fd/{writing}")
-        except duckdb.Error as error:
-            failures.append(error)
         finally:
             os.close(writing)
 
-    producer = threading.Thread(target=produce, name="answer")
-    producer.start()
-    try:
-        while chunk := os.read(reading, _CHUNK):
-            sink.write(chunk)
-        sink.flush()
-    finally:
-        os.close(reading)  # a producer that is still writing gets EPIPE and ends
-        producer.join()
-    if failures:
-        raise failures[0]
+    with ThreadPoolExecutor(1) as thread:
+        producer = thread.submit(produce)
+        try:
+            while chunk := os.read(reading, _CHUNK):
+                sink.write(chunk)
+            sink.flush()
+        except BaseException:
+            connection.interrupt()
+            raise
+        finally:
+            os.close(reading)  # a producer that is writing gets EPIPE and ends
+        producer.result()
 
 
 def _copy(relation: duckdb.DuckDBPyRelation, kind: str, target: str) -> None:

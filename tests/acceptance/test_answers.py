@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -143,6 +145,24 @@ def test_an_error_is_said_with_its_code(folder: Path, statement: str, code: int,
         assert done.stderr.decode().startswith("pacslake: ")
         assert sentence in done.stderr.decode()
         assert "1.2.1" not in done.stderr.decode()
+
+
+@pytest.mark.parametrize("form", ["table", "csv"])
+def test_ctrl_c_ends_a_long_answer_at_once(folder: Path, form: str) -> None:
+    endless = "select i from range(1000000000000) t(i) where i % 7 = 8 or i = 0 or i = 200000000"
+    with subprocess.Popen(
+        ["pacslake", "sql", endless, "--format", form],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        while "_duckdb" not in Path(f"/proc/{process.pid}/maps").read_text():
+            time.sleep(0.05)
+        time.sleep(1.5)  # until the question is asked
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=30)[1].decode()
+    assert (process.returncode, said.strip()) == (130, "pacslake: interrupted")
 
 
 def test_the_prompt_takes_lines_and_survives_errors(folder: Path, tmp_path: Path) -> None:
