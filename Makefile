@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.installed
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
-setup: $(STAMP) ## make $(VENV) and install the locked dependencies and pacslake into it
+setup: $(STAMP) ## make .venv and install the locked dependencies and pacslake into it
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
