@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crawler.errors import UserError
 from crawler.testing.archive import Archive
+from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator
 
 
@@ -18,11 +19,15 @@ class SimulateRequest:
     host: str = "127.0.0.1"
     port: int = 11113
     ae_title: str = ""
-    max_associations: int = 25
+    quirks: Quirks = field(default_factory=Quirks)
 
 
 def simulate(archive: Archive, request: SimulateRequest) -> int:
-    """Answer C-ECHO and C-FIND from `archive` until SIGTERM or SIGINT; give the exit code."""
+    """Answer C-ECHO and C-FIND from `archive` until SIGTERM or SIGINT; give the exit code. Raises UserError."""
+    if archive.first > archive.last:
+        raise UserError(f"the first day, {archive.first}, is after the last one, {archive.last}")
+    if len(request.ae_title) > 16 or "\\" in request.ae_title or not request.ae_title.isascii():
+        raise UserError("an AE title has at most 16 ASCII characters and no backslash")
     return asyncio.run(_run(archive, request))
 
 
@@ -35,7 +40,7 @@ async def _run(archive: Archive, request: SimulateRequest) -> int:
         ae_title=request.ae_title or None,
         host=request.host,
         port=request.port,
-        max_associations=request.max_associations,
+        quirks=request.quirks,
     )
     try:
         async with simulator:

@@ -32,10 +32,14 @@ Criteria = Mapping[str, Criterion]
 
 
 class Answers:
-    """Answers questions from one archive, and remembers encoded blocks for the next question of the same shape."""
+    """Answers questions from one archive, and remembers encoded blocks for the next question of the same shape.
 
-    def __init__(self, archive: Archive) -> None:
+    `extras` are added to every answer; `undated_always` lets studies without a date match every range of days.
+    """
+
+    def __init__(self, archive: Archive, extras: Sequence[Constant] = (), undated_always: bool = False) -> None:
         self.archive = archive
+        self._extras, self._undated_always = tuple(extras), undated_always
         self._encoded = BoundedCache(_BYTES_KEPT)
 
     def find(self, question: Question, explicit_vr: bool = False) -> Iterator[pa.Array]:
@@ -57,7 +61,8 @@ class Answers:
         dates = question.keys.get("StudyDate")
         if dates is not None:
             bounds = date_bounds(dates)
-            return self.archive.pieces(as_date(bounds.low), as_date(bounds.high))
+            dated = self.archive.pieces(as_date(bounds.low), as_date(bounds.high))
+            return [*(self.archive.undated_pieces() if self._undated_always else []), *dated]
         number = patient_number(question.keys.get("PatientID", ""))
         if number is not None:
             return self.archive.pieces_of(self.archive.patients.keys_of(number))
@@ -114,8 +119,9 @@ class Answers:
         constants = [
             Constant(QUERY_LEVEL, "CS", question.level.query_retrieve_level),
             Constant(RETRIEVE_AE, "AE", self.archive.retrieve_ae),
+            *self._extras,
         ]
-        made = columns([attribute.keyword for attribute in attributes])
+        made = columns([*(attribute.keyword for attribute in attributes), "SpecificCharacterSet"])
         return encode(made, [*attributes, *constants], explicit_vr)
 
 

@@ -122,6 +122,10 @@ class Archive:
             low = max(low, 1)
         return self.pieces_of(keys[low:high])
 
+    def undated_pieces(self) -> list[Piece]:
+        """Give where the studies without a date are."""
+        return self.pieces_of([UNDATED] if UNDATED in self.counts else [])
+
     def pieces_of(self, keys: Sequence[int]) -> list[Piece]:
         """Give where the studies of some days in ascending order are; neighbours become one piece."""
         pieces: list[Piece] = []

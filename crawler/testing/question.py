@@ -146,7 +146,7 @@ def _text(value: bytes, charset: str) -> str:
     return value.decode(_codec(charset), "replace").strip(" \0")
 
 
-@cache
+@lru_cache(maxsize=64)
 def _codec(charset: str) -> str:
     """Give Python's name for a character set; of several values the last, whose escape sequences the codec knows."""
     from pydicom.charset import python_encoding

@@ -8,12 +8,14 @@ Touches: network.
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import assert_never
 
 from crawler.model import Level, Model
 from crawler.pacs import command as dimse
@@ -22,8 +24,10 @@ from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
 from crawler.pacs.messages import Message
 from crawler.testing.answers import Answers
 from crawler.testing.archive import Archive
+from crawler.testing.encoding import Constant
 from crawler.testing.matching import BadKeyError
 from crawler.testing.question import BadQuestionError, Question, read_question
+from crawler.testing.quirks import Failure, Quirks, misread, shaped
 from crawler.testing.responses import frame_responses
 
 IMPLICIT_VR = "1.2.840.10008.1.2"
@@ -40,6 +44,11 @@ PENDING_UNSUPPORTED_KEYS = 0xFF01
 CANCELLED = 0xFE00
 NOT_UNDERSTOOD = 0xA900
 UNRECOGNISED_OPERATION = 0x0211
+
+_RESET_DELAY = 0.1
+"""Seconds for the rows before a reset to arrive, because a reset discards what was not yet read."""
+_HANG = 3600.0
+_PRIVATE = (Constant(0x00090010, "LO", "SIMULATED PACS"), Constant(0x00091001, "LO", "nobody asked for this"))
 
 
 @dataclass
@@ -65,18 +74,20 @@ class Simulator:
         ae_title: str | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        max_associations: int = 25,
+        quirks: Quirks | None = None,
     ) -> None:
         """Answer from `archive`. `ae_title` None answers to any; port 0 lets the system choose."""
         self.archive = archive
         self.host = host
+        self.quirks = quirks or Quirks()
         self.counts = Counts()
         self._port = port
-        self._answers = Answers(archive)
-        syntaxes = (IMPLICIT_VR, EXPLICIT_VR)
+        self._answers = Answers(archive, _PRIVATE if self.quirks.unsolicited else (), self.quirks.undated_always)
+        syntaxes = (EXPLICIT_VR,) if self.quirks.explicit_vr else (IMPLICIT_VR, EXPLICIT_VR)
         offered = dict.fromkeys((*FIND_MODELS, dimse.VERIFICATION), syntaxes)
-        self._service = Service(offered, ae_title=ae_title, max_associations=max_associations)
+        self._service = Service(offered, ae_title=ae_title, max_associations=self.quirks.max_associations)
         self._acceptor: Acceptor | None = None
+        self._chance = random.Random(archive.seed)
 
     @property
     def port(self) -> int:
@@ -121,9 +132,12 @@ class Simulator:
                 raise BadQuestionError("this presentation context is not for C-FIND")
             question = read_question(request.dataset, explicit_vr=explicit_vr, model=model)
             self.counts.queries[question.level] += 1
-            await self._stream(assoc, request, question, explicit_vr)
+            await asyncio.sleep(self.quirks.latency + self.quirks.jitter * self._chance.random())
+            await self._stream(assoc, request, misread(question, self.quirks), explicit_vr)
         except (BadQuestionError, BadKeyError) as error:
             self._refuse(assoc, request, NOT_UNDERSTOOD, str(error))
+        if self.quirks.one_query:
+            assoc.abort()
 
     async def _stream(
         self, assoc: AcceptedAssociation, request: Message, question: Question, explicit_vr: bool
@@ -131,20 +145,41 @@ class Simulator:
         """Send every match; the last batch goes out together with the final response, in one piece."""
         status = PENDING_UNSUPPORTED_KEYS if question.is_partly_unsupported else PENDING
         command = dimse.response(request.command, status, has_dataset=True)
-        waiting = b""
-        for identifiers in self._answers.find(question, explicit_vr):
+        max_pdu = min((limit for limit in (assoc.max_pdu, self.quirks.max_pdu) if limit), default=0)
+        waiting, left = b"", self.quirks.fails_after
+        batches, final_status = shaped(self._answers.find(question, explicit_vr), self.quirks)
+        for identifiers in batches:
             if waiting:
                 assoc.write(waiting)
                 await assoc.drain()
                 await asyncio.sleep(0)  # drain does not wait when the peer keeps up, and others want their turn
-                if assoc.is_cancelled(request.command.message_id):
+                if assoc.is_cancelled(request.command.message_id) and not self.quirks.ignores_cancel:
                     self.counts.cancelled += 1
                     assoc.respond(request, CANCELLED)
                     return
-            waiting = frame_responses(request.context_id, command, identifiers, assoc.max_pdu)
+            if 0 <= left < len(identifiers):
+                assoc.write(frame_responses(request.context_id, command, identifiers.slice(0, left), max_pdu))
+                await self._break_off(assoc)
+                return
+            left -= len(identifiers) if left >= 0 else 0
+            waiting = frame_responses(request.context_id, command, identifiers, max_pdu)
             self.counts.responses += len(identifiers)
-        final = dimse.response(request.command, SUCCESS)
-        assoc.write(waiting + framing.frame_message(request.context_id, final, None, assoc.max_pdu))
+        final = dimse.response(request.command, final_status)
+        self.counts.refused += final_status != SUCCESS
+        assoc.write(waiting + framing.frame_message(request.context_id, final, None, max_pdu))
+
+    async def _break_off(self, assoc: AcceptedAssociation) -> None:
+        await assoc.drain()
+        match self.quirks.failure:
+            case Failure.ABORT:
+                assoc.abort()
+            case Failure.RESET:
+                await asyncio.sleep(_RESET_DELAY)
+                assoc.reset()
+            case Failure.HANG:
+                await assoc.wait_closed(_HANG)
+            case never:
+                assert_never(never)
 
     def _refuse(self, assoc: AcceptedAssociation, request: Message, status: int, comment: str) -> None:
         self.counts.refused += 1

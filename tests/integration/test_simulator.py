@@ -23,6 +23,7 @@ from crawler.model import AETitle, Level, Model, Peer
 from crawler.pacs.association import Association
 from crawler.pacs.identifier import Query
 from crawler.testing.archive import Archive
+from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import CANCELLED, NOT_UNDERSTOOD, Simulator, running
 
 ARCHIVE = Archive(1500, date(2024, 2, 1), date(2024, 3, 10), undated=2)
@@ -166,7 +167,7 @@ def test_a_cancelled_query_stops_early_and_the_association_goes_on() -> None:
 
 def test_associations_are_counted_and_limited() -> None:
     async def crawl() -> None:
-        async with Simulator(ARCHIVE, ae_title="SIMPACS", max_associations=2) as pacs:
+        async with Simulator(ARCHIVE, ae_title="SIMPACS", quirks=Quirks(max_associations=2)) as pacs:
             two = [await Association.open(peer_of(pacs), [Model.STUDY_ROOT]) for _ in range(2)]
             query = Query(Model.STUDY_ROOT, Level.STUDY, {})
             tables = await asyncio.gather(*(ask(assoc, query) for assoc in two))

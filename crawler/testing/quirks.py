@@ -1,0 +1,177 @@
+"""How a simulated PACS misbehaves, each way as real ones do; all of it is off unless asked for. Pure.
+
+A quirk changes what is understood (`misread`), what is answered (`shaped`), or how it is sent (see simulator.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from crawler.errors import UserError
+from crawler.testing.matching import as_date, date_bounds, time_bounds
+from crawler.testing.question import Question, known
+
+_PARENTS = frozenset(("PatientID", "StudyInstanceUID", "SeriesInstanceUID"))
+
+
+class OverCap(StrEnum):
+    """What happens when a query has more rows than the cap."""
+
+    TRUNCATE = "truncate"
+    """As many rows as the cap allows, then success: a silent cap."""
+    NOTHING = "nothing"
+    """No rows, then success."""
+    REFUSE_A700 = "a700"
+    """No rows, then 0xA700, out of resources."""
+    REFUSE_C001 = "c001"
+    """No rows, then 0xC001, unable to process."""
+    WARN_B000 = "b000"
+    """As many rows as the cap allows, then the warning 0xB000."""
+
+
+FINAL_STATUS = {OverCap.REFUSE_A700: 0xA700, OverCap.REFUSE_C001: 0xC001, OverCap.WARN_B000: 0xB000}
+
+
+class Failure(StrEnum):
+    """How an answer breaks off."""
+
+    ABORT = "abort"
+    RESET = "reset"
+    HANG = "hang"
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """One field for each way of misbehaving."""
+
+    cap: int = 0
+    """Rows that a query may have, 0 for any number."""
+    over_cap: OverCap = OverCap.TRUNCATE
+    ignores: frozenset[str] = frozenset()
+    """Keys that are not matched on although they have a value; `*` for all but the unique keys."""
+    ignores_ranges: bool = False
+    """A range of days or times matches everything."""
+    exclusive_ends: bool = False
+    """The ends of a range do not belong to it."""
+    undated_always: bool = False
+    """Studies without StudyDate match every range of days."""
+    duplicate_every: int = 0
+    """Each n-th row of a batch is sent twice, 0 for none."""
+    says_unsupported: bool = False
+    """Pending responses say 0xFF01 whatever was asked."""
+    omits: frozenset[str] = frozenset()
+    """Attributes that are never returned: NumberOfStudyRelatedInstances, say, or SpecificCharacterSet."""
+    unsolicited: bool = False
+    """Every attribute of the level is returned, and a private one, asked for or not."""
+    fails_after: int = -1
+    """The answer breaks off after so many rows when there are more; -1 for never."""
+    failure: Failure = Failure.ABORT
+    max_associations: int = 25
+    """More at the same time are rejected for now."""
+    one_query: bool = False
+    """The association is aborted after its first C-FIND."""
+    latency: float = 0.0
+    """Seconds before each answer begins."""
+    jitter: float = 0.0
+    """Up to so many seconds more, by chance."""
+    max_pdu: int = 0
+    """Largest P-DATA-TF that is sent, 0 for what the client takes."""
+    explicit_vr: bool = False
+    """Only Explicit VR Little Endian is accepted."""
+    ignores_cancel: bool = False
+    """C-CANCEL has no effect."""
+
+
+def parse_quirks(texts: Iterable[str]) -> Quirks:
+    """Read quirks written as `cap=500`, `ignores=StudyTime,Modality` or `exclusive_ends`. Raises UserError."""
+    names = [field.name for field in fields(Quirks)]
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+            raise UserError(f"there is no quirk {name!r}; {hint}")
+        try:
+            found[name] = _read(getattr(Quirks(), name), value)
+        except ValueError as error:
+            raise UserError(f"quirk {name}: {value!r} is not a value for it") from error
+    return Quirks(**found)
+
+
+def _read(default: object, value: str) -> object:
+    """Read a value of the default's type."""
+    if isinstance(default, bool):
+        if value not in ("", "true", "false"):
+            raise ValueError(value)
+        return value != "false"
+    if isinstance(default, frozenset):
+        return frozenset(value.split(","))
+    return type(default)(value)  # type: ignore[call-arg]  # int, float and enums take text
+
+
+def misread(question: Question, quirks: Quirks) -> Question:
+    """Give the question as a PACS with these quirks understands it."""
+    keys = {keyword: value for keyword, value in question.keys.items() if not _is_ignored(keyword, value, quirks)}
+    if quirks.exclusive_ends:
+        keys = {keyword: _narrowed(keyword, value) for keyword, value in keys.items()}
+    table = known(question.level)
+    tags = tuple(table) if quirks.unsolicited else question.tags
+    kept = tuple(tag for tag in sorted(tags) if tag not in table or table[tag].keyword not in quirks.omits)
+    unsupported = question.is_partly_unsupported or quirks.says_unsupported
+    return replace(question, keys=keys, tags=kept, is_partly_unsupported=unsupported)
+
+
+def _is_ignored(keyword: str, value: str, quirks: Quirks) -> bool:
+    if keyword in _PARENTS:
+        return keyword in quirks.ignores
+    is_range = keyword.endswith(("Date", "Time")) and "-" in value
+    return keyword in quirks.ignores or "*" in quirks.ignores or (quirks.ignores_ranges and is_range)
+
+
+def _narrowed(keyword: str, value: str) -> str:
+    """Take the ends from a range."""
+    low, dash, high = value.partition("-")
+    if not dash or not keyword.endswith(("Date", "Time")):
+        return value
+    if keyword.endswith("Date"):
+        first, last = date_bounds(value).low, date_bounds(value).high
+        ends = (as_date(None if first is None else first + 1), as_date(None if last is None else last - 1))
+        return "-".join("" if end is None else f"{end:%Y%m%d}" for end in ends)
+    first, last = time_bounds(f"{low}-").low if low else None, time_bounds(f"{high}-").low if high else None
+    return f"{_time(first, 1)}-{_time(last, -1)}"
+
+
+def _time(ticks: int | None, step: int) -> str:
+    if ticks is None:
+        return ""
+    seconds, fraction = divmod(min(max(ticks + step, 0), 86_400_000_000 - 1), 1_000_000)
+    return f"{seconds // 3600:02}{seconds // 60 % 60:02}{seconds % 60:02}.{fraction:06}"
+
+
+def shaped(batches: Iterator[pa.Array], quirks: Quirks) -> tuple[Iterator[pa.Array], int]:
+    """Give the rows that are sent, and the final status."""
+    if quirks.duplicate_every:
+        batches = (_doubled(batch, quirks.duplicate_every) for batch in batches)
+    if not quirks.cap:
+        return batches, 0
+    first, rows = [], 0
+    for batch in batches:
+        first.append(batch.slice(0, quirks.cap - rows))
+        rows += len(batch)
+        if rows > quirks.cap:
+            partial = quirks.over_cap in (OverCap.TRUNCATE, OverCap.WARN_B000)
+            return iter(first if partial else ()), FINAL_STATUS.get(quirks.over_cap, 0)
+    return iter(first), 0
+
+
+def _doubled(batch: pa.Array, every: int) -> pa.Array:
+    numbers = np.arange(len(batch))
+    return batch.take(pa.array(np.repeat(numbers, np.where(numbers % every == every - 1, 2, 1))))
