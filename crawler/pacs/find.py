@@ -6,7 +6,7 @@ from crawler.errors import PeerError
 from crawler.model import Identifiers, Limits
 from crawler.pacs import framing
 from crawler.pacs.command import cancel_request
-from crawler.pacs.negotiation import Context
+from crawler.pacs.negotiation import EXPLICIT_VR, Context
 from crawler.pacs.responses import FindResponses
 from crawler.pacs.upper_layer import Connection
 
@@ -25,6 +25,7 @@ class FindStream:
         """Whether the association is free for its next request, or gone."""
         self._connection = connection
         self._context_id = context.context_id
+        self._explicit_vr = context.transfer_syntaxes == (EXPLICIT_VR,)
         self._message_id = message_id
         self._responses = FindResponses(connection.buffer, context.context_id, message_id, limits.max_object)
         self._lost: PeerError | None = None
@@ -58,7 +59,7 @@ class FindStream:
             raise self._lost
         if not self.is_over:
             await self._read()
-        batch = self._responses.take_batch()
+        batch = self._responses.take_batch(explicit_vr=self._explicit_vr)
         if batch is not None:
             return batch
         if self._lost is not None:

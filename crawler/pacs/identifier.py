@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import cache
 
 from crawler.columns import CATALOGUE, Attribute
 from crawler.errors import UserError
@@ -61,7 +61,10 @@ class Query:
 
     def encode(self, *, explicit_vr: bool = False) -> bytes:
         """Encode it as an identifier. Raises UserError for a key that is not in the catalogue."""
-        encoded = dict(_return_keys(self.attributes or CATALOGUE[self.level], explicit_vr))
+        if self.attributes is None:
+            encoded = dict(_catalogue_keys(self.level, explicit_vr))
+        else:
+            encoded = _return_keys(self.attributes, explicit_vr)
         for element in self.elements():
             encoded[element[0]] = _encode_element(*element, explicit_vr)
         return b"".join(encoded[tag] for tag in sorted(encoded))
@@ -103,13 +106,18 @@ def _find_key(keyword: str) -> Attribute:
     return key
 
 
-@lru_cache(maxsize=64)
-def _return_keys(attributes: tuple[Attribute, ...], explicit_vr: bool) -> Mapping[int, bytes]:
-    """Encode zero-length keys by tag; kept, because a crawl asks for the same keys a million times."""
+def _return_keys(attributes: tuple[Attribute, ...], explicit_vr: bool) -> dict[int, bytes]:
+    """Encode zero-length keys by tag."""
     return {key.tag: _encode_element(key.tag, key.vr, b"", explicit_vr) for key in attributes}
 
 
-@lru_cache(maxsize=64)
+@cache
+def _catalogue_keys(level: Level, explicit_vr: bool) -> Mapping[int, bytes]:
+    """Keep a level's keys, because a crawl asks for the same ones a million times."""
+    return _return_keys(CATALOGUE[level], explicit_vr)
+
+
+@cache
 def _keys() -> dict[str, Attribute]:
     return {key.keyword: key for level in Level for key in CATALOGUE[level]}
 

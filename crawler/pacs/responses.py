@@ -73,11 +73,11 @@ class FindResponses:
             if not self._read_pdu():
                 return
 
-    def take_batch(self) -> Identifiers | None:
+    def take_batch(self, *, explicit_vr: bool = False) -> Identifiers | None:
         """Take the identifiers collected so far, None when there are none."""
         if not self._starts:
             return None
-        batch = Identifiers(self._data, self._starts, self._ends)
+        batch = Identifiers(self._data, self._starts, self._ends, explicit_vr)
         self._new_batch()
         return batch
 

@@ -1,76 +1,27 @@
-"""Associations on loopback: with our own acceptor, with misbehaving peers, with Orthanc and with dcmqrscp."""
+"""Calling: our requestor against our acceptor, well-behaved and not."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from crawler.errors import RefusedError, TransientPeerError
-from crawler.model import AETitle, Level, Limits, Model, Peer, Window
+from crawler.model import AETitle, Limits, Model, Peer, Window
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
-from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
-from crawler.pacs.association import FIND_CLASSES, Association, connect
+from crawler.pacs.acceptor import AcceptedAssociation, Service, serve
+from crawler.pacs.association import Association, connect
 from crawler.pacs.framing import PduType
 from crawler.pacs.identifier import Query
 from crawler.pacs.messages import Message
-from tests.integration.files import ROOT, made_files
-from tests.integration.real_pacs import dcmqrscp, orthanc
-
-FIND = FIND_CLASSES[Model.STUDY_ROOT]
-SYNTAXES = dict.fromkeys((dimse.VERIFICATION, FIND), (negotiation.IMPLICIT_VR, negotiation.EXPLICIT_VR))
-EXPECTED = [18, 2, 3]
-"""Studies, series of the first study, and instances of its first series, in the made files."""
-EVERYTHING = Query.of_window(Model.STUDY_ROOT, Window())
-ROWS = 60_000
-HASTE = Limits(connect_timeout=5, idle_timeout=0.4, total_timeout=20)
-
-
-async def answer(assoc: AcceptedAssociation, request: Message) -> None:
-    """Answer an echo, and a C-FIND with many small identifiers until it is cancelled."""
-    if request.command.field == dimse.C_ECHO_RQ:
-        assoc.respond(request, 0)
-        return
-    pending = dimse.response(request.command, 0xFF00, has_dataset=True)
-    for first in range(0, ROWS, 1000):
-        if assoc.is_cancelled(request.command.message_id):
-            assoc.respond(request, 0xFE00)
-            return
-        rows = [b"\x20\0\x0d\0\x08\0\0\0%08d" % number for number in range(first, first + 1000)]
-        assoc.write(framing.frame_messages(request.context_id, pending, rows, assoc.max_pdu))
-        await assoc.drain()
-        await asyncio.sleep(0)
-    assoc.respond(request, 0, comment="done")
-
-
-@asynccontextmanager
-async def acceptor(
-    handler: Callable[[AcceptedAssociation, Message], Awaitable[None]] = answer, **settings: object
-) -> AsyncIterator[Acceptor]:
-    service = Service(syntaxes=SYNTAXES, **settings)  # type: ignore[arg-type]  # each test gives what it needs
-    async with await serve(service, handler) as server:
-        yield server
-
-
-def peer(port: int, called: str = "SIM", calling: str = "ME", limits: Limits | None = None) -> Peer:
-    return Peer("test", "127.0.0.1", port, AETitle(called), AETitle(calling), limits or Limits())
-
-
-async def rows_of(assoc: Association, query: Query = EVERYTHING) -> tuple[list[bytes], int | None]:
-    stream, rows = assoc.find(query), []
-    async for batch in stream:
-        rows += [bytes(batch.data[low:high]) for low, high in zip(batch.starts, batch.ends, strict=True)]
-    assert stream.rows == len(rows)
-    return rows, stream.status
+from tests.integration.calls import EVERYTHING, FIND, HASTE, ROWS, SYNTAXES, acceptor, answer, peer, rows_of
 
 
 def test_echo_and_find_on_one_association() -> None:
@@ -150,9 +101,12 @@ def test_an_unfinished_answer_blocks_the_next_request() -> None:
 
 def test_extended_negotiation_is_granted_as_far_as_it_is_offered() -> None:
     async def scenario() -> None:
-        async with acceptor(extended={FIND: b"\1\0\1"}) as server:
-            async with connect(peer(server.port), [FIND], extended={FIND: b"\1\1\1\0"}) as assoc:
-                assert assoc.agreement.extended == {FIND: b"\1\0\1\0"}
+        asked, offered = {FIND: b"\1\1\1\0"}, {FIND: b"\1\0\1"}
+        async with (
+            acceptor(extended=offered) as server,
+            connect(peer(server.port), [FIND], extended=asked) as assoc,
+        ):
+            assert assoc.agreement.extended == {FIND: b"\1\0\1\0"}
 
     asyncio.run(scenario())
 
@@ -178,7 +132,7 @@ def test_explicit_vr_is_asked_where_implicit_is_refused() -> None:
 )
 def test_a_rejection_says_what_to_change(settings: dict[str, object], error: type[Exception], says: str) -> None:
     async def scenario() -> None:
-        async with acceptor(**settings) as server:
+        async with acceptor(answer, **settings) as server:
             with pytest.raises(error, match=says):
                 await Association.open(peer(server.port), [Model.STUDY_ROOT])
 
@@ -268,7 +222,7 @@ def test_an_endless_answer_is_cut_at_the_total_deadline() -> None:
         async with acceptor(trickles) as server:
             assoc = await Association.open(peer(server.port, limits=limits), [FIND])
             began = time.monotonic()
-            with pytest.raises(TransientPeerError, match="a C-FIND with PACS test .* took too long"):
+            with pytest.raises(TransientPeerError, match=r"a C-FIND with PACS test .* took too long"):
                 await rows_of(assoc)
             assert time.monotonic() - began < 3
 
@@ -286,62 +240,6 @@ def test_a_slow_reader_holds_the_sender_back() -> None:
             async for _ in stream:
                 pass
             assert (stream.rows, stream.status) == (ROWS, 0)
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(
-    "greeting",
-    [
-        b"GET / HTTP/1.1\r\n\r\n",
-        framing.HEADER.pack(PduType.P_DATA, 0, 100) + b"x" * 100,
-        framing.HEADER.pack(PduType.ASSOCIATE_RQ, 0, 0xFFFF_FFFF),
-        framing.frame(PduType.ASSOCIATE_RQ, b"\0\1" + b"\xff" * 200),
-        framing.frame(PduType.ASSOCIATE_RQ, b""),
-        framing.HEADER.pack(PduType.ASSOCIATE_RQ, 0, 1000) + b"half",
-        b"",
-    ],
-)
-def test_a_stranger_is_cut_off_and_the_server_goes_on(greeting: bytes) -> None:
-    async def scenario() -> None:
-        async with acceptor(handshake_timeout=0.3) as server:
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            writer.write(greeting)
-            async with asyncio.timeout(3):
-                reply = await reader.read()
-            assert reply[:1] in (b"", bytes((PduType.ABORT,)))
-            writer.close()
-            async with connect(peer(server.port), [FIND]) as assoc:
-                assert await assoc.echo() == 0
-
-    asyncio.run(scenario())
-
-
-def test_a_mistake_in_a_handler_aborts_that_association_alone() -> None:
-    async def clumsy(assoc: AcceptedAssociation, request: Message) -> None:
-        raise ZeroDivisionError
-
-    async def scenario() -> None:
-        reported: list[object] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
-        async with acceptor(clumsy) as server:
-            for _ in range(2):
-                assoc = await Association.open(peer(server.port), [FIND])
-                with pytest.raises(TransientPeerError, match="ended the association"):
-                    await assoc.echo()
-        assert [type(error) for error in reported] == [ZeroDivisionError, ZeroDivisionError]
-
-    asyncio.run(scenario())
-
-
-def test_a_context_that_was_not_accepted_is_refused() -> None:
-    async def scenario() -> None:
-        async with acceptor() as server:
-            assoc = await Association.open(peer(server.port), [FIND])
-            assoc._connection.write(framing.frame_message(99, dimse.echo_request(1), None))
-            pdu = await assoc._connection.next_pdu()
-            assert pdu.type is PduType.ABORT
-            assoc.abort()
 
     asyncio.run(scenario())
 
@@ -366,72 +264,5 @@ def test_tls(tmp_path: Path) -> None:
             wary = Peer("test", *place, tls=ssl.create_default_context)
             with pytest.raises(RefusedError, match="cannot agree on TLS: self-signed certificate"):
                 await Association.open(wary, [FIND])
-
-    asyncio.run(scenario())
-
-
-def tool(name: str) -> str:
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-    assert path, f"{name} is missing: run tests/install_peers"
-    return path
-
-
-@pytest.fixture(scope="module")
-def orthanc_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    folder, files = tmp_path_factory.mktemp("orthanc"), made_files(tmp_path_factory.mktemp("files"))
-    with orthanc(tool("Orthanc"), folder, files) as port:
-        yield port
-
-
-@pytest.fixture(scope="module")
-def dcmqrscp_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    folder, files = tmp_path_factory.mktemp("dcmqrscp"), made_files(tmp_path_factory.mktemp("files"))
-    with dcmqrscp(tool("dcmqrscp"), tool("dcmqridx"), folder, files) as port:
-        yield port
-
-
-async def crawl(port: int, called: str) -> list[int]:
-    """Count what a real PACS answers at STUDY, SERIES and IMAGE level."""
-    counts = []
-    study = {"StudyInstanceUID": f"{ROOT}.1.1"}
-    series = {**study, "SeriesInstanceUID": f"{ROOT}.1.1.0"}
-    async with connect(peer(port, called), [Model.STUDY_ROOT]) as assoc:
-        assert await assoc.echo() == 0
-        for query in (
-            EVERYTHING,
-            Query.below(Model.STUDY_ROOT, Level.SERIES, study),
-            Query.below(Model.STUDY_ROOT, Level.IMAGE, series),
-        ):
-            rows, status = await rows_of(assoc, query)
-            assert status == 0
-            assert all(ROOT.encode() in row for row in rows)
-            counts.append(len(rows))
-    return counts
-
-
-def test_orthanc_answers_at_every_level(orthanc_port: int) -> None:
-    assert asyncio.run(crawl(orthanc_port, "ORTHANC")) == EXPECTED
-
-
-def test_dcmqrscp_answers_at_every_level(dcmqrscp_port: int) -> None:
-    assert asyncio.run(crawl(dcmqrscp_port, "DCMQRSCP")) == EXPECTED
-
-
-def test_dcmqrscp_rejects_another_ae_title(dcmqrscp_port: int) -> None:
-    with pytest.raises(RefusedError, match="is not called WRONG: set pacs.test.ae_title"):
-        asyncio.run(crawl(dcmqrscp_port, "WRONG"))
-
-
-def test_dcmtk_is_answered() -> None:
-    async def scenario() -> None:
-        async with acceptor(ae_title="SIM") as server:
-            place = ("-aec", "SIM", "127.0.0.1", str(server.port))
-            for command in (
-                [tool("echoscu"), *place],
-                [tool("findscu"), "-q", "-S", *place, "-k", "QueryRetrieveLevel=STUDY"],
-                [tool("findscu"), "-q", "-S", "--cancel", "3", *place, "-k", "QueryRetrieveLevel=STUDY"],
-            ):
-                process = await asyncio.create_subprocess_exec(*command)
-                assert await process.wait() == 0
 
     asyncio.run(scenario())
