@@ -50,9 +50,9 @@ def _element(tag: int, text: str, padding: str) -> bytes:
     return struct.pack("<HHL", tag >> 16, tag & 0xFFFF, len(value)) + value
 
 
-def best_of(rows: int, repeats: int = 15) -> float:
+def best_of(datasets: list[bytes], explicit_vr: bool = False, repeats: int = 15) -> float:
     """Give the best time in microseconds a row."""
-    batch = Identifiers.of([study(number) for number in range(rows)])
+    batch, rows = Identifiers.of(datasets, explicit_vr=explicit_vr), len(datasets)
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
@@ -61,12 +61,30 @@ def best_of(rows: int, repeats: int = 15) -> float:
     return min(times) / rows * 1e6
 
 
+def with_umlaut(dataset: bytes) -> bytes:
+    return dataset.replace(b"Nachname", b"N\xe4chname")
+
+
+def in_explicit_vr(dataset: bytes) -> bytes:
+    """Write the same elements in Explicit VR Little Endian; LO stands for every VR."""
+    parts, at = [], 0
+    while at < len(dataset):
+        length = struct.unpack_from("<L", dataset, at + 4)[0]
+        end = at + 8 + length
+        parts.append(dataset[at : at + 4] + b"LO" + struct.pack("<H", length) + dataset[at + 8 : end])
+        at = end
+    return b"".join(parts)
+
+
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     datasets = [study(number) for number in range(rows)]
     print(f"{rows} STUDY identifiers of {sum(map(len, datasets)) / rows:.0f} bytes")
     for size in sorted({6, 100, 1_000, 5_000, rows}):
-        print(f"  batches of {size:6d}: {best_of(size):8.2f} us a row")
+        print(f"  batches of {size:6d}: {best_of(datasets[:size]):8.2f} us a row")
+    print(f"  a name with an umlaut in each row: {best_of([with_umlaut(data) for data in datasets]):8.2f} us a row")
+    print(f"  one cut-off dataset among {rows}: {best_of([*datasets[:-1], datasets[-1][:-1]]):8.2f} us a row")
+    print(f"  all in Explicit VR: {best_of([in_explicit_vr(data) for data in datasets[:2000]], True, 3):8.2f} us a row")
     batch = Identifiers.of(datasets)
     with cProfile.Profile() as profile:
         for _ in range(10):

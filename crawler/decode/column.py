@@ -40,6 +40,8 @@ class Column:
     begins: Places
     ends: Places
     present: Mask
+    padded: Mask
+    """Rows whose last byte is padding; known beforehand, because looking at each value again costs a cache miss."""
 
     def __len__(self) -> int:
         return len(self.begins)
@@ -51,7 +53,7 @@ class Column:
 
     def at(self, rows: Rows) -> Column:
         """Give some rows, which must be ascending."""
-        return Column(self.data, self.begins[rows], self.ends[rows], self.present[rows])
+        return Column(self.data, self.begins[rows], self.ends[rows], self.present[rows], self.padded[rows])
 
     def gather(self, kind: pa.DataType) -> pa.Array:
         """Copy the values to an Arrow array of `kind`, binary or string; absent ones are null."""
@@ -67,26 +69,24 @@ class Column:
         return values_and_gaps.take(pa.array(np.arange(0, 2 * count, 2, dtype=np.int32), mask=mask))
 
     def words_until(self, ends: Places) -> Words:
-        """Read the eight bytes before each of `ends` as little-endian words; a place outside the buffer gives any word."""
+        """Read the eight bytes before each of `ends` as little-endian words; places outside the buffer give any."""
         if len(self.data) < HEADER:
             return np.zeros(len(ends), np.uint64)
         return words(self.data)[np.clip(ends - HEADER, 0, len(self.data) - HEADER)]
 
     def without_trailing_padding(self) -> Column:
         """Shorten each value by the spaces and NULs at its end."""
-        if not len(self.data):
-            return self
-        rows = np.flatnonzero(_is_padding(self.data[self.ends - 1]) & (self.ends > self.begins))
+        rows = np.flatnonzero(self.padded)
         if not len(rows):
             return self
         ends = self.ends.copy()
         for _ in range(_STEPS):
             ends[rows] -= 1
-            rows = rows[_is_padding(self.data[ends[rows] - 1]) & (ends[rows] > self.begins[rows])]
+            rows = rows[is_padding(self.data[ends[rows] - 1]) & (ends[rows] > self.begins[rows])]
         for row in rows:
             value = self.data[self.begins[row] : ends[row]].tobytes()
             ends[row] = self.begins[row] + len(value.rstrip(PADDING))
-        return replace(self, ends=ends)
+        return replace(self, ends=ends, padded=np.zeros_like(self.padded))
 
     def without_leading_spaces(self) -> Column:
         """Shorten each value by the spaces at its beginning."""
@@ -106,6 +106,7 @@ def words(data: Bytes) -> Words:
     return np.ndarray((len(data) - HEADER + 1,), dtype="<u8", buffer=data, strides=(1,))
 
 
-def _is_padding(last: Bytes) -> Mask:
+def is_padding(last: Bytes) -> Mask:
+    """Say which bytes are space or NUL."""
     padding: Mask = (last == 0x20) | (last == 0)
     return padding

@@ -84,6 +84,7 @@ def _locate(part: _Part, wanted: dict[int, str], findings: Findings, *, all_odd:
     elements.begins[:, rows] = mended.begins
     elements.ends[:, rows] = mended.ends
     elements.present[:, rows] = mended.present
+    elements.padded[:, rows] = mended.padded
     return elements
 
 

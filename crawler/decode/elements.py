@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from crawler.decode.column import HEADER, Bytes, Column, Mask, Places, Words, words
+from crawler.decode.column import HEADER, Bytes, Column, Mask, Places, Words, is_padding, words
 
 Offsets: TypeAlias = NDArray[np.int64]
 
@@ -36,14 +36,20 @@ class Elements:
     begins: NDArray[np.int32]
     ends: NDArray[np.int32]
     present: NDArray[np.bool_]
+    padded: NDArray[np.bool_]
 
     def column(self, slot: int) -> Column:
         """Give the values of the tag in `slot`."""
-        return Column(self.data, self.begins[slot], self.ends[slot], self.present[slot])
+        return Column(self.data, self.begins[slot], self.ends[slot], self.present[slot], self.padded[slot])
+
+    def block(self, rows: slice) -> Elements:
+        """Give a view of some rows."""
+        places = self.begins[:, rows], self.ends[:, rows]
+        return Elements(self.data, *places, self.present[:, rows], self.padded[:, rows])
 
     def moved(self, data: Bytes, shift: Places) -> Elements:
         """Give the same elements in another buffer, where row i lies `shift[i]` bytes further on."""
-        return Elements(data, self.begins + shift, self.ends + shift, self.present)
+        return Elements(data, self.begins + shift, self.ends + shift, self.present, self.padded)
 
 
 def walk(data: Bytes, starts: Offsets, ends: Offsets, tags: tuple[int, ...]) -> tuple[Elements, Mask]:
@@ -54,17 +60,17 @@ def walk(data: Bytes, starts: Offsets, ends: Offsets, tags: tuple[int, ...]) -> 
     shape = (len(tags), len(starts))
     # An absent value lies at its dataset's start: empty, and still in ascending order with its neighbours.
     first = np.broadcast_to(starts.astype(np.int32), shape)
-    elements = Elements(data, first.copy(), first.copy(), np.zeros(shape, np.bool_))
+    absent = np.zeros(shape, np.bool_)
+    elements = Elements(data, first.copy(), first.copy(), absent, absent.copy())
     if len(data) < HEADER:
         return elements, ends > starts
     odd = np.zeros(len(starts), np.bool_)
     slots = {tag: slot for slot, tag in enumerate(tags)}
     for at in range(0, len(starts), _BLOCK):
         block = slice(at, at + _BLOCK)
-        # Headers are read here and there; one pass from end to end first brings them into the cache, three times faster.
+        # One pass from end to end first brings the block into the cache; reading headers is then three times faster.
         data[starts[at] : ends[block][-1]].max(initial=0)
-        part = Elements(data, elements.begins[:, block], elements.ends[:, block], elements.present[:, block])
-        odd[block] = _walk_block(part, starts[block], ends[block], slots)
+        odd[block] = _walk_block(elements.block(block), starts[block], ends[block], slots)
     return elements, odd
 
 
@@ -86,6 +92,7 @@ def _walk_block(part: Elements, starts: Offsets, stops: Offsets, slots: dict[int
             part.begins[slot, rows] = begins
             part.ends[slot, rows] = ends
             part.present[slot, rows] = True
+            part.padded[slot, rows] = is_padding(part.data[ends - 1]) & (ends > begins)
         at[rows] = ends
         tags[rows], lengths[rows], bad = _read_headers(view, ends, stops[rows], tag)
         odd[rows] |= bad

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
-from crawler.decode.column import Bytes, Column, Places
+from crawler.decode.column import Bytes, Places
 from crawler.decode.text import values_of
 
 
@@ -16,8 +18,8 @@ def family_and_given(names: pa.Array) -> tuple[pa.Array, pa.Array]:
     family_ends = np.minimum(_first(name.data, b"^", name.begins), group_ends)
     given_begins = np.minimum(family_ends + 1, group_ends)
     given_ends = np.minimum(_first(name.data, b"^", given_begins), group_ends)
-    family = Column(name.data, name.begins, family_ends, name.present)
-    given = Column(name.data, given_begins, given_ends, name.present)
+    family = replace(name, ends=family_ends)
+    given = replace(name, begins=given_begins, ends=given_ends)
     return family.gather(pa.string()), given.gather(pa.string())
 
 

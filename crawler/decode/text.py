@@ -69,7 +69,7 @@ def values_of(text: pa.Array) -> Column:
     places = np.frombuffer(offsets, np.int32, len(text) + 1) if len(text) else np.zeros(1, np.int32)
     content = np.frombuffer(data, np.uint8, int(places[-1])) if data is not None else np.zeros(0, np.uint8)
     present = np.ones(len(text), np.bool_) if validity is None else text.is_valid().to_numpy(zero_copy_only=False)
-    return Column(content, places[:-1], places[1:], present)
+    return Column(content, places[:-1], places[1:], present, np.zeros(len(text), np.bool_))
 
 
 def _decode(column: Column, attribute: Attribute, terms: Terms | None, findings: Findings) -> tuple[pa.Array, Mask]:

@@ -24,7 +24,7 @@ SAMPLES = {
     "ISO_IR 126": "Διονυσιος",
     "ISO_IR 127": "قباني^لنزار",
     "ISO_IR 138": "שרון^דבורה",
-    "ISO_IR 144": "Люкceмбypг^Иван",
+    "ISO_IR 144": "Жёлтый^Юлий",
     "ISO_IR 148": "Çavuşoğlu^Şule",
     "ISO_IR 166": "นามสกุล",
     "ISO_IR 13": "ﾔﾏﾀﾞ",
@@ -35,9 +35,9 @@ SAMPLES = {
     "ISO 2022 IR 13\\ISO 2022 IR 87": "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう",
     "\\ISO 2022 IR 87\\ISO 2022 IR 159": "あaア齩",
     "\\ISO 2022 IR 149": "Hong^Gildong=洪^吉洞=홍^길동",
-    "ISO 2022 IR 100\\ISO 2022 IR 144\\ISO 2022 IR 126": "Dionysios Διονυσιος Люкceмбypг ÄÖ",
+    "ISO 2022 IR 100\\ISO 2022 IR 144\\ISO 2022 IR 126": "Dionysios Διονυσιος Жёлтый ÄÖ",
 }
-LONG_VRS = frozenset("OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+LONG_VRS = frozenset(["OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"])
 WELL_FORMED = {
     "DA": ["20240229", "19000101", "00010101", "99991231"],
     "TM": ["101112", "101112.123456", "000000", "235959.999999"],
@@ -227,8 +227,8 @@ def elements(random: Random, level: Level, explicit_vr: bool, orderly: bool) -> 
         return chosen
     if random.random() < 0.5:
         chosen.append(random.choice(chosen))
-    for tag in random.sample([0x00081110, 0x00080050, 0x00200010, 0x00091001], random.randrange(3)):
-        chosen.append(Element(tag, "SQ", random.choice(sequence_items(tag, explicit_vr))))
+    sequences = random.sample([0x00081110, 0x00080050, 0x00200010, 0x00091001], random.randrange(3))
+    chosen.extend(Element(tag, "SQ", random.choice(sequence_items(tag, explicit_vr))) for tag in sequences)
     if random.random() < 0.5:
         chosen.append(Element(random.choice([0x00080020, 0x00280010, 0x00100010]), "US", b"\1\0"))
     if random.random() < 0.5:

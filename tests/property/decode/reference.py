@@ -23,8 +23,8 @@ Finding = tuple[str, Any]
 GIVES_UP = (EOFError, OSError, StopIteration, AttributeError, struct.error)
 LONGEST = {"AE": 16, "CS": 16, "LO": 64, "LT": 10240, "PN": 64, "SH": 16, "ST": 1024, "UI": 64}
 BINARY = {"US": "<H", "UL": "<L", "SS": "<h", "SL": "<l", "FL": "<f", "FD": "<d"}
-TEXT = frozenset("AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
-CHARSET_VRS = frozenset("LO LT PN SH ST UC UT".split())
+CHARSET_VRS = frozenset(["LO", "LT", "PN", "SH", "ST", "UC", "UT"])
+TEXT = CHARSET_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
 
 
 def reference_row(
@@ -56,14 +56,18 @@ def parse(
     seen: list[int] = []
     end = 0
     for element in data_element_generator(stream, not explicit_vr, True):
-        tag, plain = int(element.tag), isinstance(element, RawDataElement) and element.length != 0xFFFFFFFF
+        tag = int(element.tag)
         if tag >> 16 == 0xFFFE:
             break
-        begin = element.value_tell if isinstance(element, RawDataElement) else element.file_tell
-        end = stream.tell()
+        begin, length = 0, 0xFFFFFFFF
+        if isinstance(element, RawDataElement):
+            begin, length = element.value_tell, element.length
+        elif element.file_tell is not None:
+            begin = int(element.file_tell)
+        end, plain = stream.tell(), length != 0xFFFFFFFF
         if not plain and dataset[end - 8 : end] != b"\xfe\xff\xdd\xe0\0\0\0\0":
             raise EOFError("pydicom takes a cut-off delimiter for a whole one")
-        cut_off = plain and begin + element.length > len(dataset)
+        cut_off = plain and begin + length > len(dataset)
         if seen and tag <= max(seen):
             faults.append((f"{tag:08x}", "repeated" if tag in seen else "out of order"))
         seen.append(tag)
@@ -104,10 +108,17 @@ def cells(
         cell, reason, canonical = TYPED[vr](stripped, vr) if stripped else (None, None, b"")
         if reason:
             faults.append((tag, reason))
-        text = value if vr in BINARY else value.rstrip(b" \0")
-        if value and canonical != text and not (vr == "DS" and cell is not None and same_number(cell, stripped)):
+        written = value if vr in BINARY else value.rstrip(b" \0")
+        if value and canonical != written and not (vr == "DS" and cell is not None and same_number(cell, stripped)):
             raw.append((tag, value))
         return {attribute.keyword: cell}
+    return text_cells(value, attribute, terms, faults, raw)
+
+
+def text_cells(
+    value: bytes, attribute: Attribute, terms: str, faults: list[Finding], raw: list[Finding]
+) -> dict[str, Any]:
+    vr, tag = attribute.vr, f"{attribute.tag:08x}"
     trimmed = value.rstrip(b" \0")
     if vr in ("AE", "CS"):
         trimmed = trimmed.lstrip(b" ")
@@ -177,7 +188,8 @@ def read_time(text: bytes, vr: str) -> tuple[time | None, str | None, bytes | No
             parts = [int(seconds[at : at + 2]) for at in range(0, len(seconds), 2)]
             if len(parts) == 3 and parts[2] == 60 and parts[0] < 24 and parts[1] < 60:
                 return None, "leap second", None
-            cell = time(*parts, *[0] * (3 - len(parts)), int(fraction.ljust(6, "0")) if fraction else 0)
+            hour, minute, second = [*parts, 0, 0][:3]
+            cell = time(hour, minute, second, int(fraction.ljust(6, "0")) if fraction else 0)
             return cell, None, cell.strftime("%H%M%S.%f" if cell.microsecond else "%H%M%S").encode()
     except ValueError:
         pass

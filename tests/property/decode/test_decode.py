@@ -24,7 +24,7 @@ slow_generation = settings(suppress_health_check=[HealthCheck.too_slow, HealthCh
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:
     """Give the rows with their findings sorted."""
-    rows = table.to_pylist()
+    rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
         row["faults"].sort(key=repr)
         row["raw"].sort(key=repr)
