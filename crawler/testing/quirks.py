@@ -89,6 +89,9 @@ class Quirks:
     """C-CANCEL has no effect."""
 
 
+_NONE = Quirks()
+
+
 def parse_quirks(texts: Iterable[str]) -> Quirks:
     """Read quirks written as `cap=500`, `ignores=StudyTime,Modality` or `exclusive_ends`. Raises UserError."""
     names = [field.name for field in fields(Quirks)]
@@ -100,7 +103,7 @@ def parse_quirks(texts: Iterable[str]) -> Quirks:
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
             raise UserError(f"there is no quirk {name!r}; {hint}")
         try:
-            found[name] = _read(getattr(Quirks(), name), value)
+            found[name] = _read(getattr(_NONE, name), value)
         except ValueError as error:
             raise UserError(f"quirk {name}: {value!r} is not a value for it") from error
     return Quirks(**found)
@@ -119,6 +122,8 @@ def _read(default: object, value: str) -> object:
 
 def misread(question: Question, quirks: Quirks) -> Question:
     """Give the question as a PACS with these quirks understands it."""
+    if quirks == _NONE:
+        return question
     keys = {keyword: value for keyword, value in question.keys.items() if not _is_ignored(keyword, value, quirks)}
     if quirks.exclusive_ends:
         keys = {keyword: _narrowed(keyword, value) for keyword, value in keys.items()}

@@ -132,7 +132,8 @@ class Simulator:
                 raise BadQuestionError("this presentation context is not for C-FIND")
             question = read_question(request.dataset, explicit_vr=explicit_vr, model=model)
             self.counts.queries[question.level] += 1
-            await asyncio.sleep(self.quirks.latency + self.quirks.jitter * self._chance.random())
+            if self.quirks.latency or self.quirks.jitter:  # even a sleep of 0 s costs a turn of the event loop
+                await asyncio.sleep(self.quirks.latency + self.quirks.jitter * self._chance.random())
             await self._stream(assoc, request, misread(question, self.quirks), explicit_vr)
         except (BadQuestionError, BadKeyError) as error:
             self._refuse(assoc, request, NOT_UNDERSTOOD, str(error))
