@@ -194,6 +194,8 @@ class Acceptor:
             if assoc is not None:
                 await self._converse(assoc)
                 await connection.wait_closed()
+        except ProtocolError as error:
+            connection.refuse(str(error))
         except PeerError:
             pass  # the peer went away or was cut off; there is nobody left to answer
         except asyncio.CancelledError:
@@ -211,11 +213,7 @@ class Acceptor:
         pdu = await connection.next_pdu()
         if pdu.type is not PduType.ASSOCIATE_RQ:
             return None
-        try:
-            proposal = negotiation.decode_request(pdu)
-        except ProtocolError as error:
-            connection.refuse(str(error))
-            raise
+        proposal = negotiation.decode_request(pdu)
         refusal = self._refusal(proposal)
         if refusal is not None:
             connection.write(negotiation.rejection(*refusal))

@@ -6,7 +6,9 @@ Importing pynetdicom costs 0.2 s, so only association.py and acceptor.py import 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
@@ -90,13 +92,15 @@ def agree(
     """Encode the A-ASSOCIATE-AC that grants what is both proposed and offered.
 
     `offered` is abstract syntax -> transfer syntaxes in order of preference; `answers` the extended negotiation.
+    Raises ProtocolError when the proposal cannot be answered.
     """
-    asked = [_offer(context) for context in proposal.contexts]
-    granted, _ = negotiate_as_acceptor(asked, [_offer(Context(1, uid, tuple(ts))) for uid, ts in offered.items()])
-    primitive = _primitive(proposal)
-    primitive.presentation_context_definition_results_list = granted
-    primitive.user_information = _user_information(max_pdu, answers)
-    return bytes(A_ASSOCIATE_AC(primitive).encode())
+    ours = [_offer(Context(1, uid, tuple(transfer_syntaxes))) for uid, transfer_syntaxes in offered.items()]
+    with _distrusted():
+        granted, _ = negotiate_as_acceptor([_offer(context) for context in proposal.contexts], ours)
+        primitive = _primitive(proposal)
+        primitive.presentation_context_definition_results_list = granted
+        primitive.user_information = _user_information(max_pdu, answers)
+        return bytes(A_ASSOCIATE_AC(primitive).encode())
 
 
 def decode_agreement(pdu: Pdu, proposal: Proposal) -> Agreement:
@@ -121,11 +125,20 @@ def rejection(result: int, source: int, reason: int) -> bytes:
 
 
 def _decode(codec: A_ASSOCIATE_RQ | A_ASSOCIATE_AC, pdu: Pdu) -> A_ASSOCIATE:
-    try:
+    with _distrusted():
         codec.decode(HEADER.pack(pdu.type, 0, len(pdu.body)) + pdu.body)
         return codec.to_primitive()
-    except _MALFORMED as error:
-        raise ProtocolError("the peer sent a malformed association request or answer") from error
+
+
+@contextmanager
+def _distrusted() -> Iterator[None]:
+    """Turn what the codecs raise on a peer's bytes into ProtocolError; pydicom's warnings about them help nobody."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except _MALFORMED as error:
+            raise ProtocolError("the peer sent a malformed association request or answer") from error
 
 
 def _primitive(proposal: Proposal) -> A_ASSOCIATE:
