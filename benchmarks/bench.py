@@ -64,8 +64,9 @@ def study_answers(share: int) -> Iterator[Line]:
     with simulated_pacs("--studies", str(20_000 // share)) as port:
         rows, took = pynetdicom(port, "SIM", "study", RANGE, *STUDY_KEYS)
         yield faster("STUDY answers per second, against pynetdicom's loop", rate, rows / took, 50)
-        keys = [f"{key}=" for key in STUDY_KEYS]
-        cost = run(["odil", "find", "127.0.0.1", str(port), "BENCH", "SIM", "study", "QueryRetrieveLevel=STUDY", *keys])
+        place = ["127.0.0.1", str(port), "BENCH", "SIM", "study"]
+        cost = run([tool("odil"), "find", *place, "QueryRetrieveLevel=STUDY", f"StudyDate={RANGE}", *STUDY_KEYS])
+        assert cost.code == 0, f"odil find ended with {cost.code}"
         yield faster("STUDY answers per second, against odil find", rate, rows / cost.seconds, 30)
 
 
@@ -80,9 +81,9 @@ def series_queries(share: int) -> Iterator[Line]:
         uids.write_text(
             "\n".join(str(dcmread(path, specific_tags=["StudyInstanceUID"]).StudyInstanceUID) for path in files)
         )
-        with orthanc(tool("Orthanc"), folder / "orthanc", files) as port:
+        with orthanc(Path(tool("Orthanc")), folder / "orthanc", files) as port:
             yield per_query("Orthanc", port, "ORTHANC", uids)
-        with dcmqrscp(tool("dcmqrscp"), tool("dcmqridx"), folder / "dcmqrscp", files) as port:
+        with dcmqrscp(Path(tool("dcmqrscp")), Path(tool("dcmqridx")), folder / "dcmqrscp", files) as port:
             yield per_query("dcmqrscp", port, "DCMQRSCP", uids)
 
 

@@ -10,10 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from crawler.pacs.association import Association
-
 from crawler.decode.decode import decode
 from crawler.model import AETitle, Level, Model, Peer
+from crawler.pacs.association import Association
 from crawler.pacs.identifier import Query
 
 

@@ -126,7 +126,9 @@ CATALOGUE: dict[Level, tuple[Attribute, ...]] = {
         _SERIES_UID,
         Attribute("SeriesNumber", 0x00200011, "IS", N, "Number of the series in its study"),
         Attribute("Laterality", 0x00200060, "CS", N, "R or L for a paired body part"),
-        Attribute("NumberOfSeriesRelatedInstances", 0x00201209, "IS", N, "Instances of the series, by the PACS's count"),
+        Attribute(
+            "NumberOfSeriesRelatedInstances", 0x00201209, "IS", N, "Instances of the series, by the PACS's count"
+        ),
     ),
     Level.IMAGE: (
         _CHARSET,

@@ -111,7 +111,7 @@ class Window:
 
 
 UNDATED = Window(key="StudyDate=")
-"""Asked without StudyDate, because an empty key is universal matching (PS3.4 C.2.2.2.3); rows with a date are dropped."""
+"""Asked without StudyDate: an empty key is universal matching (PS3.4 C.2.2.2.3). Rows with a date are dropped."""
 
 
 @dataclass(frozen=True, slots=True)

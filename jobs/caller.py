@@ -1,10 +1,17 @@
-"""Keep one association to a PACS open, and open another when it was closed. Touches: network."""
+"""Ask a PACS over one association, opening another when it was closed. Touches: network."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from crawler.errors import TransientPeerError
-from crawler.model import Model, Peer
+from crawler.model import Identifiers, Model, Outcome, Peer
 from crawler.pacs.association import Association
+from crawler.pacs.identifier import Query
+from crawler.pacs.status import outcome_of
+from jobs.ledger import Ledger
+
+Sink = Callable[[Identifiers], Awaitable[None]]
 
 
 class Caller:
@@ -14,12 +21,29 @@ class Caller:
         self._peer = peer
         self._model = model
         self._association: Association | None = None
+        self.trouble: str | None = None
+        """Why the last query that was cut off was."""
 
     async def association(self) -> Association:
         """Give the open association, a new one where the PACS has closed it since."""
         if self._association is None or self._association.closed:
             self._association = await Association.open(self._peer, [self._model])
         return self._association
+
+    async def ask(self, query: Query, ledger: Ledger, sink: Sink) -> Outcome:
+        """Send one query, hand on each batch of its answer, and say how it ended. Raises RefusedError."""
+        ledger.queries += 1
+        ledger.status = None
+        try:
+            answer = (await self.association()).find(query)
+            async for batch in answer:
+                await sink(batch)
+        except TransientPeerError as lost:
+            self.drop()
+            self.trouble = str(lost)
+            return Outcome.INTERRUPTED
+        ledger.status = answer.status
+        return outcome_of(answer.status)
 
     async def reaches(self) -> bool:
         """Whether the PACS accepts this association beside those that are open already."""

@@ -6,15 +6,15 @@ Touches: network, clock.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from crawler.errors import RefusedError, TransientPeerError
+from crawler.errors import RefusedError
 from crawler.model import Identifiers, Level, Model, Outcome, Peer, SweepRecord, SweepState, Window, WindowState
-from crawler.pacs.identifier import Query, window_keys
-from crawler.pacs.status import describe, outcome_of
+from crawler.pacs.identifier import Query
+from crawler.pacs.status import describe
 from crawler.plan.sweep import Accept, Answer, Retry, Split, SweepMachine, filter_ignored
 from jobs.caller import Caller
 from jobs.ledger import Ledger, Tally
@@ -27,8 +27,6 @@ CHILD_TRIES = 3
 """A query below STUDY level that is cut off is asked so many times before its window is left unproven."""
 
 STOPPED = Accept(WindowState.INTERRUPTED, "stopped on request")
-
-Sink = Callable[[Identifiers], Awaitable[None]]
 
 
 @dataclass
@@ -57,7 +55,7 @@ class Crawl:
         async with asyncio.TaskGroup() as workers:
             for number in range(associations):
                 workers.create_task(self._work(Caller(self.peer, self.model), spare=number > 0))
-        self.tally.trouble = self.machine.abandoned
+        self.tally.trouble = self.machine.abandoned or self.tally.trouble
 
     def stop(self) -> None:
         """Finish the queries under way, hand out no further window."""
@@ -94,6 +92,7 @@ class Crawl:
         except RefusedError as refused:
             self.machine.abandon(str(refused))
         finally:
+            self.tally.trouble = self.tally.trouble or caller.trouble
             self._changed.set()
             await caller.hang_up()
 
@@ -126,6 +125,7 @@ class Crawl:
             if ledgers[-1].complete:
                 ledgers.append(await self._descend(caller, level, ledgers[-1].keys))
         self.tally.windows += 1
+        self.tally.queries += sum(one.queries for one in ledgers)
         self.tally.unproven += not ledgers[-1].complete
         await self.publisher.cover([one.coverage(self.source, window) for one in ledgers], self.record())
 
@@ -135,7 +135,7 @@ class Crawl:
             ledger.count(len(batch), kept)
             self.tally.count(Level.STUDY, kept)
 
-        return await self._ask(caller, Query(self.model, Level.STUDY, window_keys(window)), ledger, keep)
+        return await caller.ask(Query.of_window(self.model, window), ledger, keep)
 
     async def _stopped_within(self, seconds: float) -> bool:
         """Wait so long, or until a stop is asked for; say which."""
@@ -170,14 +170,14 @@ class Crawl:
 
     async def _ask_parent(self, caller: Caller, level: Level, parent: tuple[str, ...], ledger: Ledger) -> list[Child]:
         """Ask for what lies below one parent; an answer that was cut off is thrown away and asked for again."""
-        query = Query(self.model, level, dict(zip(PARENT_KEYS[level], parent, strict=True)))
+        query = Query.below(self.model, level, dict(zip(PARENT_KEYS[level], parent, strict=True)))
         for _ in range(CHILD_TRIES):
             children: list[Child] = []
 
             async def hold(batch: Identifiers, children: list[Child] = children) -> None:
                 children.append(Child(parent, batch))
 
-            ended = await self._ask(caller, query, ledger, hold)
+            ended = await caller.ask(query, ledger, hold)
             if ended is not Outcome.INTERRUPTED:
                 break
         if ended is not Outcome.SUCCESS:
@@ -185,19 +185,3 @@ class Crawl:
             state = WindowState.INTERRUPTED if lost else WindowState.REFUSED
             ledger.verdict = Accept(state, f"a {level.query_retrieve_level} query ended with {describe(ledger.status)}")
         return children
-
-    async def _ask(self, caller: Caller, query: Query, ledger: Ledger, sink: Sink) -> Outcome:
-        """Send one query and hand on each batch of its answer."""
-        self.tally.queries += 1
-        ledger.queries += 1
-        try:
-            answer = (await caller.association()).find(query)
-            async for batch in answer:
-                await sink(batch)
-        except TransientPeerError as lost:
-            caller.drop()
-            ledger.status = None
-            self.tally.trouble = str(lost)
-            return Outcome.INTERRUPTED
-        ledger.status = answer.status
-        return outcome_of(answer.status)

@@ -11,7 +11,8 @@ import hypothesis
 import pytest
 
 IN_CI = bool(os.environ.get("CI"))
-SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+SEARCHED = os.pathsep.join(["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", os.environ.get("PATH", "")])
+"""The system's folders first: pynetdicom puts a findscu of its own into the virtual environment."""
 
 hypothesis.settings.register_profile("pacslake", deadline=None, derandomize=IN_CI)
 hypothesis.settings.load_profile("pacslake")

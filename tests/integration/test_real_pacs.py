@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -41,7 +41,7 @@ class Crawled:
     """A lake that the command made of a real PACS, and what this PACS never returns."""
 
     lake: Path
-    files: list[pydicom.Dataset]
+    files: Sequence[pydicom.Dataset]
     omitted: dict[Level, set[str]]
 
 
@@ -156,7 +156,7 @@ def _typed(value: Any, attribute: Attribute) -> Any:
     if value is None or value == "":
         return None
     if attribute.multi:
-        return [str(one) for one in value] if isinstance(value, pydicom.multival.MultiValue) else [str(value)]
+        return [value] if isinstance(value, str) else [str(one) for one in value]
     text = str(value)  # of a person name without its empty groups at the end
     match attribute.vr:
         case "DA":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ def test_what_is_left_is_exactly_what_nobody_covered(whole: Days, covered: list[
 @given(ranges, st.lists(ranges, max_size=8))
 def test_parts_left_do_not_touch(whole: Days, covered: list[Days]) -> None:
     left = subtract(whole, covered)
-    assert all(one.last + 1 < other.first for one, other in zip(left, left[1:], strict=False))
+    assert all(one.last + 1 < other.first for one, other in pairwise(left))
 
 
 def test_open_ends_survive_the_way_to_a_window_and_back() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +62,7 @@ def test_every_day_is_asked_for_exactly_once(
     asked = days([window for window in accepted if not window.undated])
     assert subtract(days_of(*span), asked) == []
     ordered = sorted(asked)
-    assert all(one.last < other.first for one, other in zip(ordered, ordered[1:], strict=False))
+    assert all(one.last < other.first for one, other in pairwise(ordered))
 
 
 @given(spans, st.integers(1, 300), st.integers(0, 40))

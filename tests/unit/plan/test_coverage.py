@@ -12,7 +12,9 @@ OLD = Window(date(2020, 1, 1), date(2020, 1, 31))
 RECENT = Window(date(2024, 5, 1), date(2024, 5, 30))
 
 
-def row(window: Window, level: Level, state: WindowState = WindowState.COMPLETE, age: timedelta = timedelta()) -> Coverage:
+def row(
+    window: Window, level: Level, state: WindowState = WindowState.COMPLETE, age: timedelta = timedelta()
+) -> Coverage:
     return Coverage("main", level, window, state, rows=1, sweep_id="s", asked_at=NOW - age, took_ms=1)
 
 
