@@ -22,7 +22,7 @@ from tests.integration.real_pacs import dcmqrscp, orthanc
 
 TABLES = {Level.STUDY: "studies", Level.SERIES: "series", Level.IMAGE: "instances"}
 
-COMPUTED = {
+COMPUTED: dict[str, Callable[[Sequence[pydicom.Dataset]], Any]] = {
     "NumberOfStudyRelatedSeries": lambda files: len({file.SeriesInstanceUID for file in files}),
     "NumberOfStudyRelatedInstances": len,
     "NumberOfSeriesRelatedInstances": len,
