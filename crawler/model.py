@@ -133,6 +133,21 @@ class Coverage:
     duplicates: int = 0
     rejects: int = 0
     reason: str | None = None
+    undated: int = 0
+    """Rows of the answer that have no StudyDate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of `pacs_profiles`: something learned about a PACS. `crawler/pacs/profile.py` knows the names."""
+
+    pacs: str
+    level: Level | None
+    """None where it concerns every level."""
+    name: str
+    value: str
+    evidence: str
+    found_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Coverage, sweeps and rejects as rows of the log. Pure."""
+"""Coverage, sweeps, findings and rejects as rows of the log. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from crawler.lake.schema import stored_schema
-from crawler.model import Coverage, Level, SweepRecord
+from crawler.model import Coverage, Finding, Level, SweepRecord
 
 
 def naive_utc(moment: datetime) -> datetime:
@@ -44,6 +44,7 @@ def _coverage_row(item: Coverage) -> dict[str, Any]:
         "duplicates": item.duplicates,
         "rejects": item.rejects,
         "reason": item.reason,
+        "undated": item.undated,
     }
 
 
@@ -63,6 +64,19 @@ def _sweep_row(item: SweepRecord) -> dict[str, Any]:
         "levels": [level.value for level in item.levels],
         "started_at": naive_utc(item.started_at),
         "finished_at": naive_utc(item.finished_at) if item.finished_at else None,
+    }
+
+
+def finding_rows(findings: Sequence[Finding]) -> pa.Table:
+    """Turn findings into stored rows, row_id left open."""
+    return _rows("profile", [_finding_row(item) for item in findings])
+
+
+def _finding_row(item: Finding) -> dict[str, Any]:
+    return {
+        **{name: getattr(item, name) for name in ("pacs", "name", "value", "evidence")},
+        "level": item.level.value if item.level else None,
+        "found_at": naive_utc(item.found_at),
     }
 
 

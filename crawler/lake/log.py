@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from crawler.errors import CommitConflictError, LakeError, NoLakeError
@@ -99,7 +99,7 @@ class Log:
         """Open the log, making an empty one where there is none."""
         folder = log_folder(lake)
         if newest_version(folder) >= 0:
-            return Log(folder, open_table(lake))
+            return Log(folder, _with_every_column(open_table(lake), folder))
         folder.mkdir(parents=True, exist_ok=True)
         table = DeltaTable.create(
             folder,
@@ -160,6 +160,17 @@ class Log:
         log = self.folder / "_delta_log"
         for path in (*log.glob(f"{self.version:020d}.checkpoint*.parquet"), log / "_last_checkpoint", log):
             sync(path)
+
+
+def _with_every_column(table: DeltaTable, folder: Path) -> DeltaTable:
+    """Declare the columns that this release knows beyond those of the release that made the table."""
+    declared = {field.name for field in table.schema().fields}
+    missing = [field for field in Schema.from_arrow(log_schema()).fields if field.name not in declared]
+    if missing:
+        table.alter.add_columns(missing)
+        for path in (commit_file(folder, table.version()), folder / "_delta_log"):
+            sync(path)
+    return table
 
 
 def _add_action(part: Part, now_ms: int) -> dict[str, Any]:

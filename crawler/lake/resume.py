@@ -1,4 +1,7 @@
-"""What a sweep asks before it starts: was this asked before, and which of its windows are done. Touches: disk."""
+"""What a sweep asks before it starts: was this asked before, which of its windows are done, what is known of the PACS.
+
+Touches: disk.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+from crawler.errors import NoLakeError
 from crawler.lake.query import open_lake
-from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
+from crawler.model import Coverage, Finding, Level, SweepRecord, SweepState, Window, WindowState
 
 
 def complete_windows(lake: str | os.PathLike[str], pacs: str, sweep_id: str) -> list[Coverage]:
@@ -35,6 +39,21 @@ def last_sweep(
         names = [column[0] for column in found.description]
         rows = found.fetchall()
     return _sweep(dict(zip(names, rows[0], strict=True))) if rows else None
+
+
+def findings_of(lake: str | os.PathLike[str], pacs: str) -> list[Finding]:
+    """Give what was learned about a PACS, of each name and level the newest; nothing where there is no lake yet."""
+    query = """SELECT pacs, level, name, value, evidence, found_at FROM pacs_profiles WHERE pacs = ?
+        ORDER BY name, level NULLS FIRST"""
+    try:
+        with open_lake(lake) as opened:
+            rows = opened.connection.execute(query, [pacs]).fetchall()
+    except NoLakeError:
+        return []
+    return [
+        Finding(pacs, Level(level) if level else None, name, value, evidence, _aware(found_at))
+        for pacs, level, name, value, evidence, found_at in rows
+    ]
 
 
 def _coverage(row: dict[str, Any]) -> Coverage:

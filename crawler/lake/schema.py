@@ -19,7 +19,7 @@ LEVELS = {level.entity: level for level in Level}
 TABLES = {"patient": "patients", "study": "studies", "series": "series", "instance": "instances"}
 """The name of the current table of each entity."""
 
-ENTITIES = (*TABLES, "window", "sweep", "reject")
+ENTITIES = (*TABLES, "window", "sweep", "reject", "profile")
 
 UTC_TIME = pa.timestamp("us")
 """Bookkeeping times: without a zone, always UTC."""
@@ -53,6 +53,7 @@ _WINDOW = (
     ("duplicates", pa.int64()),
     ("rejects", pa.int64()),
     ("reason", pa.string()),
+    ("undated", pa.int64()),
 )
 _SWEEP = (
     ("row_id", pa.int64()),
@@ -81,7 +82,16 @@ _REJECT = (
     ("reason", pa.string()),
     ("answer", pa.string()),
 )
-_OWN = {"window": _WINDOW, "sweep": _SWEEP, "reject": _REJECT}
+_PROFILE = (
+    ("row_id", pa.int64()),
+    ("pacs", pa.string()),
+    ("level", pa.string()),
+    ("name", pa.string()),
+    ("value", pa.string()),
+    ("evidence", pa.string()),
+    ("found_at", UTC_TIME),
+)
+_OWN = {"window": _WINDOW, "sweep": _SWEEP, "reject": _REJECT, "profile": _PROFILE}
 
 
 def stored_type(kind: pa.DataType) -> pa.DataType:

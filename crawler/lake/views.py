@@ -24,7 +24,7 @@ def view_statements(log: Path, active: Sequence[LogFile], version: int) -> list[
     of: dict[str, list[LogFile]] = {}
     for file in active:
         of.setdefault(file.entity, []).append(file)
-    current, history, windows, sweeps, rejects, lake_version = _templates()
+    current, history, windows, sweeps, rejects, profiles, lake_version = _templates()
     statements = []
     for entity, table in TABLES.items():
         names = {"table": table, "columns": _public_columns(entity), **_sources(log, entity, of.get(entity, []))}
@@ -32,6 +32,7 @@ def view_statements(log: Path, active: Sequence[LogFile], version: int) -> list[
     statements.append(windows.substitute(windows=files_source(log, "window", of.get("window", []))))
     statements.append(sweeps.substitute(sweeps=files_source(log, "sweep", of.get("sweep", []))))
     statements.append(rejects.substitute(rejects=files_source(log, "reject", of.get("reject", []))))
+    statements.append(profiles.substitute(profiles=files_source(log, "profile", of.get("profile", []))))
     statements.append(lake_version.substitute(version=version))
     return statements
 

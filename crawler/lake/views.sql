@@ -18,7 +18,7 @@ LEFT JOIN (
 -- The coverage ledger: what was asked, and what can be said of the answer.
 CREATE OR REPLACE VIEW windows AS
 SELECT pacs, level, date_from, date_to, time_from, time_to, "key", state, answer_rows AS "rows", status, cap, sweep_id,
-    asked_at, took_ms, queries, duplicates, rejects, reason
+    asked_at, took_ms, queries, duplicates, rejects, reason, coalesce(undated, 0) AS undated
 FROM $windows
 
 -- The newest state of each sweep.
@@ -29,6 +29,11 @@ QUALIFY row_number() OVER (PARTITION BY sweep_id, pacs ORDER BY row_id DESC) = 1
 -- Answers without their unique key.
 CREATE OR REPLACE VIEW rejects AS
 SELECT * EXCLUDE (row_id) FROM $rejects
+
+-- The newest of what was learned about each PACS.
+CREATE OR REPLACE VIEW pacs_profiles AS
+SELECT * EXCLUDE (row_id) FROM $profiles
+QUALIFY row_number() OVER (PARTITION BY pacs, level, name ORDER BY row_id DESC) = 1
 
 -- Which version of the log these views show.
 CREATE OR REPLACE VIEW lake_version AS

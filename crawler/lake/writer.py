@@ -30,7 +30,7 @@ from crawler.lake.repair import mend
 from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each
 from crawler.lake.schema import LEVELS, to_stored
 from crawler.lake.views import files_source
-from crawler.model import Coverage, Level, SweepRecord
+from crawler.model import Coverage, Finding, Level, SweepRecord
 
 FILL_BATCH = 100_000
 """Keys read at once when the index is filled from the log."""
@@ -123,8 +123,13 @@ class LakeWriter:
             table.num_rows + rejects, change.inserted, change.updated, change.unchanged, change.duplicates, rejects
         )
 
-    def commit(self, coverage: Sequence[Coverage] = (), sweeps: Sequence[SweepRecord] = ()) -> int:
-        """Publish everything staged, with coverage and sweep rows, as one commit; gives the version.
+    def commit(
+        self,
+        coverage: Sequence[Coverage] = (),
+        sweeps: Sequence[SweepRecord] = (),
+        findings: Sequence[Finding] = (),
+    ) -> int:
+        """Publish everything staged, with coverage, sweep rows and findings, as one commit; gives the version.
 
         Nothing to publish: no commit. After any LakeError open the lake again.
         """
@@ -133,6 +138,8 @@ class LakeWriter:
             self._append("window", ledger.coverage_rows(coverage))
         if sweeps:
             self._append("sweep", ledger.sweep_rows(sweeps))
+        if findings:
+            self._append("profile", ledger.finding_rows(findings))
         if not self._parts:
             return self.version
         with self._writing():

@@ -21,7 +21,7 @@ from tests.property.lake.answers import ASKED, answers, covered, studies, sweep
 
 WINDOWS = [
     *("pacs", "level", "date_from", "date_to", "time_from", "time_to", "key", "state", "rows", "status", "cap"),
-    *("sweep_id", "asked_at", "took_ms", "queries", "duplicates", "rejects", "reason"),
+    *("sweep_id", "asked_at", "took_ms", "queries", "duplicates", "rejects", "reason", "undated"),
 ]
 EXAMPLES: dict[str, Any] = {
     "date32[day]": date(2024, 2, 29),
@@ -44,7 +44,13 @@ def test_columns_of_the_log_differ_by_more_than_case() -> None:
 def test_an_empty_lake_has_every_table_with_its_types(tmp_path: Path) -> None:
     LakeWriter.open(tmp_path).close()
     with open_lake(tmp_path) as lake:
-        for table in [*TABLES.values(), *(f"{name}_history" for name in TABLES.values()), "sweeps", "rejects"]:
+        for table in [
+            *TABLES.values(),
+            *(f"{name}_history" for name in TABLES.values()),
+            "sweeps",
+            "rejects",
+            "pacs_profiles",
+        ]:
             assert lake.sql(f"SELECT * FROM {table}").fetchall() == []
         assert lake.sql("FROM windows").columns == WINDOWS
         types = dict(zip(lake.sql("FROM studies").columns, map(str, lake.sql("FROM studies").types), strict=True))
@@ -75,7 +81,7 @@ def test_coverage_and_sweeps_come_back(tmp_path: Path) -> None:
     asked = datetime(2024, 3, 1, 12, 0, 0, 7, tzinfo=zone)
     window = Window(date(2024, 1, 1), date(2024, 1, 1), "080000", "115959.999999", "ModalitiesInStudy=CT")
     full = Coverage(
-        "main", Level.STUDY, window, WindowState.COMPLETE, 500, "s1", asked, 9, 0, 500, 3, 2, 1, "cap suspected"
+        "main", Level.STUDY, window, WindowState.COMPLETE, 500, "s1", asked, 9, 0, 500, 3, 2, 1, "cap suspected", 4
     )
     open_ended = Coverage(
         "main", Level.SERIES, Window(), WindowState.COMPLETE, 0, "s1", asked + timedelta(seconds=1), 0
