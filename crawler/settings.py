@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
+from crawler.columns import CATALOGUE
 from crawler.errors import UserError
 from crawler.model import AETitle, Level, Limits, Model, Peer
 
@@ -45,6 +46,27 @@ def _host(text: str) -> str:
     return text
 
 
+def _keyword(text: str) -> str:
+    known = {key.keyword for keys in CATALOGUE.values() for key in keys}
+    if text not in known:
+        raise ValueError(
+            f"must be the keyword of an attribute that we ask for, as 'StudyTime'{_suggested(text, known)}"
+        )
+    return text
+
+
+def _optional_keyword(text: str) -> str:
+    """Check a keyword that may be left out: an answer without its unique key is of no use."""
+    if text in ("SpecificCharacterSet", *(level.unique_key for level in (Level.STUDY, Level.SERIES, Level.IMAGE))):
+        raise ValueError("must be an attribute that answers can do without")
+    return _keyword(text)
+
+
+def _suggested(wrong: str, right: Iterable[str]) -> str:
+    near = difflib.get_close_matches(wrong, sorted(right), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
 def _defined_term(text: str) -> str:
     if not re.fullmatch(r"[A-Z0-9_ ]{0,16}(\\[A-Z0-9_ ]{0,16})*", text):
         raise ValueError("must be a value of SpecificCharacterSet, as 'ISO_IR 100'")
@@ -70,7 +92,23 @@ def _folder(path: Path, info: ValidationInfo) -> Path:
 AEText = Annotated[AETitle, Field(strict=True), AfterValidator(_ae_title)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86400, allow_inf_nan=False)]
+Keyword = Annotated[str, AfterValidator(_keyword)]
+OptionalKeyword = Annotated[str, AfterValidator(_optional_keyword)]
 CrawledLevel = Annotated[Level, BeforeValidator(_crawled)]
+
+
+_LEARNED = (
+    "dates_only",
+    "one_query_per_association",
+    "study_modality",
+    "undated_in_ranges",
+    "exclusive_ends",
+)
+"""Keys of `[pacs.NAME]` that bear the name of a field of the profile."""
+
+
+def _frozen(words: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if words is None else frozenset(words)
 
 
 class _Table(BaseModel):
@@ -104,6 +142,28 @@ class PacsSettings(_Table):
     idle_timeout: Seconds = _DEFAULTS.idle_timeout
     total_timeout: Seconds = _DEFAULTS.total_timeout
     max_pdu: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = _DEFAULTS.max_pdu
+
+    cap: Annotated[int, Field(ge=0)] | None = None
+    unsupported_keys: Annotated[tuple[Keyword, ...], Field(strict=False)] | None = None
+    omit_keys: Annotated[tuple[OptionalKeyword, ...], Field(strict=False)] | None = None
+    extra_keys: Annotated[tuple[Keyword, ...], Field(strict=False)] | None = None
+    dates_only: bool | None = None
+    one_query_per_association: bool | None = None
+    study_modality: bool | None = None
+    undated_in_ranges: bool | None = None
+    exclusive_ends: bool | None = None
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What is set here of a PACS's profile, by the names of the profile's fields; it wins over what was learned."""
+        given: dict[str, Any] = {
+            "unsupported": _frozen(self.unsupported_keys),
+            "omit": _frozen(self.omit_keys),
+            "extra": self.extra_keys,
+            **{name: getattr(self, name) for name in _LEARNED},
+        }
+        known = {name: value for name, value in given.items() if value is not None}
+        return known if self.cap is None else {**known, "cap": self.cap or None}
 
     @property
     def limits(self) -> Limits:
@@ -234,6 +294,7 @@ _MEANINGS = {
     "string_type": "must be text in quotes",
     "path_type": "must be text in quotes",
     "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "tuple_type": "must be a list, as ['one', 'two']",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from crawler.errors import UserError
 from crawler.model import AETitle, Level, Limits, Model, Peer
+from crawler.pacs.profile import Profile, profile_from
 from crawler.settings import JobSettings, LakeSettings, LocalSettings, PacsSettings, load, nearest
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "pacslake.example.toml"
@@ -50,6 +52,31 @@ def test_the_defaults_that_the_example_shows_are_the_defaults(file: Path) -> Non
     shown = load(file).pacs["main"]
     plain = load(EXAMPLE).pacs["main"]
     assert shown == plain
+
+
+def test_the_examples_of_a_second_pacs_are_right(file: Path) -> None:
+    head, mark, tail = EXAMPLE.read_text().partition("# [pacs.archive]")
+    file.write_text(head + re.sub(r"^# (?=\w+ = |\[)", "", mark + tail, flags=re.MULTILINE))
+    overrides = load(file).pacs["archive"].overrides
+    assert set(overrides) == {field.name for field in fields(Profile)}
+    assert profile_from([], overrides) == Profile(
+        500,
+        frozenset(("StudyTime", "ModalitiesInStudy")),
+        frozenset(("InstitutionName",)),
+        ("StationName",),
+        dates_only=True,
+        one_query_per_association=True,
+        study_modality=True,
+        undated_in_ranges=True,
+        exclusive_ends=True,
+    )
+
+
+def test_what_is_not_set_overrides_nothing(file: Path) -> None:
+    file.write_text(PACS)
+    assert load(file).pacs["main"].overrides == {}
+    file.write_text(PACS + "cap = 0\nunsupported_keys = []\ndates_only = false\n")
+    assert load(file).pacs["main"].overrides == {"cap": None, "unsupported": frozenset(), "dates_only": False}
 
 
 def test_a_peer_has_everything_that_an_association_needs(file: Path) -> None:
@@ -101,6 +128,10 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         (PACS + "idle_timeout = nan", "pacs.main.idle_timeout must be"),
         (PACS + "default_charset = 'latin-1'", "pacs.main.default_charset must be a value of SpecificCharacterSet"),
         (PACS.replace("'h'", "'two words'"), "pacs.main.host must be a host name or an IP address, not 'two words'"),
+        (PACS + "cap = -1", "pacs.main.cap must be 0 or more, not -1"),
+        (PACS + "dates_only = 'yes'", "pacs.main.dates_only must be true or false, not 'yes'"),
+        (PACS + "omit_keys = ['StudyInstanceUID']", "pacs.main.omit_keys[0] must be an attribute that answers can do"),
+        (PACS + "unsupported_keys = ['StudyTme']", "(did you mean 'StudyTime'?), not 'StudyTme'"),
         (PACS + "port = 105", "pacs.main.port stands twice"),
         (PACS + PACS.removeprefix(LAKE), "pacs.main stands twice"),
         (PACS + PACS.removeprefix(LAKE).replace("main", "MAIN"), "pacs.MAIN and pacs.main are the same name"),
