@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from crawler.errors import LakeError, NoLakeError
+from crawler.lake.catalog import open_catalog
 
 _TABLES = ("patients", "studies", "series", "instances")
 _ROWS = " UNION ALL ".join(f"SELECT '{table}', pacs, count(*) FROM {table} GROUP BY pacs" for table in _TABLES)
@@ -63,18 +63,8 @@ class LakeStatus:
 
 def status_of(path: str | os.PathLike[str]) -> LakeStatus:
     """Say what a lake holds. NoLakeError where there is none."""
-    lake = Path(path).absolute()
-    catalog = lake / "lake.duckdb"
-    if not catalog.is_file():
-        raise NoLakeError(f"There is no lake at {lake}. Run `pacslake sweep` to make one, or check [lake] path.")
-    try:
-        # A copy in memory: within one process DuckDB would answer from the first file it opened under this name.
-        with duckdb.connect() as connection:
-            connection.execute(f"ATTACH {_literal(str(catalog))} AS lake (READ_ONLY)")
-            connection.execute("USE lake")
-            return _gather(lake, connection)
-    except duckdb.Error as error:
-        raise LakeError(f"{catalog} cannot be read ({error}). The next sweep writes it anew.") from error
+    with open_catalog(path) as connection:
+        return _gather(Path(path).absolute(), connection)
 
 
 def _gather(lake: Path, connection: duckdb.DuckDBPyConnection) -> LakeStatus:
@@ -104,7 +94,3 @@ def _gather(lake: Path, connection: duckdb.DuckDBPyConnection) -> LakeStatus:
 
 def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
