@@ -21,6 +21,8 @@ class Caller:
         self._peer = peer
         self._model = model
         self._association: Association | None = None
+        self.reached = False
+        """Whether the PACS ever accepted an association."""
         self.trouble: str | None = None
         """Why the last query that was cut off was."""
 
@@ -28,6 +30,7 @@ class Caller:
         """Give the open association, a new one where the PACS has closed it since."""
         if self._association is None or self._association.closed:
             self._association = await Association.open(self._peer, [self._model])
+            self.reached = True
         return self._association
 
     async def ask(self, query: Query, ledger: Ledger, sink: Sink) -> Outcome:

@@ -44,6 +44,8 @@ class Crawl:
     tally: Tally = field(default_factory=Tally)
     days: int = field(init=False)
     """How many days were due when the crawl began."""
+    over: bool = False
+    """Whether `run` has returned."""
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,6 +58,7 @@ class Crawl:
             for number in range(associations):
                 workers.create_task(self._work(Caller(self.peer, self.model), spare=number > 0))
         self.tally.trouble = self.machine.abandoned or self.tally.trouble
+        self.over = True
 
     def stop(self) -> None:
         """Finish the queries under way, hand out no further window."""
@@ -70,17 +73,19 @@ class Crawl:
     @property
     def state(self) -> SweepState:
         """How far the sweep has come."""
-        if self._stopping.is_set() and not self.machine.exhausted:
+        if self.machine.exhausted and not self.tally.unproven:
+            return SweepState.COMPLETE
+        if self._stopping.is_set():
             return SweepState.INTERRUPTED
-        if not self.machine.finished:
-            return SweepState.RUNNING
-        proven = self.machine.exhausted and not self.tally.unproven
-        return SweepState.COMPLETE if proven else SweepState.PARTIAL
+        return SweepState.PARTIAL if self.machine.finished else SweepState.RUNNING
 
     def record(self) -> SweepRecord:
-        """Make the sweep's row for the lake: what was there when this crawl began, and what it has done since."""
-        ended = self.state is not SweepState.RUNNING
-        return self.tally.added_to(replace(self.begun, state=self.state), datetime.now(UTC) if ended else None)
+        """Make the sweep's row for the lake: what was there when this crawl began, and what it has done since.
+
+        It says `running` until `run` has returned: the last window may be settled while another is still asked below.
+        """
+        state = self.state if self.over else SweepState.RUNNING
+        return self.tally.added_to(replace(self.begun, state=state), datetime.now(UTC) if self.over else None)
 
     async def _work(self, caller: Caller, *, spare: bool) -> None:
         try:
@@ -119,6 +124,8 @@ class Crawl:
                 break
         if isinstance(verdict, Split):
             return
+        if not caller.reached:
+            self.machine.abandon(caller.trouble or "the PACS was never reached")
         ledger.verdict = verdict
         ledgers = [ledger]
         for level in self.levels[1:]:

@@ -39,7 +39,9 @@ async def _lines(crawls: Mapping[str, Crawl]) -> None:
     while True:
         await asyncio.sleep(LOG_EVERY)
         for name, crawl in crawls.items():
-            log.info("sweeping", pacs=name, **_figures(crawl), rows_per_s=_rate(crawl, began), eta_s=_eta(crawl, began))
+            if not crawl.over:
+                rate, eta = _rate(crawl, began), _eta(crawl, began)
+                log.info("sweeping", pacs=name, **_figures(crawl), rows_per_s=rate, eta_s=eta)
 
 
 async def _bars(crawls: Mapping[str, Crawl]) -> None:
@@ -70,18 +72,21 @@ async def _bars(crawls: Mapping[str, Crawl]) -> None:
 
 def summary(crawl: Crawl) -> str:
     """Say in one line what a crawl did, and what to do about what it could not."""
+    name, tally = crawl.source.pacs, crawl.tally
+    if crawl.state is SweepState.PARTIAL and tally.windows == tally.unproven and tally.trouble:
+        return f"{name}: NOT crawled: {tally.trouble}."
     figures = ", ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
-    changes = f"{crawl.tally.inserted:,} new, {crawl.tally.updated:,} changed"
-    line = f"{crawl.source.pacs}: {figures} ({changes}) with {crawl.tally.queries:,} queries"
-    if crawl.tally.rejects:
-        line += f"; {crawl.tally.rejects:,} answers without a key, see the table rejects"
+    line = f"{name}: {figures} ({tally.inserted:,} new, {tally.updated:,} changed) with {tally.queries:,} queries"
+    if tally.rejects:
+        line += f"; {tally.rejects:,} answers without a key, see the table rejects"
     match crawl.state:
         case SweepState.COMPLETE:
             return f"{line}; complete."
         case SweepState.INTERRUPTED:
             return f"{line}; stopped. Run the same command again to go on."
-    why = f" ({crawl.tally.trouble})" if crawl.tally.trouble else ""
-    return f"{line}; NOT complete: {crawl.tally.unproven:,} windows unproven{why}. Run it again to ask for these alone."
+    unproven = f"{tally.unproven:,} windows unproven" if tally.unproven else ""
+    why = ": ".join(filter(None, (unproven, tally.trouble)))
+    return f"{line}; NOT complete: {why}. Run the same command again to ask for what is missing alone."
 
 
 def _figures(crawl: Crawl) -> dict[str, int]:

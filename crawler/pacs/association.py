@@ -126,7 +126,10 @@ class Association:
         for context in self.agreement.contexts.values():
             if context.abstract_syntax == sop_class:
                 return context
-        raise RefusedError(f"{_who(self.peer)} does not offer {name} to {self.peer.calling_ae}")
+        raise RefusedError(
+            f"{_who(self.peer)} does not offer {name} to {self.peer.calling_ae}: "
+            f"have it permitted there, or set pacs.{self.peer.name}.model to a model that is"
+        )
 
     def _next_message_id(self) -> int:
         self._last_message_id = self._last_message_id % 0xFFFF + 1
@@ -199,7 +202,8 @@ async def _connect(peer: Peer) -> Connection:
         reason = getattr(error, "verify_message", "") or error.reason or "no TLS there"
         raise RefusedError(f"{_who(peer)} and we cannot agree on TLS: {reason}") from error
     except ConnectionRefusedError as error:
-        raise TransientPeerError(f"nothing listens at {_who(peer)}: is it running, are host and port right?") from error
+        check = f"check that it runs, and pacs.{peer.name}.host and port"
+        raise TransientPeerError(f"nothing listens at {_who(peer)}: {check}") from error
     except OSError as error:
         raise TransientPeerError(f"{_who(peer)} cannot be reached: {error.strerror or error}") from error
 
@@ -214,7 +218,10 @@ async def _negotiate(peer: Peer, connection: Connection, proposal: Proposal) -> 
         raise TransientPeerError(f"{_who(peer)} aborted instead of accepting the association")
     agreement = negotiation.decode_agreement(pdu, proposal)
     if not agreement.contexts:
-        raise RefusedError(f"{_who(peer)} accepted the association but none of the services that were asked for")
+        raise RefusedError(
+            f"{_who(peer)} accepted the association but none of the services that were asked for: "
+            f"have C-FIND permitted there for {peer.calling_ae}, or set pacs.{peer.name}.model to a model that is"
+        )
     connection.buffer.expected = framing.established(peer.limits.max_pdu)
     connection.set_deadline(None)
     return agreement

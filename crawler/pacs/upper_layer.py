@@ -89,7 +89,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Remember why the connection is gone, and wake everybody."""
-        self._fail(f"the connection to {self.label} was lost" + (f": {exc}" if exc else ""))
+        why = getattr(exc, "strerror", None) or exc
+        self._fail(f"the connection to {self.label} was lost" + (f": {why}" if why else ""))
         for timer in (self._timer, self._closer):
             if timer is not None:
                 timer.cancel()

@@ -1,4 +1,4 @@
-"""What tests of whole sweeps share: settings for simulated PACS, the command's outcome, and the lake against the truth."""
+"""What tests of whole sweeps share: settings, the outcome of the command, and the lake against the truth."""
 
 from __future__ import annotations
 
