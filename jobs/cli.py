@@ -19,6 +19,7 @@ from jobs.options import Talk
 
 COMMANDS = {
     "init": "Write a commented pacslake.toml to start from.",
+    "check": "Find out what a PACS can do, and what must be set.",
     "sweep": "Crawl PACS into the lake.",
     "status": "Show each PACS's last sweep, rows and windows by state.",
     "sql": "Ask the lake in SQL.",

@@ -56,6 +56,20 @@ def findings_of(lake: str | os.PathLike[str], pacs: str) -> list[Finding]:
     ]
 
 
+def busy_day(lake: str | os.PathLike[str], pacs: str, moderate: int = 400) -> date | None:
+    """Give a late day with many studies of this PACS, `moderate` at most if there is one; None where none is known."""
+    query = """WITH days AS (SELECT StudyDate AS day, count(*) AS n FROM studies
+            WHERE pacs = $pacs AND StudyDate <= today() GROUP BY day)
+        SELECT day FROM days WHERE day >= (SELECT max(day) FROM days) - 30
+        ORDER BY n <= $moderate DESC, n DESC, day DESC LIMIT 1"""
+    try:
+        with open_lake(lake) as opened:
+            found = opened.connection.execute(query, {"pacs": pacs, "moderate": moderate}).fetchone()
+    except NoLakeError:
+        return None
+    return found[0] if found else None
+
+
 def _coverage(row: dict[str, Any]) -> Coverage:
     window = Window(*(row.pop(name) for name in ("date_from", "date_to", "time_from", "time_to", "key")))
     level, state, asked_at = Level(row.pop("level")), WindowState(row.pop("state")), _aware(row.pop("asked_at"))

@@ -20,6 +20,7 @@ from crawler.pacs.framing import PduBuffer, PduType
 from crawler.pacs.identifier import Query
 from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR, Agreement, Context, Proposal
+from crawler.pacs.responses import MAX_ROWS
 from crawler.pacs.upper_layer import Connection
 
 FIND_CLASSES = {
@@ -85,23 +86,30 @@ class Association:
             raise ProtocolError("the PACS answered a C-ECHO without a status")
         return answer.command.status
 
-    def find(self, query: Query) -> FindStream:
-        """Send a C-FIND and give its answer as a stream of batches. Raises RefusedError, TransientPeerError."""
+    def find(self, query: Query, *, batch_rows: int = MAX_ROWS) -> FindStream:
+        """Send a C-FIND and give its answer as a stream of batches. Raises RefusedError, TransientPeerError.
+
+        A batch ends at `batch_rows` rows, give or take what one read brings: who wants few rows can cancel early.
+        """
         name = f"{query.model.value.title()} Root C-FIND"
         context = self._context(FIND_CLASSES[query.model], name)
         message_id = self._next_message_id()
         explicit_vr = context.transfer_syntaxes == (EXPLICIT_VR,)
         identifier = query.encode(explicit_vr=explicit_vr)
-        self._stream = FindStream(self._connection, context, message_id, self.peer.limits)
+        self._stream = FindStream(self._connection, context, message_id, self.peer.limits, batch_rows)
         self._send(context, dimse.find_request(message_id, context.abstract_syntax), identifier)
         return self._stream
 
-    async def release(self) -> None:
-        """End the association in order; a PACS that does not answer is cut off after a few seconds."""
+    async def release(self) -> bool:
+        """End the association in order; a PACS that does not answer is cut off after a few seconds.
+
+        Gives whether it answered.
+        """
         if self._stream is not None and not self._stream.is_over:
             self.abort()
         if self.closed:
-            return
+            return False
+        answered = False
         self._connection.set_deadline(_RELEASE_PATIENCE, "the release")
         self._connection.write(framing.frame(PduType.RELEASE_RQ))
         try:
@@ -110,9 +118,11 @@ class Association:
                     self._connection.write(framing.frame(PduType.RELEASE_RP))
                 elif pdu.type is PduType.ABORT:
                     break
+            answered = pdu.type is PduType.RELEASE_RP
         except PeerError:
             pass  # it is closed all the same
         self._connection.hang_up()
+        return answered
 
     def abort(self) -> None:
         """End the association at once."""

@@ -7,7 +7,7 @@ from crawler.model import Identifiers, Limits
 from crawler.pacs import framing
 from crawler.pacs.command import cancel_request
 from crawler.pacs.negotiation import EXPLICIT_VR, Context
-from crawler.pacs.responses import FindResponses
+from crawler.pacs.responses import MAX_ROWS, FindResponses
 from crawler.pacs.upper_layer import Connection
 
 CANCEL_PATIENCE = 5.0
@@ -20,14 +20,17 @@ class FindStream:
     Iterating raises TransientPeerError when no final response comes; batches given until then stand.
     """
 
-    def __init__(self, connection: Connection, context: Context, message_id: int, limits: Limits) -> None:
+    def __init__(
+        self, connection: Connection, context: Context, message_id: int, limits: Limits, batch_rows: int = MAX_ROWS
+    ) -> None:
         self.is_over = False
         """Whether the association is free for its next request, or gone."""
         self._connection = connection
         self._context_id = context.context_id
         self._explicit_vr = context.transfer_syntaxes == (EXPLICIT_VR,)
         self._message_id = message_id
-        self._responses = FindResponses(connection.buffer, context.context_id, message_id, limits.max_object)
+        buffer = connection.buffer
+        self._responses = FindResponses(buffer, context.context_id, message_id, limits.max_object, batch_rows)
         self._lost: PeerError | None = None
         connection.set_deadline(limits.total_timeout, "a C-FIND")
 

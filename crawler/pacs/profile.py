@@ -15,7 +15,7 @@ from crawler.model import Finding, Level
 
 CAP = "cap"
 UNSUPPORTED_KEY = "unsupported_key."
-"""Before the keyword of a matching key; the value is `ignored`, or `matched` where that was found later."""
+"""Before the keyword of a matching key; the value is `matched`, or says why it is of no use."""
 DATES_ONLY = "dates_only"
 ONE_QUERY = "one_query_per_association"
 STUDY_MODALITY = "study_modality"
@@ -23,7 +23,7 @@ UNDATED_IN_RANGES = "undated_in_ranges"
 EXCLUSIVE_ENDS = "exclusive_ends"
 
 YES, NO = "yes", "no"
-IGNORED, MATCHED = "ignored", "matched"
+MATCHED, IGNORED, REFUSED, WRONG = "matched", "ignored", "refused", "wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ def profile_from(findings: Iterable[Finding], overrides: Mapping[str, Any] | Non
     """Make a profile of the newest findings about a PACS; `overrides` are values of fields that win over them."""
     known = {finding.name: finding.value for finding in findings if finding.level in (None, Level.STUDY)}
     learned: dict[str, Any] = {field: read(known[name]) for name, (field, read) in _FIELDS.items() if name in known}
-    ignored = (name for name, value in known.items() if name.startswith(UNSUPPORTED_KEY) and value == IGNORED)
-    learned["unsupported"] = frozenset(name.removeprefix(UNSUPPORTED_KEY) for name in ignored)
+    keys = {name.removeprefix(UNSUPPORTED_KEY): value for name, value in known.items() if UNSUPPORTED_KEY in name}
+    learned["unsupported"] = frozenset(key for key, value in keys.items() if value != MATCHED)
     profile = replace(Profile(), **{**learned, **(overrides or {})})
     if profile.dates_only:
         profile = replace(profile, unsupported=profile.unsupported | {"StudyTime"})

@@ -45,7 +45,9 @@ class _Template:
 class FindResponses:
     """Collects the responses to the request `message_id`, sent in presentation context `context_id`."""
 
-    def __init__(self, buffer: PduBuffer, context_id: int, message_id: int, max_object: int) -> None:
+    def __init__(
+        self, buffer: PduBuffer, context_id: int, message_id: int, max_object: int, max_rows: int = MAX_ROWS
+    ) -> None:
         self.final: Command | None = None
         """The command of the final response, once it has come."""
         self.rows = 0
@@ -56,6 +58,7 @@ class FindResponses:
         self._context_id = context_id
         self._message_id = message_id
         self._max_object = max_object
+        self._max_rows = max_rows
         self._reassembler = Reassembler(max_object)
         self._template: _Template | None = None
         self._new_batch()
@@ -63,7 +66,7 @@ class FindResponses:
     @property
     def is_batch_full(self) -> bool:
         """Whether `take_batch` must come before further reading."""
-        return len(self._starts) >= MAX_ROWS or len(self._data) >= MAX_BYTES
+        return len(self._starts) >= self._max_rows or len(self._data) >= MAX_BYTES
 
     def read(self) -> None:
         """Read what is complete in the buffer, up to a full batch or the final response. Raises PeerError."""

@@ -1,0 +1,1 @@
+"""What a PACS can do, found out by a few careful questions: asking, evidence, verdicts."""
