@@ -22,6 +22,8 @@ COMMANDS = {
     "check": "Find out what a PACS can do, and what must be set.",
     "sweep": "Crawl PACS into the lake.",
     "status": "Show each PACS's last sweep, rows and windows by state.",
+    "coverage": "Show which days are proven complete, and which are not.",
+    "backfill": "Crawl just the days that are not proven complete.",
     "sql": "Ask the lake in SQL.",
     "demo": "Crawl a simulated PACS and answer three questions.",
     "simulate": "Run a simulated PACS.",

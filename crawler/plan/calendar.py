@@ -44,6 +44,11 @@ class Verdict:
         return self.state is WindowState.COMPLETE
 
     @property
+    def says(self) -> tuple[WindowState | None, Level, str | None]:
+        """All of it but the number of rows, in which days may differ that are otherwise alike."""
+        return (self.state, self.level, self.reason)
+
+    @property
     def asked(self) -> bool:
         """Whether any level was answered for."""
         return self.state is not None or self.level is not Level.STUDY
@@ -86,19 +91,22 @@ def runs_of(rows: Iterable[Coverage], levels: Sequence[Level], today: date) -> l
 
 
 def within(runs: Iterable[Run], days: Days) -> list[Run]:
-    """Cut runs to a range of days and join neighbours that say the same, whatever their numbers of rows."""
-    joined: list[Run] = []
+    """Cut runs to a range of days."""
+    cut = [Run(Days(max(run.days.first, days.first), min(run.days.last, days.last)), run.verdict) for run in runs]
+    return [run for run in cut if run.days.first <= run.days.last]
+
+
+def joined(runs: Iterable[Run]) -> list[Run]:
+    """Join neighbours that say the same, adding their rows up."""
+    found: list[Run] = []
     for run in runs:
-        cut = Days(max(run.days.first, days.first), min(run.days.last, days.last))
-        if cut.first > cut.last:
-            continue
-        before = joined[-1] if joined else None
-        if before and replace(before.verdict, rows=0) == replace(run.verdict, rows=0):
-            rows = before.verdict.rows + run.verdict.rows
-            joined[-1] = Run(Days(before.days.first, cut.last), replace(run.verdict, rows=rows))
+        before = found[-1] if found else None
+        if before and before.days.last + 1 == run.days.first and before.verdict.says == run.verdict.says:
+            verdict = replace(run.verdict, rows=before.verdict.rows + run.verdict.rows)
+            found[-1] = Run(Days(before.days.first, run.days.last), verdict)
         else:
-            joined.append(Run(cut, run.verdict))
-    return joined
+            found.append(run)
+    return found
 
 
 def asked_days(runs: Iterable[Run], today: date) -> Days | None:

@@ -1,0 +1,58 @@
+"""`pacslake backfill`: which PACS, days and level, checked before anything is opened. Touches: disk."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from crawler.errors import UserError
+from crawler.model import Level
+from jobs.options import Talk, config_option, day, talk_options
+from jobs.wiring import settings_from, start_logging
+
+
+@click.command()
+@click.argument("pacs", nargs=-1)
+@click.option("--from", "date_from", callback=day, metavar="DAY", help="First day.  [default: the first asked for]")
+@click.option("--to", "date_to", callback=day, metavar="DAY", help="Last day, included.  [default: the last asked for]")
+@click.option(
+    "--level",
+    type=click.Choice([Level.STUDY.value, Level.SERIES.value, Level.IMAGE.value]),
+    help="Down to this level.  [default: the deepest of the PACS's `levels`]",
+)
+@click.option("--dry-run", is_flag=True, help="Only list the days, and what they will cost about.")
+@config_option
+@talk_options
+@click.pass_obj
+def command(
+    talk: Talk,
+    pacs: tuple[str, ...],
+    date_from: date | None,
+    date_to: date | None,
+    level: str | None,
+    dry_run: bool,
+    config: Path,
+) -> int:
+    """Crawl just the days that are not proven complete: those that `pacslake coverage` lists.
+
+    Days that were not over when they were asked for are due again too.
+
+    \b
+    pacslake backfill --dry-run
+    pacslake backfill main --from 2024-01-01 --to 2024-12-31
+
+    Exit codes: 0 all of these days are proven complete now, 3 some are not, 4 only capped answers stand against it,
+    130 interrupted.
+    """
+    if date_from and date_to and date_from > date_to:
+        raise UserError(f"--from {date_from} is after --to {date_to}")
+    settings = settings_from(config)
+    start_logging(talk.log_level)
+
+    from jobs.backfill import run_backfill
+    from jobs.proof import Question
+
+    question = Question(tuple(dict.fromkeys(pacs)), date_from, date_to, Level(level) if level else None)
+    return run_backfill(settings, question, dry_run=dry_run)
