@@ -71,7 +71,7 @@ def element_counts(batches: Sequence[Identifiers]) -> tuple[Counter[int], Counte
             if walked == LOOKED_AT:
                 return present, filled, walked
             lengths = dict(_elements(bytes(batch.data[start:end]), batch.explicit_vr))
-            present.update(lengths)
+            present.update(lengths.keys())  # a mapping would add its values
             filled.update(tag for tag, length in lengths.items() if length)
             walked += 1
     return present, filled, walked

@@ -7,6 +7,8 @@ cancelled after some hundred rows. Everything is asked once, and only by permiss
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -95,11 +97,8 @@ class Examination:
         try:
             async with asyncio.timeout(peer.limits.connect_timeout):
                 _, writer = await asyncio.open_connection(peer.host, peer.port)
-        except OSError as error:  # TimeoutError and failures of the name service among them
-            silent = f"no answer within {peer.limits.connect_timeout:g} s"
-            yield reaching.unreachable(
-                peer, silent if isinstance(error, TimeoutError) else str(error.strerror or error)
-            )
+        except OSError as error:
+            yield reaching.unreachable(peer, _why(error, peer.limits.connect_timeout))
             return
         self._us = Us(peer.calling_ae, writer.get_extra_info("sockname")[0])
         writer.close()
@@ -277,6 +276,7 @@ class Examination:
     async def _patient_root(self) -> Verdict:
         assert self._day is not None
         query = Query(Model.PATIENT_ROOT, Level.STUDY, {"StudyDate": _da(self._day)})
+        await self._asker.close()  # the PACS may allow only one association
         try:
             assoc = await Association.open(self._peer, [Model.PATIENT_ROOT])
         except PeerError as error:
@@ -315,6 +315,19 @@ class Examination:
 
     async def _studies(self, days: str, more: dict[str, str] | None = None) -> Answer:
         return await self._asker.ask(Level.STUDY, {"StudyDate": days, **(more or {})})
+
+
+def _why(error: OSError, patience: float) -> str:
+    """Say why a connection did not come about."""
+    match error:
+        case TimeoutError():
+            return f"no answer within {patience:g} s"
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case socket.gaierror():
+            return "the host name cannot be resolved"
+        case _:
+            return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _da(day: date) -> str:
