@@ -44,7 +44,11 @@ class SweepRequest:
 
 def run_sweep(settings: Settings, request: SweepRequest) -> int:
     """Crawl and publish; give the exit code: 0 all windows complete, 3 some not, 130 interrupted."""
-    return asyncio.run(_sweep(settings, request))
+    try:
+        return asyncio.run(_sweep(settings, request))
+    except asyncio.CancelledError:  # a second Ctrl-C: what was not committed is asked for again
+        click.echo("pacslake: stopped at once. Run the same command again to go on.", err=True)
+        return INTERRUPTED
 
 
 async def _sweep(settings: Settings, request: SweepRequest) -> int:
@@ -115,6 +119,7 @@ def _stopping_on_signals(crawls: dict[str, Crawl]) -> Iterator[None]:
         nonlocal asked
         if asked and whole is not None:
             whole.cancel()
+            return
         asked = True
         click.echo("pacslake: stopping after the queries under way; once more to stop now", err=True)
         for crawl in crawls.values():
