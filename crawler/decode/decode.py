@@ -5,8 +5,8 @@ Locate the elements, make odd datasets plain, then one column after the other. P
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +26,7 @@ _LARGEST = 2**30
 """Bytes decoded together; Arrow's offsets into text are 32 bits wide."""
 
 _CHARSET_TAG = 0x00080005
+_MODALITY_TAG = 0x00080060
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +39,29 @@ class _Part:
     explicit_vr: bool
 
 
-def decode(batch: Identifiers, level: Level, *, default_charset: str = "") -> pa.Table:
+def decode(batch: Identifiers, level: Level, *, default_charset: str = "", study_modality: bool = False) -> pa.Table:
     r"""Decode identifiers; columns and types are those of `crawler.columns.schema(level)`.
 
     Absent is null; empty is '' for text, an empty list for lists, and null for typed columns. `default_charset` holds
     the defined terms for datasets without SpecificCharacterSet, as `ISO_IR 100` or `ISO 2022 IR 6\ISO 2022 IR 87`.
+    With `study_modality`, ModalitiesInStudy is read from the Modality that some PACS give of a study instead.
     """
-    wanted = {attribute.tag: attribute.vr for attribute in CATALOGUE[level]}
+    attributes = _with_modality() if study_modality and level is Level.STUDY else CATALOGUE[level]
+    wanted = {attribute.tag: attribute.vr for attribute in attributes}
     tables = []
     for part in _parts(batch):
         findings = Findings()
         elements = _locate(part, wanted, findings)
-        tables.append(_table(elements, level, default_charset, findings))
+        tables.append(_table(elements, attributes, schema(level), default_charset, findings))
     return pa.concat_tables(tables) if tables else schema(level).empty_table()
+
+
+def _with_modality() -> tuple[Attribute, ...]:
+    """Give the study's attributes with ModalitiesInStudy under the tag of Modality; their order stays ascending."""
+    return tuple(
+        replace(attribute, tag=_MODALITY_TAG) if attribute.keyword == "ModalitiesInStudy" else attribute
+        for attribute in CATALOGUE[Level.STUDY]
+    )
 
 
 def _parts(batch: Identifiers) -> Iterator[_Part]:
@@ -115,16 +126,17 @@ def _spliced(part: _Part, rows: Rows, plain: list[bytes]) -> tuple[Bytes, Offset
     return np.frombuffer(b"".join(pieces), np.uint8), part.starts + grown - growth, part.ends + grown
 
 
-def _table(elements: Elements, level: Level, default_charset: str, findings: Findings) -> pa.Table:
+def _table(
+    elements: Elements, attributes: Sequence[Attribute], names: pa.Schema, default_charset: str, findings: Findings
+) -> pa.Table:
     """Make the columns of a level in the catalogue's order; SpecificCharacterSet comes first in all of them."""
     columns: list[pa.Array] = []
     terms: Terms | None = None
-    for slot, attribute in enumerate(CATALOGUE[level]):
+    for slot, attribute in enumerate(attributes):
         made = _columns(elements.column(slot), attribute, terms, findings)
         if attribute.tag == _CHARSET_TAG:
             terms = Terms(made[0], default_charset)
         columns.extend(made)
-    names = schema(level)
     count = elements.begins.shape[1]
     columns.append(findings.faults(count, names.field("faults").type))
     columns.append(findings.raw(count, names.field("raw").type))

@@ -35,7 +35,8 @@ def by_the_fallback(batch: Identifiers, level: Level, default_charset: str) -> p
     wanted = {attribute.tag: attribute.vr for attribute in CATALOGUE[level]}
     (part,) = _parts(batch)
     findings = Findings()
-    return _table(_locate(part, wanted, findings, all_odd=True), level, default_charset, findings)
+    elements = _locate(part, wanted, findings, all_odd=True)
+    return _table(elements, CATALOGUE[level], schema(level), default_charset, findings)
 
 
 @settings(slow_generation, max_examples=200)
