@@ -34,7 +34,7 @@ def run_backfill(settings: Settings, question: Question, *, dry_run: bool) -> Ex
         click.echo("\n".join(_forecast(found)))
         return Exit.OK
     if not _due(found):
-        click.echo("pacslake: no day is due; all that was asked for is proven complete", err=True)
+        click.echo("pacslake: no day is due", err=True)
         return exit_for(found)
     if _mend(settings, asked, found) is Exit.INTERRUPTED:
         return Exit.INTERRUPTED
@@ -116,9 +116,10 @@ def _forecast(found: list[Proof]) -> Iterator[str]:
         yield "No day is due: all that was asked for is proven complete."
         return
     yield from render(("pacs", "from", "to", "days", "queries", "studies", "time"), rows, None)
-    queries, studies, time = _figures(total)
     yield ""
-    yield f"About {queries:,} queries, {studies:,} studies and {time} (h:mm:ss), going by earlier answers."
+    if total.queries:
+        queries, studies, time = _figures(total)
+        yield f"About {queries:,} queries, {studies:,} studies and {time} (h:mm:ss), going by earlier answers."
     yield "Nothing was asked yet. The same command without --dry-run does."
 
 

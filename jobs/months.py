@@ -45,7 +45,7 @@ def draw(runs: Iterable[Run], days: Days, width: int) -> Iterator[str]:
     months = [list(members) for _, members in groupby(known, key=_month_of)]
     if len(months) > MOST_MONTHS or width < NARROWEST:
         yield from _years(months, known)
-        months = [month for month in months if any(known[day] is not WindowState.COMPLETE for day in month)]
+        months = [month for month in months if not _is_proven(month, known)]
         if not months or len(months) > MOST_MONTHS or width < NARROWEST:
             return
         yield ""
@@ -98,7 +98,9 @@ def _years(months: list[list[int]], known: Mapping[int, State]) -> Iterator[str]
     """Draw years as rows; a month shows what is worst in it. Complete years in a row are one line."""
     yield "             " + " ".join(_MONTHS)
     years = [list(members) for _, members in groupby(months, key=lambda month: _month_of(month[0])[0])]
-    for complete, same in groupby(years, key=lambda year: all(_is_complete(month, known) for month in year)):
+    for complete, same in groupby(
+        years, key=lambda year: len(year) == 12 and all(_is_proven(one, known) for one in year)
+    ):
         group = list(same)
         if complete and len(group) > 3:
             first, last = _month_of(group[0][0][0])[0], _month_of(group[-1][0][0])[0]
@@ -107,7 +109,7 @@ def _years(months: list[list[int]], known: Mapping[int, State]) -> Iterator[str]
             yield from (_year(year, known) for year in group)
 
 
-def _is_complete(month: list[int], known: Mapping[int, State]) -> bool:
+def _is_proven(month: list[int], known: Mapping[int, State]) -> bool:
     return all(known[day] is WindowState.COMPLETE for day in month)
 
 

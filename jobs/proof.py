@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from crawler.lake.catalog import ledger_of
+from crawler.lake.catalog import Ledger, ledgers
 from crawler.model import Coverage, Level
 from crawler.plan.calendar import Run, Verdict, asked_days, joined, runs_of, wanted_days, within
 from crawler.plan.days import Days, days_of
@@ -45,7 +45,7 @@ class Proof:
     runs: list[Run]
     """What is known of just these days, run after run."""
     undated: Verdict | None
-    """None when the studies without a date are not in question, or were never asked for."""
+    """None when the studies without a date are not in question, or nobody ever wanted them."""
     later: Days | None
     """Days up to today that were not over when they were asked for. They are not in question."""
     rows: list[Coverage] = field(repr=False)
@@ -65,28 +65,29 @@ class Proof:
 
 def proofs(settings: Settings, question: Question, today: date) -> list[Proof]:
     """Judge what the ledger holds of each PACS that is configured, or in it. UserError for a name that is neither."""
-    ledger = ledger_of(settings.lake.path)
-    names = question.pacs or tuple(sorted({*settings.pacs, *ledger}))
-    settings.require_pacs(name for name in names if name not in ledger)
+    known = ledgers(settings.lake.path)
+    names = question.pacs or tuple(sorted({*settings.pacs, *known}))
+    settings.require_pacs(name for name in names if name not in known)
     found = []
     for name in names:
-        rows = ledger.get(name, [])
-        configured = settings.pacs[name].levels if name in settings.pacs else {row.level for row in rows}
-        deepest = question.deepest or max(configured, key=ORDER.index)
-        found.append(_proof(name, ORDER[: ORDER.index(deepest) + 1], rows, question, today))
+        ledger = known.get(name, Ledger())
+        asked = {row.level for row in ledger.rows}.union(*(sweep.levels for sweep in ledger.sweeps))
+        configured = settings.pacs[name].levels if name in settings.pacs else asked
+        deepest = question.deepest or max(configured, key=ORDER.index, default=Level.STUDY)
+        found.append(_proof(name, ORDER[: ORDER.index(deepest) + 1], ledger, question, today))
     return found
 
 
-def _proof(name: str, levels: tuple[Level, ...], rows: list[Coverage], question: Question, today: date) -> Proof:
-    runs = runs_of(rows, levels, today)
-    asked, wanted = asked_days(runs, today), wanted_days(runs, today)
-    known = wanted if question.catching_up else asked or wanted
-    days = _days_in_question(question, known, today)
+def _proof(name: str, levels: tuple[Level, ...], ledger: Ledger, question: Question, today: date) -> Proof:
+    runs = runs_of(ledger.rows, levels, today)
+    asked, wanted = asked_days(runs, ledger.sweeps, today), wanted_days(runs, ledger.sweeps, today)
+    days = _days_in_question(question, wanted if question.catching_up else asked or wanted, today)
     later = None
     if question.whole and days and wanted and days.last < wanted.last:
         later = Days(days.last + 1, wanted.last)
-    undated = runs[0].verdict if question.whole and runs[0].verdict.asked else None
-    return Proof(name, levels, days, within(runs, days) if days else [], undated, later, rows)
+    everything = any(sweep.date_from is None and sweep.date_to is None for sweep in ledger.sweeps)
+    undated = runs[0].verdict if question.whole and (everything or runs[0].verdict.asked) else None
+    return Proof(name, levels, days, within(runs, days) if days else [], undated, later, ledger.rows)
 
 
 def _days_in_question(question: Question, known: Days | None, today: date) -> Days | None:

@@ -6,15 +6,18 @@ Touches: disk.
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from crawler.errors import LakeError, NoLakeError
-from crawler.model import Coverage, Level, Window, WindowState
+from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
 
 
 @contextmanager
@@ -34,30 +37,38 @@ def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnec
         raise LakeError(f"{catalog} cannot be read ({error}). The next sweep writes it anew.") from error
 
 
-def ledger_of(path: str | os.PathLike[str]) -> dict[str, list[Coverage]]:
-    """Give the whole coverage ledger by PACS; `asked_at` is in this machine's zone, whose days people speak of."""
-    query = """SELECT pacs, level, date_from, date_to, time_from, time_to, "key", state, "rows", sweep_id, asked_at,
-        took_ms, queries, reason FROM windows ORDER BY pacs"""
-    ledger: dict[str, list[Coverage]] = {}
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All that was asked of one PACS. Moments are in this machine's zone, whose days people speak of."""
+
+    rows: list[Coverage] = field(default_factory=list)
+    sweeps: list[SweepRecord] = field(default_factory=list)
+    """What was to be asked, and when; without their counts."""
+
+
+def ledgers(path: str | os.PathLike[str]) -> dict[str, Ledger]:
+    """Read the ledger of each PACS. NoLakeError where there is no lake."""
+    windows = """SELECT pacs, level, date_from, date_to, time_from, time_to, "key", state, "rows", sweep_id, asked_at,
+        took_ms, queries, reason FROM windows"""
+    sweeps = "SELECT sweep_id, pacs, levels, date_from, date_to, state, started_at FROM sweeps"
+    found: defaultdict[str, Ledger] = defaultdict(Ledger)
     with open_catalog(path) as connection:
-        for pacs, level, *window, state, rows, sweep_id, asked_at, took_ms, queries, reason in connection.execute(
-            query
-        ).fetchall():
-            ledger.setdefault(pacs, []).append(
-                Coverage(
-                    pacs,
-                    Level(level),
-                    Window(*window),
-                    WindowState(state),
-                    rows,
-                    sweep_id,
-                    asked_at.replace(tzinfo=UTC).astimezone(),
-                    took_ms,
-                    queries=queries,
-                    reason=reason,
-                )
-            )
-    return ledger
+        for row in connection.execute(windows).fetchall():
+            found[row[0]].rows.append(_coverage(row))
+        for sweep_id, pacs, levels, first, last, state, started_at in connection.execute(sweeps).fetchall():
+            known = (tuple(map(Level, levels)), first, last, SweepState(state), _local(started_at))
+            found[pacs].sweeps.append(SweepRecord(sweep_id, pacs, *known))
+    return dict(found)
+
+
+def _coverage(row: tuple[Any, ...]) -> Coverage:
+    pacs, level, *window, state, rows, sweep_id, asked_at, took_ms, queries, reason = row
+    known = (pacs, Level(level), Window(*window), WindowState(state), rows, sweep_id, _local(asked_at), took_ms)
+    return Coverage(*known, queries=queries, reason=reason)
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC).astimezone()
 
 
 def _literal(text: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
 
-from crawler.model import UNDATED, Coverage, Level, Window, WindowState
+from crawler.model import UNDATED, Coverage, Level, SweepRecord, Window, WindowState
 from crawler.plan.days import BEGINNING, END, Days, days_of, subtract
 
 UNDATED_DAY = BEGINNING - 1
@@ -109,22 +109,37 @@ def joined(runs: Iterable[Run]) -> list[Run]:
     return found
 
 
-def asked_days(runs: Iterable[Run], today: date) -> Days | None:
-    """Give the range from the first day that was answered for to the last; None without any.
+def asked_days(runs: Iterable[Run], sweeps: Iterable[SweepRecord], today: date) -> Days | None:
+    """Give the range from the first day that was asked for, or was to be, to the last; None without any.
 
-    What lies ahead of us is left out as long as it is proven: it says nothing of the days up to now.
+    It ends before the day of the asking once that is past. What lies ahead of us is left out as long as it is proven:
+    it says nothing of the days up to now.
     """
     answered = [run for run in runs if run.verdict.asked and run.days.last >= BEGINNING]
-    counting = [run.days for run in answered if run.days.first <= today.toordinal() or not run.verdict.proven]
-    return Days(counting[0].first, counting[-1].last) if counting else None
+    ranges = [run.days for run in answered if run.days.first <= today.toordinal() or not run.verdict.proven]
+    for sweep in sweeps:
+        begun = sweep.started_at.date()
+        over = begun if begun == today else begun - timedelta(days=1)
+        ranges.append(_requested(sweep, over))
+    return _hull(ranges)
 
 
-def wanted_days(runs: Sequence[Run], today: date) -> Days | None:
-    """Give the range that was asked for so far, and up to today where it reached to the day of the asking."""
-    asked = asked_days(runs, today)
+def wanted_days(runs: Sequence[Run], sweeps: Sequence[SweepRecord], today: date) -> Days | None:
+    """Give the range of `asked_days`, and up to today where more was asked for than was over at the time."""
+    asked = asked_days(runs, sweeps, today)
     early = [run.days for run in runs if run.verdict.reason in (TOO_EARLY, SINCE)]
-    ends = [*([asked] if asked else []), *early]
-    return Days(min(days.first for days in ends), max(days.last for days in ends)) if ends else None
+    return _hull([*([asked] if asked else []), *early, *(_requested(sweep, today) for sweep in sweeps)])
+
+
+def _requested(sweep: SweepRecord, until: date) -> Days:
+    """Give the days that a sweep was to ask for, up to a day."""
+    days = days_of(sweep.date_from, sweep.date_to)
+    return Days(days.first, min(days.last, until.toordinal()))
+
+
+def _hull(ranges: Iterable[Days]) -> Days | None:
+    found = [days for days in ranges if days.first <= days.last]
+    return Days(min(days.first for days in found), max(days.last for days in found)) if found else None
 
 
 def settled(row: Coverage) -> tuple[object, ...]:

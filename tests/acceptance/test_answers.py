@@ -226,6 +226,7 @@ def test_status_is_json_too(folder: Path) -> None:
             {"pydantic", "structlog", "rich", "duckdb", "numpy", "pyarrow", "deltalake", "pynetdicom", "pydicom"},
         ),
         (["status"], {"structlog", "numpy", "pyarrow", "deltalake", "pynetdicom", "pydicom"}),
+        (["coverage", "other"], {"structlog", "numpy", "pyarrow", "deltalake", "pynetdicom", "pydicom"}),
         (["sql", "select 1"], {"structlog", "pynetdicom", "pydicom"}),
     ],
 )

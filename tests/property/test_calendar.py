@@ -111,7 +111,7 @@ def test_runs_leave_no_hole_and_do_not_depend_on_the_order_of_rows(rows: list[Co
 @given(ledgers())
 def test_the_days_that_were_asked_for_begin_and_end_with_an_answer(rows: list[Coverage]) -> None:
     runs = runs_of(rows, LEVELS, TODAY)
-    asked, wanted = asked_days(runs, TODAY), wanted_days(runs, TODAY)
+    asked, wanted = asked_days(runs, [], TODAY), wanted_days(runs, [], TODAY)
     if asked is None:
         return
     ends = within(runs, asked)
