@@ -26,11 +26,12 @@ from crawler.lake.writer import LakeWriter
 from crawler.model import Finding, Identifiers, Level, Peer
 from crawler.pacs.check.examine import Examination, Plan
 from crawler.pacs.check.verdict import Grade, Verdict
+from crawler.pacs.profile import profile_from
 from crawler.settings import Settings
 from jobs.exits import Exit
 from jobs.wiring import colors_wanted
 
-SECONDS = 28.0
+SECONDS = 26.0
 SECONDS_BROAD = 300.0
 """How long it may take, and how long when everything may be asked for."""
 _WIDEST, _NARROWEST = 120, 60
@@ -81,14 +82,15 @@ def run_check(settings: Settings, request: CheckRequest) -> int:
 
 async def _examine(settings: Settings, request: CheckRequest, report: Report) -> None:
     pacs = settings.pacs[request.pacs]
+    profile = profile_from([], pacs.overrides)
 
     def decoded(batch: Identifiers, level: Level) -> pa.Table:
-        return decode(batch, level, default_charset=pacs.default_charset)
+        return decode(batch, level, default_charset=pacs.default_charset, study_modality=profile.study_modality)
 
     day = request.day
     with suppress(LakeError):  # a check does not need a lake
         day = day or busy_day(settings.lake.path, request.pacs)
-    plan = Plan(pacs.model, pacs.max_associations, date.today(), day, request.broad)
+    plan = Plan(pacs.model, pacs.max_associations, date.today(), day, request.broad, profile)
     examination = Examination(settings.peer(request.pacs), plan, decoded)
     seconds = SECONDS_BROAD if request.broad else SECONDS
     try:

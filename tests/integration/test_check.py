@@ -16,6 +16,7 @@ from crawler.decode.decode import decode
 from crawler.model import AETitle, Level, Limits, Model, Peer
 from crawler.pacs.check.examine import Examination, Plan
 from crawler.pacs.check.verdict import Grade, Learned, Verdict
+from crawler.pacs.profile import Profile
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Failure, OverCap, Quirks
 from crawler.testing.simulator import Simulator, running
@@ -116,6 +117,14 @@ def test_a_pacs_that_breaks_off_is_examined_to_the_end(failure: Failure) -> None
     report = simulated(limits=Limits(idle_timeout=0.2), fails_after=2, failure=failure)
     assert "refused" not in {value for _, value in learned(report)}
     assert time.monotonic() - began < 20
+
+
+def test_keys_that_must_not_be_sent_are_not_asked_for() -> None:
+    omit = frozenset(("PatientName", "StudyDescription"))
+    report = simulated(replace(PLAN, profile=Profile(omit=omit, dates_only=True)))
+    assert not {"no_such_name", "no_such_time", "time_range"} & set(report)
+    assert "absent: StudyDescription, PatientName" in report["study_keys"].text
+    assert problems(report) == set()
 
 
 def test_without_a_day_nothing_broad_is_asked() -> None:

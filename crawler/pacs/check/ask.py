@@ -14,6 +14,8 @@ from crawler.model import Identifiers, Level, Model, Peer
 from crawler.pacs.association import Association
 from crawler.pacs.check.answer import Answer, element_counts
 from crawler.pacs.identifier import Query
+from crawler.pacs.profile import Profile
+from crawler.pacs.profile import attributes as attributes_of
 
 Decode = Callable[[Identifiers, Level], pa.Table]
 
@@ -42,13 +44,14 @@ def hasty(peer: Peer) -> Peer:
 class Asker:
     """Holds one association, and opens another when the PACS has closed it."""
 
-    def __init__(self, peer: Peer, model: Model, decode: Decode) -> None:
+    def __init__(self, peer: Peer, model: Model, decode: Decode, profile: Profile) -> None:
         self.model = model
         self.queries = 0
         self.reopened = 0
         """How often the PACS had closed the association after a query."""
         self._peer = peer
         self._decode = decode
+        self._profile = profile
         self._association: Association | None = None
 
     async def ask(
@@ -59,8 +62,12 @@ class Asker:
         attributes: tuple[Attribute, ...] | None = None,
         enough: int = ENOUGH,
     ) -> Answer:
-        """Ask one question; more rows than `enough` are cancelled. Raises nothing for what the PACS does."""
-        query = Query(self.model, level, matching, attributes)
+        """Ask one question; more rows than `enough` are cancelled. Raises nothing for what the PACS does.
+
+        `attributes` is what to ask for instead of what the profile asks of this PACS.
+        """
+        asked_for = attributes if attributes is not None else attributes_of(self._profile, level)
+        query = Query(self.model, level, matching, asked_for)
         used = self._association is not None and self.reopened == 0
         answer = await self._once(query, enough)
         if answer.status is None and not len(answer) and used:

@@ -11,7 +11,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from crawler.columns import CATALOGUE
@@ -53,6 +53,8 @@ class Plan:
     """A day that is known to have studies."""
     broad: bool = False
     """Whether everything may be asked for."""
+    profile: Profile = field(default_factory=Profile)
+    """What a person set for this PACS; what was learned of it earlier is not believed."""
 
 
 class Examination:
@@ -65,7 +67,7 @@ class Examination:
         self._plan = plan
         self._us = Us(peer.calling_ae, "of this machine")
         self._decode = decode
-        self._asker = Asker(self._peer, plan.model, decode)
+        self._asker = Asker(self._peer, plan.model, decode, plan.profile)
         self._day: date | None = None
         self._ranges = False
         """Whether ranges of days may be asked for."""
@@ -202,14 +204,18 @@ class Examination:
         if self._day is None:
             return
         sample = self._answers[0]
-        async for verdict in self._times(sample):
-            yield verdict
+        unsent = self._plan.profile.omit
+        if "StudyTime" not in unsent and not self._plan.profile.dates_only:
+            async for verdict in self._times(sample):
+                yield verdict
         for check, keyword, value in (
             ("no_such_modality", "ModalitiesInStudy", NO_MODALITY),
             ("no_such_patient", "PatientID", NOBODY),
             ("no_such_name", "PatientName", f"{NOBODY}*"),
             ("no_such_accession", "AccessionNumber", NOBODY),
         ):
+            if keyword in unsent:
+                continue
             answer = await self._studies(_da(self._day), {keyword: value})
             yield matching.impossible(check, keyword, answer, len(answer))
             if keyword == "ModalitiesInStudy" and answer.is_usable and not len(answer):
@@ -290,7 +296,7 @@ class Examination:
             sample, with_modality = self._answers[0], None
             yield returned.keys(Level.STUDY, sample)
             if not sample.filled[returned.MODALITIES_IN_STUDY]:
-                illegal = attributes(Profile(study_modality=True), Level.STUDY)
+                illegal = attributes(replace(self._plan.profile, study_modality=True), Level.STUDY)
                 keys = {"StudyDate": _da(self._day)}
                 with_modality = await self._asker.ask(Level.STUDY, keys, attributes=illegal)
             yield returned.modalities(sample, with_modality)
