@@ -1,18 +1,38 @@
-"""The command `pacslake` with small windows and a commit for every 100 rows, so that a kill meets many of them.
+"""Sweeps that are killed, one after the other: run as a script by test_sweep_kill.py, which looks at what is left.
 
-python -m tests.integration.sweep_victim sweep
+    python -m tests.integration.sweep_victim 0.7,1.2,- sweep --config FILE
+
+Each is a fork that runs the command; SIGKILL ends it after so many seconds, `-` lets it end by itself. Windows are
+small and a commit comes every 40 rows, so that a kill meets many of them.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import time
+from collections.abc import Sequence
 
 import jobs.publish
 import jobs.sweep
 from jobs.cli import main
 
-jobs.publish.COMMIT_AFTER_ROWS = 100
-jobs.sweep.TARGET_ROWS = dict.fromkeys(jobs.sweep.TARGET_ROWS, 40)
+jobs.publish.COMMIT_AFTER_ROWS = 40
+jobs.sweep.TARGET_ROWS = dict.fromkeys(jobs.sweep.TARGET_ROWS, 15)
+
+
+def run(seconds: float | None, arguments: Sequence[str]) -> None:
+    """Run the command in a fork and kill it after some seconds, None for never."""
+    child = os.fork()
+    if not child:
+        os._exit(main(arguments))
+    if seconds is not None:
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    for moment in sys.argv[1].split(","):
+        run(None if moment == "-" else float(moment), sys.argv[2:])

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -29,14 +30,15 @@ ROOT = Path(__file__).parents[2]
 DAYS = (date(2023, 7, 1), date(2024, 6, 30))
 SWEEP = ("sweep", "--from", str(DAYS[0]), "--to", str(DAYS[1]))
 ARCHIVE = Archive(1200, *DAYS, seed=6, series_per_study=2)
+SMALL = Archive(300, *DAYS, seed=7, series_per_study=2)
 SLOW = Quirks(latency=0.002)
 LEVELS = (Level.STUDY, Level.SERIES)
 KILLS = int(os.environ.get("PACSLAKE_KILLS", "20"))
 KILLS_PER_LAKE = 5
-EVERYTHING = [
-    "select {} from {} order by all".format(", ".join(ARCHIVE.table(level).column_names), table)
+EVERYTHING = "; ".join(
+    "select {} from {} order by all".format(", ".join(SMALL.table(level).column_names), table)
     for level, table in ((Level.STUDY, "studies"), (Level.SERIES, "series"))
-]
+)
 TWICE = "select count(*) - count(distinct StudyInstanceUID) from studies"
 PROVEN = """select count(*) from studies where exists (from windows
     where level = 'series' and state = 'complete' and StudyDate between date_from and date_to)"""
@@ -50,9 +52,9 @@ def pacs() -> Iterator[Simulator]:
         yield simulator
 
 
-def start(folder: Path, module: str = "jobs.cli") -> subprocess.Popen[bytes]:
+def start(folder: Path) -> subprocess.Popen[bytes]:
     """Start a sweep of the year."""
-    command = [sys.executable, "-m", module, *SWEEP, "--config", str(folder / "pacslake.toml")]
+    command = [sys.executable, "-m", "jobs.cli", *SWEEP, "--config", str(folder / "pacslake.toml")]
     return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -135,43 +137,42 @@ def test_restart_asks_for_everything_again(tmp_path: Path, pacs: Simulator) -> N
     assert_whole(tmp_path)
 
 
-def readable(folder: Path) -> None:
-    """See that a lake answers, if there is one yet, and that it holds no study twice."""
-    try:
-        assert ask(folder, TWICE) == [(0,)]
-    except NoLakeError:
-        assert not (folder / "lake" / "lake.duckdb").exists()
+def be_killed(folder: Path, moments: Sequence[str]) -> None:
+    """Sweep once for each moment, killed at it."""
+    command = ["-m", "tests.integration.sweep_victim", ",".join(moments), *SWEEP]
+    config = ["--config", str(folder / "pacslake.toml")]
+    subprocess.run([sys.executable, *command, *config], cwd=ROOT, env=ENVIRONMENT, capture_output=True, check=True)
 
 
-def answers(folder: Path) -> list[bytes]:
+def answers(folder: Path) -> bytes:
     """Give everything in the lake as the command prints it."""
-    return [pacslake(folder, "sql", statement, "--format", "csv").stdout for statement in EVERYTHING]
+    return pacslake(folder, "sql", EVERYTHING, "--format", "csv").stdout
+
+
+def lake_for(folder: Path, pacs: Simulator) -> Path:
+    folder.mkdir()
+    configure(folder, {"main": pacs.port})
+    return folder
 
 
 def test_a_sweep_killed_at_any_moment_is_mended_by_the_next(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")  # shown when the test fails
-    moments = random.Random(seed)
-    with running(Simulator(ARCHIVE)) as pacs:
-        untouched = tmp_path / "untouched"
-        untouched.mkdir()
-        configure(untouched, {"main": pacs.port})
-        began = time.monotonic()
-        with start(untouched, "tests.integration.sweep_victim") as process:
-            assert process.wait(60) == 0
-        whole = time.monotonic() - began
-        assert_whole(untouched)
-        assert ask(untouched, "select version > 10 from lake_version") == [(True,)]
+    chance, unfinished = random.Random(seed), 0
+    with running(Simulator(SMALL)) as pacs:
+        untouched = lake_for(tmp_path / "untouched", pacs)
+        be_killed(untouched, ["-"])
+        [(took,)] = ask(untouched, "select epoch(finished_at - started_at) from sweeps")
         truth = answers(untouched)
+        assert truth.count(b"\n") == sum(1 + SMALL.table(level).num_rows for level in LEVELS)
+        assert ask(untouched, "select version > 10 from lake_version") == [(True,)]
         for lake in range(-(-KILLS // KILLS_PER_LAKE)):
-            folder = tmp_path / str(lake)
-            folder.mkdir()
-            configure(folder, {"main": pacs.port})
-            for _ in range(KILLS_PER_LAKE):
-                with start(folder, "tests.integration.sweep_victim") as process:
-                    time.sleep(moments.uniform(0.25, 1) * whole)
-                    process.kill()
-                readable(folder)
+            folder = lake_for(tmp_path / str(lake), pacs)
+            be_killed(folder, [f"{chance.uniform(0, 1.1 * took):.3f}" for _ in range(KILLS_PER_LAKE)])
+            with suppress(NoLakeError):  # what a kill left can be read before it is mended
+                assert ask(folder, TWICE) == [(0,)]
+                unfinished += ask(folder, "select state from sweeps") != [("complete",)]
             done = pacslake(folder, *SWEEP)
             assert done.returncode == 0, said(done)
             assert answers(folder) == truth
+    assert unfinished
