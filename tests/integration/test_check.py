@@ -115,7 +115,8 @@ def test_a_refusal_of_long_answers_is_noted() -> None:
 def test_a_pacs_that_breaks_off_is_examined_to_the_end(failure: Failure) -> None:
     began = time.monotonic()
     report = simulated(limits=Limits(idle_timeout=0.2), fails_after=2, failure=failure)
-    assert "refused" not in {value for _, value in learned(report)}
+    assert problems(report) == {"whole_answers"}
+    assert not {"refused", "ignored", "wrong"} & {value for _, value in learned(report)}
     assert time.monotonic() - began < 20
 
 

@@ -47,6 +47,8 @@ class Asker:
     def __init__(self, peer: Peer, model: Model, decode: Decode, profile: Profile) -> None:
         self.model = model
         self.queries = 0
+        self.broken = 0
+        """Answers that broke off, when asked again too."""
         self.reopened = 0
         """How often the PACS had closed the association after a query."""
         self._peer = peer
@@ -75,6 +77,7 @@ class Asker:
             answer = await self._once(query, enough)
         if self.reopened:
             await self.close()
+        self.broken += answer.status is None and not answer.cut
         return answer
 
     async def once(self, association: Association, query: Query, enough: int = ENOUGH) -> Answer:

@@ -304,6 +304,8 @@ class Examination:
             yield returned.charset(self._answers, self._peer.name)
             yield returned.malformed(self._answers)
             yield returned.duplicates(self._answers)
+        if self.queries:
+            yield returned.whole_answers(self._asker.broken, self.queries, self._peer.name)
         if self._ranges:
             yield await self._cap()
 

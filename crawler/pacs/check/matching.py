@@ -48,10 +48,15 @@ def narrowed(check: str, keyword: str, answer: Answer, expected: Set[str], misfi
 
 
 def _failed(check: str, keyword: str, answer: Answer) -> Verdict:
-    """Judge a question that was not answered; a lost connection says nothing of the key."""
+    """Judge a question that was not answered by success."""
     if answer.status is None:
-        return note(check, f"a question with {keyword} was not answered: the connection was lost")
+        return _unanswered(check, f"a question with {keyword}")
     return _broken(check, keyword, f"a question with {keyword} is answered by {answer.ending}", REFUSED)
+
+
+def _unanswered(check: str, what: str) -> Verdict:
+    """Judge a lost connection: it says nothing of what was asked."""
+    return note(check, f"{what} was not answered to its end: the connection was lost")
 
 
 def _broken(check: str, keyword: str, text: str, value: str) -> Verdict:
@@ -101,6 +106,8 @@ def one_study(answer: Answer, wanted: Set[str]) -> Verdict:
 
 def uid_list(check: str, level: Level, answer: Answer, wanted: Set[str]) -> Verdict:
     """Judge a list of StudyInstanceUIDs (PS3.4 C.2.2.2.2)."""
+    if answer.status is None and not answer.cut:
+        return _unanswered(check, "a list of StudyInstanceUIDs")
     found = set(answer.values("StudyInstanceUID"))
     yes = answer.is_whole and found == wanted
     learned = Learned("uid_lists", YES if yes else NO, level)
@@ -112,6 +119,8 @@ def uid_list(check: str, level: Level, answer: Answer, wanted: Set[str]) -> Verd
 
 def star_uid(empty: Answer, star: Answer) -> Verdict:
     """Judge whether `*` means the same as a zero-length SeriesInstanceUID (both: any)."""
+    if star.status is None and not star.cut:
+        return _unanswered("star_uid", "SeriesInstanceUID `*`")
     if not star.is_usable:
         value = REFUSED
     else:
@@ -125,6 +134,8 @@ def star_uid(empty: Answer, star: Answer) -> Verdict:
 
 def patient_root_studies(answer: Answer, expected: int) -> Verdict:
     """Judge the same day asked under Patient Root, without a PatientID."""
+    if answer.status is None and not answer.cut:
+        return _unanswered("patient_studies", "Patient Root")
     yes = answer.is_usable and len(answer) >= expected
     learned = Learned("patient_root_studies", YES if yes else NO)
     if yes:

@@ -82,6 +82,15 @@ def charset(answers: Sequence[Answer], name: str) -> Verdict:
     return ok("charset", "text says its character set and can be read with it")
 
 
+def whole_answers(broken: int, queries: int, name: str) -> Verdict:
+    """Judge whether answers come to their end."""
+    if broken:
+        text = f"{broken} of {queries} answers broke off without a final status"
+        remedy = f"look for their reason in the log of the PACS; if it is only slow, raise pacs.{name}.idle_timeout"
+        return problem("whole_answers", text, remedy)
+    return ok("whole_answers", "every answer came to its end")
+
+
 def malformed(answers: Sequence[Answer]) -> Verdict:
     """Judge values that their columns cannot hold."""
     found = _faults(answers, of_text=False)

@@ -168,6 +168,15 @@ def test_lists_and_stars() -> None:
     assert returned.duplicates([answer(*studies(2), *studies(1))]).learned == (Learned("duplicates", "yes"),)
 
 
+def test_what_broke_off_teaches_nothing() -> None:
+    lost, whole = answer(*studies(1), status=None), answer(*studies(2))
+    assert brief(matching.uid_list("c", Level.SERIES, lost, {"1.0", "1.1"})) == ("note", ())
+    assert brief(matching.star_uid(whole, lost)) == ("note", ())
+    assert brief(matching.patient_root_studies(lost, 2)) == ("note", ())
+    assert brief(returned.whole_answers(0, 9, "main")) == ("ok", ())
+    assert "pacs.main.idle_timeout" in returned.whole_answers(2, 9, "main").remedy
+
+
 def test_the_way_to_a_pacs() -> None:
     both, study = set(Model), {Model.STUDY_ROOT}
     grades = [
