@@ -6,6 +6,7 @@ Touches: network, clock.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,8 +21,8 @@ from jobs.caller import Caller
 from jobs.ledger import Ledger, Tally
 from jobs.publish import PARENT_KEYS, Child, Publisher, Source
 
-STAGE_ROWS = 5000
-"""Answers of small queries are decoded together, about so many at a time."""
+STAGE_ROWS, STAGE_SECONDS = 5000, 1.0
+"""Answers of small queries are decoded together, about so many at a time, or those of so long."""
 
 CHILD_TRIES = 3
 """A query below STUDY level that is cut off is asked so many times before its window is left unproven."""
@@ -154,14 +155,18 @@ class Crawl:
         """Ask one level down for each parent. A query that fails leaves the level unproven; the others are asked."""
         ledger = Ledger(level)
         held: list[Child] = []
+        self.tally.parents_due += len(parents)
+        kept_at = time.monotonic()
         for parent in parents:
             if self._stopping.is_set():
                 ledger.verdict = STOPPED
             if ledger.verdict.state is WindowState.INTERRUPTED:
                 break
             held += await self._ask_parent(caller, level, parent, ledger)
-            if sum(len(child.batch) for child in held) >= STAGE_ROWS:
-                held = await self._keep_children(held, ledger)
+            self.tally.parents_asked += 1
+            late = time.monotonic() - kept_at > STAGE_SECONDS
+            if late or sum(len(child.batch) for child in held) >= STAGE_ROWS:
+                held, kept_at = await self._keep_children(held, ledger), time.monotonic()
         await self._keep_children(held, ledger)
         if ledger.complete and ledger.outside:
             ledger.verdict = filter_ignored(ledger.outside)

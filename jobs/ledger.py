@@ -21,6 +21,9 @@ class Tally:
     inserted: int = 0
     updated: int = 0
     rejects: int = 0
+    parents_due: int = 0
+    """Studies, and series, that the answers so far named and whose series, or images, are to be asked for."""
+    parents_asked: int = 0
     rows: dict[Level, int] = field(default_factory=lambda: dict.fromkeys(Level, 0))
     trouble: str | None = None
     """Why the crawl ended before its time, for the person who started it."""

@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from crawler.model import Level, SweepState
 from jobs.crawl import Crawl
@@ -47,27 +49,39 @@ async def _lines(crawls: Mapping[str, Crawl]) -> None:
 async def _bars(crawls: Mapping[str, Crawl]) -> None:
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[figures]}"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[eta]}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[clock]}", table_column=Column(no_wrap=True, justify="right")),
     )
     began = time.monotonic()
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bars:
-        tasks = {name: bars.add_task(name, total=None, figures="", eta="") for name in crawls}
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, expand=True) as bars:
+        tasks = {name: bars.add_task(name, total=None, figures="", clock="") for name in crawls}
         while True:
             for name, crawl in crawls.items():
-                figures = "  ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
-                eta = _eta(crawl, began)
-                bars.update(
-                    tasks[name],
-                    total=crawl.days if crawl.bounded else None,
-                    completed=crawl.days - crawl.machine.days_due,
-                    figures=f"{figures}  {_rate(crawl, began):,} rows/s",
-                    eta="" if eta is None else f"about {eta // 60}:{eta % 60:02} left",
-                )
+                if not bars.tasks[tasks[name]].finished:
+                    bars.update(tasks[name], **_drawn(crawl, began))
             bars.refresh()
             await asyncio.sleep(DRAW_EVERY)
+
+
+def _drawn(crawl: Crawl, began: float) -> dict[str, Any]:
+    """Give what a crawl's bar shows; it stands still once the crawl is over."""
+    figures = "  ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
+    eta = _eta(crawl, began)
+    clock = _clock(time.monotonic() - began) if crawl.over or eta is None else f"{_clock(eta)} left"
+    share = _share(crawl)
+    return {
+        "total": 1.0 if crawl.over or share is not None else None,
+        "completed": 1.0 if crawl.over else min(share or 0.0, 0.99),
+        "figures": f"{figures}  {_rate(crawl, began):,} rows/s",
+        "clock": clock,
+    }
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def summary(crawl: Crawl) -> str:
@@ -99,8 +113,15 @@ def _rate(crawl: Crawl, began: float) -> int:
 
 
 def _eta(crawl: Crawl, began: float) -> int | None:
-    """Seconds left at the pace so far, for a sweep whose days are known; None for one of an archive of unknown age."""
-    done = crawl.days - crawl.machine.days_due
-    if not crawl.bounded or done <= 0:
+    """Seconds left at the pace so far; None while there is none, and for an archive of unknown age."""
+    share = _share(crawl)
+    return round((time.monotonic() - began) * (1 - share) / share) if share else None
+
+
+def _share(crawl: Crawl) -> float | None:
+    """How much of a sweep whose days are known is done: of its days, times that of the queries that they led to."""
+    if not crawl.bounded:
         return None
-    return round((time.monotonic() - began) * crawl.machine.days_due / done)
+    days = 1 - crawl.machine.days_due / crawl.days if crawl.days else 1.0
+    due = crawl.tally.parents_due
+    return days * crawl.tally.parents_asked / due if due else 0.0 if len(crawl.levels) > 1 else days
