@@ -56,12 +56,19 @@ async def _bars(crawls: Mapping[str, Crawl]) -> None:
     began = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False, expand=True) as bars:
         tasks = {name: bars.add_task(name, total=None, figures="", clock="") for name in crawls}
-        while True:
+
+        def draw() -> None:
             for name, crawl in crawls.items():
                 if not bars.tasks[tasks[name]].finished:
                     bars.update(tasks[name], **_drawn(crawl, began))
             bars.refresh()
-            await asyncio.sleep(DRAW_EVERY)
+
+        try:
+            while True:
+                draw()
+                await asyncio.sleep(DRAW_EVERY)
+        finally:
+            draw()  # what stays on the screen
 
 
 def _drawn(crawl: Crawl, began: float) -> dict[str, Any]:
