@@ -5,6 +5,7 @@ Touches: network, disk, processes.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,9 @@ select hour(StudyTime) as hour, count(*) as studies
 from studies where StudyTime is not null group by all order by hour"""
 
 
+ASK_YOUR_OWN = "select StudyDate, PatientName, StudyDescription from studies limit 5"
+
+
 def run_demo(directory: Path, studies: int) -> int:
     """Crawl a simulated PACS of about so many studies into `directory` and print three answers; give the exit code."""
     console = Console()
@@ -62,7 +66,10 @@ def run_demo(directory: Path, studies: int) -> int:
         answer = lake.sql(question)
         console.print(_table(title, answer.columns, answer.fetchall()))
     console.print(_bars("Busiest hours (studies by hour of day)", lake.sql(BUSIEST_HOURS).fetchall()))
-    console.print(f'\nAsk your own:  pacslake sql --config {config} "select * from studies limit 5"', soft_wrap=True)
+    command = "pacslake" if shutil.which("pacslake") else sys.argv[0]
+    console.print(
+        f'\nAsk your own:\n  {command} sql --config {config} "{ASK_YOUR_OWN}"', soft_wrap=True, highlight=False
+    )
     return 0
 
 
