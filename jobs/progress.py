@@ -55,12 +55,15 @@ async def _bars(crawls: Mapping[str, Crawl]) -> None:
     )
     began = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False, expand=True) as bars:
+        ended: set[str] = set()
         tasks = {name: bars.add_task(name, total=None, figures="", clock="") for name in crawls}
 
         def draw() -> None:
             for name, crawl in crawls.items():
-                if not bars.tasks[tasks[name]].finished:
+                if name not in ended:
                     bars.update(tasks[name], **_drawn(crawl, began))
+                if crawl.over:
+                    ended.add(name)
             bars.refresh()
 
         try:
@@ -76,10 +79,10 @@ def _drawn(crawl: Crawl, began: float) -> dict[str, Any]:
     figures = "  ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
     eta = _eta(crawl, began)
     clock = _clock(time.monotonic() - began) if crawl.over or eta is None else f"{_clock(eta)} left"
-    share = _share(crawl)
+    share = 1.0 if crawl.over and crawl.state is SweepState.COMPLETE else _share(crawl)
     return {
         "total": 1.0 if crawl.over or share is not None else None,
-        "completed": 1.0 if crawl.over else min(share or 0.0, 0.99),
+        "completed": share or 0.0,
         "figures": f"{figures}  {_rate(crawl, began):,} rows/s",
         "clock": clock,
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,7 +122,8 @@ def _stopping_on_signals(crawls: dict[str, Crawl]) -> Iterator[None]:
             whole.cancel()
             return
         asked = True
-        click.echo("pacslake: stopping after the queries under way; once more to stop now", err=True)
+        # Not click.echo, which goes past the bars and would be wiped out by the next one drawn.
+        sys.stderr.write("pacslake: stopping after the queries under way; once more to stop now\n")
         for crawl in crawls.values():
             crawl.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import termios
@@ -36,18 +37,24 @@ def pacs() -> Iterator[Simulator]:
         yield simulator
 
 
-def on_a_terminal(folder: Path, *arguments: str) -> str:
-    """Run the command on a terminal of 80 columns; give what it wrote, control sequences taken out."""
+def on_a_terminal(folder: Path, *arguments: str, stop_at: bytes = b"") -> str:
+    """Run the command on a terminal of 80 columns; give what it wrote, control sequences taken out.
+
+    Once it wrote `stop_at` Ctrl-C is pressed.
+    """
     master, slave = pty.openpty()
     ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
     environment = {key: value for key, value in ENVIRONMENT.items() if key != "COLUMNS"} | {"TERM": "xterm"}
     command = ["pacslake", *arguments]
-    with subprocess.Popen(command, cwd=folder, env=environment, stdin=slave, stdout=slave, stderr=slave):
+    with subprocess.Popen(command, cwd=folder, env=environment, stdin=slave, stdout=slave, stderr=slave) as process:
         os.close(slave)
         written = b""
         with suppress(OSError):  # how a terminal says that everybody has left
             while piece := os.read(master, 65536):
                 written += piece
+                if stop_at and stop_at in written:
+                    process.send_signal(signal.SIGINT)
+                    stop_at = b""
     os.close(master)
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode())
 
@@ -62,6 +69,13 @@ def test_bars_fit_a_terminal_and_tell_how_long_it_takes(tmp_path: Path, pacs: Si
     assert any(frame.rstrip().endswith(" left") for frame in frames)
     assert "…" not in shown
     assert shown.rstrip().endswith("complete.")
+
+
+def test_ctrl_c_is_answered_on_a_line_of_its_own(tmp_path: Path, pacs: Simulator) -> None:
+    configure(tmp_path, {"main": pacs.port})
+    shown = on_a_terminal(tmp_path, "sweep", "--from", str(DAYS[0]), "--to", str(DAYS[1]), stop_at=b" left")
+    assert "pacslake: stopping after the queries under way; once more to stop now" in re.split(r"[\r\n]+", shown)
+    assert shown.rstrip().endswith("stopped. Run the same command again to go on.")
 
 
 def test_elsewhere_a_sweep_says_one_line_at_its_end(tmp_path: Path, pacs: Simulator) -> None:
