@@ -20,7 +20,7 @@ from crawler.model import Level
 from tests.integration.files import bundled_files, made_files
 from tests.integration.real_pacs import dcmqrscp, orthanc
 
-pytestmark = pytest.mark.filterwarnings("ignore:Invalid value for VR:UserWarning:pydicom")
+pytestmark = pytest.mark.filterwarnings("ignore:Invalid value for VR:UserWarning")
 """One of pydicom's own files holds a malformed SeriesNumber; the lake must take it too."""
 
 TABLES = {Level.STUDY: "studies", Level.SERIES: "series", Level.IMAGE: "instances"}
