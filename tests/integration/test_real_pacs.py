@@ -159,7 +159,7 @@ def _typed(value: Any, attribute: Attribute) -> Any:
     if value is None or value == "":
         return None
     if attribute.multi:
-        return [value] if isinstance(value, str) else [str(one) for one in value]
+        return [value] if isinstance(value, str) else [str(one).strip() for one in value]
     text = str(value)  # of a person name without its empty groups at the end
     match attribute.vr:
         case "DA":
