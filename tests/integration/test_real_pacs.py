@@ -63,8 +63,8 @@ def crawled(
 ) -> Iterator[Crawled]:
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "orthanc":
-        # Orthanc 1.10 converts only the first of a name's several character sets.
-        stored = [path for path in stored if path.name != "chrH32.dcm"]
+        # Orthanc 1.10 converts by the first of several character sets alone, where backslashes may become yen signs.
+        stored = [path for path in stored if path.name not in ("chrH32.dcm", "J2K_pixelrep_mismatch.dcm")]
         server = orthanc(orthanc_binary, folder, stored)
     else:
         server = dcmqrscp(dcmtk_tool("dcmqrscp"), dcmtk_tool("dcmqridx"), folder, stored)
