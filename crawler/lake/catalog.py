@@ -6,6 +6,7 @@ Touches: disk.
 from __future__ import annotations
 
 import os
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,11 +31,24 @@ def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnec
     try:
         # A copy in memory: within one process DuckDB would answer from the first file it opened under this name.
         with duckdb.connect() as connection:
-            connection.execute(f"ATTACH {_literal(str(catalog))} AS lake (READ_ONLY)")
+            _attach(connection, catalog)
             connection.execute("USE lake")
             yield connection
     except duckdb.Error as error:
         raise LakeError(f"{catalog} cannot be read ({error}). The next sweep writes it anew.") from error
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, catalog: Path) -> None:
+    """Attach the file; once more when a commit replaced it while DuckDB, which opens it several times, was reading."""
+    statement = f"ATTACH {_literal(str(catalog))} AS lake (READ_ONLY)"
+    for pause in (0.01, 0.05, 0.25):
+        try:
+            connection.execute(statement)
+        except duckdb.IOException:
+            time.sleep(pause)
+        else:
+            return
+    connection.execute(statement)
 
 
 @dataclass(frozen=True, slots=True)
