@@ -17,8 +17,9 @@ Sink = Callable[[Identifiers], Awaitable[None]]
 class Caller:
     """One association at a time to one PACS."""
 
-    def __init__(self, peer: Peer, model: Model) -> None:
+    def __init__(self, peer: Peer, model: Model, *, once: bool = False) -> None:
         self._peer = peer
+        self._once = once
         self._model = model
         self._association: Association | None = None
         self.reached = False
@@ -46,6 +47,8 @@ class Caller:
             self.trouble = str(lost)
             return Outcome.INTERRUPTED
         ledger.status = answer.status
+        if self._once:
+            await self.hang_up()
         return outcome_of(answer.status)
 
     async def reaches(self) -> bool:

@@ -6,28 +6,20 @@ Touches: network, clock.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from crawler.errors import RefusedError
-from crawler.model import Identifiers, Level, Model, Outcome, Peer, SweepRecord, SweepState, Window, WindowState
+from crawler.model import Identifiers, Level, Model, Outcome, Peer, SweepRecord, SweepState, Window
 from crawler.pacs.identifier import Query
-from crawler.pacs.status import describe
-from crawler.plan.sweep import Accept, Answer, Retry, Split, SweepMachine, filter_ignored
+from crawler.pacs.profile import attributes
+from crawler.plan.sweep import Answer, Retry, Split, SweepMachine
+from jobs.below import STOPPED, Descent
 from jobs.caller import Caller
 from jobs.ledger import Ledger, Tally
-from jobs.publish import PARENT_KEYS, Child, Publisher, Source
-
-STAGE_ROWS, STAGE_SECONDS = 5000, 1.0
-"""Answers of small queries are decoded together, about so many at a time, or those of so long."""
-
-CHILD_TRIES = 3
-"""A query below STUDY level that is cut off is asked so many times before its window is left unproven."""
-
-STOPPED = Accept(WindowState.INTERRUPTED, "stopped on request")
+from jobs.publish import Publisher, Source
 
 
 @dataclass
@@ -52,12 +44,14 @@ class Crawl:
 
     def __post_init__(self) -> None:
         self.days = self.machine.days_due
+        self._descent = Descent(self.model, self.source, self.publisher, self.tally, self._stopping)
 
     async def run(self, associations: int) -> None:
         """Work off the windows over at most so many associations at once."""
         async with asyncio.TaskGroup() as workers:
             for number in range(associations):
-                workers.create_task(self._work(Caller(self.peer, self.model), spare=number > 0))
+                caller = Caller(self.peer, self.model, once=self.source.profile.one_query_per_association)
+                workers.create_task(self._work(caller, spare=number > 0))
         self.tally.trouble = self.machine.abandoned or self.tally.trouble
         self.over = True
 
@@ -131,10 +125,8 @@ class Crawl:
         ledgers = [ledger]
         for level in self.levels[1:]:
             if ledgers[-1].complete:
-                ledgers.append(await self._descend(caller, level, ledgers[-1].keys))
-        self.tally.windows += 1
-        self.tally.queries += sum(one.queries for one in ledgers)
-        self.tally.unproven += not ledgers[-1].complete
+                ledgers.append(await self._descent.ask(caller, level, ledgers[-1].keys))
+        self.tally.settle(ledgers)
         await self.publisher.cover([one.coverage(self.source, window) for one in ledgers], self.record())
 
     async def _ask_window(self, caller: Caller, window: Window, ledger: Ledger) -> Outcome:
@@ -143,57 +135,12 @@ class Crawl:
             ledger.count(len(batch), kept)
             self.tally.count(Level.STUDY, kept)
 
-        return await caller.ask(Query.of_window(self.model, window), ledger, keep)
+        return await caller.ask(
+            Query.of_window(self.model, window, attributes(self.source.profile, Level.STUDY)), ledger, keep
+        )
 
     async def _stopped_within(self, seconds: float) -> bool:
         """Wait so long, or until a stop is asked for; say which."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
         return self._stopping.is_set()
-
-    async def _descend(self, caller: Caller, level: Level, parents: Sequence[tuple[str, ...]]) -> Ledger:
-        """Ask one level down for each parent. A query that fails leaves the level unproven; the others are asked."""
-        ledger = Ledger(level)
-        held: list[Child] = []
-        self.tally.parents_due += len(parents)
-        kept_at = time.monotonic()
-        for parent in parents:
-            if self._stopping.is_set():
-                ledger.verdict = STOPPED
-            if ledger.verdict.state is WindowState.INTERRUPTED:
-                break
-            held += await self._ask_parent(caller, level, parent, ledger)
-            self.tally.parents_asked += 1
-            late = time.monotonic() - kept_at > STAGE_SECONDS
-            if late or sum(len(child.batch) for child in held) >= STAGE_ROWS:
-                held, kept_at = await self._keep_children(held, ledger), time.monotonic()
-        await self._keep_children(held, ledger)
-        if ledger.complete and ledger.outside:
-            ledger.verdict = filter_ignored(ledger.outside)
-        return ledger
-
-    async def _keep_children(self, held: list[Child], ledger: Ledger) -> list[Child]:
-        """Hand over what is held; give the empty list to go on with."""
-        if held:
-            kept = await self.publisher.keep_children(self.source, ledger.level, held)
-            ledger.count(kept.staged.rows, kept)
-            self.tally.count(ledger.level, kept)
-        return []
-
-    async def _ask_parent(self, caller: Caller, level: Level, parent: tuple[str, ...], ledger: Ledger) -> list[Child]:
-        """Ask for what lies below one parent; an answer that was cut off is thrown away and asked for again."""
-        query = Query.below(self.model, level, dict(zip(PARENT_KEYS[level], parent, strict=True)))
-        for _ in range(CHILD_TRIES):
-            children: list[Child] = []
-
-            async def hold(batch: Identifiers, children: list[Child] = children) -> None:
-                children.append(Child(parent, batch))
-
-            ended = await caller.ask(query, ledger, hold)
-            if ended is not Outcome.INTERRUPTED:
-                break
-        if ended is not Outcome.SUCCESS:
-            lost = ended in (Outcome.INTERRUPTED, Outcome.CANCELLED)
-            state = WindowState.INTERRUPTED if lost else WindowState.REFUSED
-            ledger.verdict = Accept(state, f"a {level.query_retrieve_level} query ended with {describe(ledger.status)}")
-        return children

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -17,6 +18,8 @@ class Tally:
 
     windows: int = 0
     unproven: int = 0
+    capped: int = 0
+    """Those of the unproven windows whose answers are known to be capped."""
     queries: int = 0
     inserted: int = 0
     updated: int = 0
@@ -34,6 +37,13 @@ class Tally:
         self.inserted += kept.staged.inserted
         self.updated += kept.staged.updated
         self.rejects += kept.staged.rejects
+
+    def settle(self, ledgers: Sequence[Ledger]) -> None:
+        """Add a window that was asked for at these levels."""
+        self.windows += 1
+        self.queries += sum(one.queries for one in ledgers)
+        self.unproven += not ledgers[-1].complete
+        self.capped += ledgers[-1].verdict.state is WindowState.CAPPED
 
     def added_to(self, record: SweepRecord, finished_at: datetime | None) -> SweepRecord:
         """Give the record with all of this counted on top."""
@@ -99,4 +109,5 @@ class Ledger:
             duplicates=self.duplicates,
             rejects=self.rejects,
             reason=self.verdict.reason,
+            cap=source.profile.cap if self.verdict.state is WindowState.CAPPED else None,
         )

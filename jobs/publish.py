@@ -16,6 +16,7 @@ import pyarrow as pa
 from crawler.decode.decode import decode
 from crawler.lake.writer import LakeWriter, Staged
 from crawler.model import Coverage, Identifiers, Level, SweepRecord, Window
+from crawler.pacs.profile import Profile
 from crawler.plan.outside import belonging_to, outside_window
 
 COMMIT_AFTER_ROWS = 200_000
@@ -39,6 +40,8 @@ class Source:
     pacs: str
     sweep_id: str
     default_charset: str
+    profile: Profile
+    """How the PACS wants to be asked and read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ class Publisher:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _keep(self, source: Source, batch: Identifiers, window: Window) -> Kept:
-        rows = decode(batch, Level.STUDY, default_charset=source.default_charset)
+        modality = source.profile.study_modality
+        rows = decode(batch, Level.STUDY, default_charset=source.default_charset, study_modality=modality)
         if window.undated:
             rows = rows.filter(rows["StudyDate"].is_null())
         return self._stage(source, Level.STUDY, rows, outside_window(rows, window))

@@ -16,8 +16,9 @@ from datetime import UTC, date, datetime
 
 import click
 
-from crawler.lake.resume import complete_windows, last_sweep
+from crawler.lake.resume import complete_windows, findings_of, last_sweep
 from crawler.model import Level, SweepRecord, SweepState
+from crawler.pacs.profile import profile_from
 from crawler.plan.coverage import covered
 from crawler.plan.sweep import SweepMachine
 from crawler.settings import Settings
@@ -25,7 +26,7 @@ from jobs.crawl import Crawl
 from jobs.progress import progress, summary
 from jobs.publish import Publisher, Source
 
-OK, PARTIAL, INTERRUPTED = 0, 3, 130
+OK, PARTIAL, CAPPED, INTERRUPTED = 0, 3, 4, 130
 
 TARGET_ROWS = {Level.STUDY: 5000, Level.SERIES: 500, Level.IMAGE: 100}
 """Studies a window should hold, by the deepest level asked for: what a kill may cost, against queries spent."""
@@ -44,7 +45,7 @@ class SweepRequest:
 
 
 def run_sweep(settings: Settings, request: SweepRequest) -> int:
-    """Crawl and publish; give the exit code: 0 all windows complete, 3 some not, 130 interrupted."""
+    """Crawl and publish; give the exit code: 0 all windows complete, 3 some not, 4 for caps alone, 130 interrupted."""
     try:
         return asyncio.run(_sweep(settings, request))
     except asyncio.CancelledError:  # a second Ctrl-C: what was not committed is asked for again
@@ -67,7 +68,10 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
     states = {crawl.state for crawl in crawls.values()}
     if SweepState.INTERRUPTED in states:
         return INTERRUPTED
-    return OK if states <= {SweepState.COMPLETE} else PARTIAL
+    if states <= {SweepState.COMPLETE}:
+        return OK
+    short = [crawl.tally for crawl in crawls.values() if crawl.state is not SweepState.COMPLETE]
+    return CAPPED if all(tally.capped == tally.unproven and not tally.trouble for tally in short) else PARTIAL
 
 
 async def _prepare(settings: Settings, request: SweepRequest, name: str, publisher: Publisher) -> Crawl:
@@ -85,12 +89,13 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         rows = await publisher.read(lambda: complete_windows(lake, name, begun.sweep_id))
     done = covered(rows, levels, now)
     found = sum(row.rows for row in rows if row.level is Level.STUDY and row.window in done and not row.window.undated)
-    machine = SweepMachine(*days, date.today(), done, target_rows=TARGET_ROWS[levels[-1]], rows_found=found)
+    profile = profile_from(await publisher.read(lambda: findings_of(lake, name)), pacs.overrides)
+    machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], found, profile.cap)
     return Crawl(
         peer=settings.peer(name),
         model=pacs.model,
         levels=levels,
-        source=Source(name, begun.sweep_id, pacs.default_charset),
+        source=Source(name, begun.sweep_id, pacs.default_charset, profile),
         machine=machine,
         publisher=publisher,
         begun=begun,

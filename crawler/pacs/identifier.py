@@ -40,9 +40,9 @@ class Query:
     """SpecificCharacterSet of the matching values; UTF-8 when they need one and none is named."""
 
     @staticmethod
-    def of_window(model: Model, window: Window) -> Query:
+    def of_window(model: Model, window: Window, attributes: tuple[Attribute, ...] | None = None) -> Query:
         """Ask for the studies of a window."""
-        return Query(model, Level.STUDY, window_keys(window))
+        return Query(model, Level.STUDY, window_keys(window), attributes)
 
     @staticmethod
     def below(model: Model, level: Level, parents: Mapping[str, str]) -> Query:

@@ -79,6 +79,8 @@ class SweepMachine:
     covered: Iterable[Window] = ()
     target_rows: int = 5000
     rows_found: int = 0
+    cap: int | None = None
+    """An answer with so many rows is not believed but split; what cannot be split is `capped`."""
     abandoned: str | None = None
     """Why no further window is handed out though some are due, None while all is well."""
     _gaps: list[Days] = field(init=False)
@@ -128,9 +130,11 @@ class SweepMachine:
         match answer.outcome:
             case Outcome.SUCCESS:
                 self._failures = 0
+                if self.cap is not None and answer.rows >= self.cap and not window.undated:
+                    return self._split(window, Accept(WindowState.CAPPED, f"{answer.rows} rows, a cap of this PACS"))
                 return self._complete(window, answer)
             case Outcome.TOO_MANY | Outcome.FAILED:
-                return self._split(window, answer.outcome)
+                return self._split(window, Accept(WindowState.REFUSED, answer.outcome.value))
             case _:
                 self.abandoned = "the PACS refuses the query"
                 return Accept(WindowState.REFUSED, answer.outcome.value)
@@ -191,14 +195,16 @@ class SweepMachine:
         self._count_failure("the association is lost again and again")
         return Accept(WindowState.INTERRUPTED, "no final response")
 
-    def _split(self, window: Window, outcome: Outcome) -> Verdict:
+    def _split(self, window: Window, smallest: Accept) -> Verdict:
+        """Ask for the halves of a window; `smallest` is the verdict on one that has none."""
         parts = halves(window, self.today)
         if parts:
             self._length = 1
             self._parts.extend(parts)
             return Split(parts)
-        self._count_failure("the PACS refuses even the smallest windows")
-        return Accept(WindowState.REFUSED, outcome.value)
+        if smallest.state is WindowState.REFUSED:
+            self._count_failure("the PACS refuses even the smallest windows")
+        return smallest
 
     def _count_failure(self, reason: str) -> None:
         self._failures += 1

@@ -93,6 +93,17 @@ def test_what_is_covered_is_not_asked_again(span: tuple[date, date], done: list[
     assert all(subtract(one, days(covered)) == [one] for one in asked)
 
 
+@given(spans, st.integers(1, 300), st.integers(0, 40))
+def test_answers_at_a_known_cap_are_not_believed(span: tuple[date, date], cap: int, rows_a_day: int) -> None:
+    machine = SweepMachine(*span, today=TODAY, cap=cap)
+
+    def reply(window: Window) -> Answer:
+        return Answer(Outcome.SUCCESS, min(cap, rows_a_day * days_of(window.date_from, window.date_to).length))
+
+    states = {verdict.state for _, verdict in drive(machine, reply)}
+    assert states == {WindowState.COMPLETE if rows_a_day < cap else WindowState.CAPPED}
+
+
 def test_a_lost_association_is_retried_and_then_recorded_as_interrupted() -> None:
     machine = SweepMachine(TODAY, TODAY, today=TODAY)
     window = machine.next()

@@ -1,0 +1,84 @@
+"""Ask one level down for each study, and for each series, of a window. Touches: network, clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crawler.model import Identifiers, Level, Model, Outcome, WindowState
+from crawler.pacs.identifier import Query
+from crawler.pacs.profile import attributes
+from crawler.pacs.status import describe
+from crawler.plan.sweep import Accept, filter_ignored
+from jobs.caller import Caller
+from jobs.ledger import Ledger, Tally
+from jobs.publish import PARENT_KEYS, Child, Publisher, Source
+
+STAGE_ROWS, STAGE_SECONDS = 5000, 1.0
+"""Answers of small queries are decoded together, about so many at a time, or those of so long."""
+
+CHILD_TRIES = 3
+"""A query below STUDY level that is cut off is asked so many times before its window is left unproven."""
+
+STOPPED = Accept(WindowState.INTERRUPTED, "stopped on request")
+
+
+@dataclass
+class Descent:
+    """What the levels below STUDY of one crawl have in common."""
+
+    model: Model
+    source: Source
+    publisher: Publisher
+    tally: Tally
+    stopping: asyncio.Event
+
+    async def ask(self, caller: Caller, level: Level, parents: Sequence[tuple[str, ...]]) -> Ledger:
+        """Ask one level down for each parent. A query that fails leaves the level unproven; the others are asked."""
+        ledger = Ledger(level)
+        held: list[Child] = []
+        self.tally.parents_due += len(parents)
+        kept_at = time.monotonic()
+        for parent in parents:
+            if self.stopping.is_set():
+                ledger.verdict = STOPPED
+            if ledger.verdict.state is WindowState.INTERRUPTED:
+                break
+            held += await self._ask_parent(caller, level, parent, ledger)
+            self.tally.parents_asked += 1
+            late = time.monotonic() - kept_at > STAGE_SECONDS
+            if late or sum(len(child.batch) for child in held) >= STAGE_ROWS:
+                held, kept_at = await self._keep(held, ledger), time.monotonic()
+        await self._keep(held, ledger)
+        if ledger.complete and ledger.outside:
+            ledger.verdict = filter_ignored(ledger.outside)
+        return ledger
+
+    async def _keep(self, held: list[Child], ledger: Ledger) -> list[Child]:
+        """Hand over what is held; give the empty list to go on with."""
+        if held:
+            kept = await self.publisher.keep_children(self.source, ledger.level, held)
+            ledger.count(kept.staged.rows, kept)
+            self.tally.count(ledger.level, kept)
+        return []
+
+    async def _ask_parent(self, caller: Caller, level: Level, parent: tuple[str, ...], ledger: Ledger) -> list[Child]:
+        """Ask for what lies below one parent; an answer that was cut off is thrown away and asked for again."""
+        keys = dict(zip(PARENT_KEYS[level], parent, strict=True))
+        query = Query(self.model, level, keys, attributes(self.source.profile, level))
+        for _ in range(CHILD_TRIES):
+            children: list[Child] = []
+
+            async def hold(batch: Identifiers, children: list[Child] = children) -> None:
+                children.append(Child(parent, batch))
+
+            ended = await caller.ask(query, ledger, hold)
+            if ended is not Outcome.INTERRUPTED:
+                break
+        if ended is not Outcome.SUCCESS:
+            lost = ended in (Outcome.INTERRUPTED, Outcome.CANCELLED)
+            state = WindowState.INTERRUPTED if lost else WindowState.REFUSED
+            ledger.verdict = Accept(state, f"a {level.query_retrieve_level} query ended with {describe(ledger.status)}")
+        return children
