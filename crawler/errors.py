@@ -24,16 +24,8 @@ class ProtocolError(TransientPeerError):
     """The peer sent bytes that DICOM does not allow, or more of them than we take: the association is cut."""
 
 
-class TooManyError(PeerError):
-    """The PACS refused because the answer is too large: ask for less (PS3.4 C.4.1.1.4, 0xA700)."""
-
-
 class RefusedError(PeerError):
     """The PACS will keep saying no until a person changes a setting here or there."""
-
-
-class BadRecordError(PacslakeError):
-    """One record cannot be used: keep its bytes, count it, go on."""
 
 
 class LakeError(PacslakeError):
@@ -50,7 +42,3 @@ class LakeLockedError(LakeError):
 
 class CommitConflictError(LakeError):
     """Somebody else committed first: nothing of this commit was written; read again and retry."""
-
-
-class CommitUnknownError(LakeError):
-    """It cannot be said whether the commit landed: open the lake again before anything else."""

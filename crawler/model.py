@@ -11,8 +11,6 @@ from enum import StrEnum
 from typing import NewType
 
 AETitle = NewType("AETitle", str)
-StudyInstanceUID = NewType("StudyInstanceUID", str)
-SeriesInstanceUID = NewType("SeriesInstanceUID", str)
 
 
 class Level(StrEnum):

@@ -67,7 +67,7 @@ class Descent:
     async def _ask_parent(self, caller: Caller, level: Level, parent: tuple[str, ...], ledger: Ledger) -> list[Child]:
         """Ask for what lies below one parent; an answer that was cut off is thrown away and asked for again."""
         keys = dict(zip(PARENT_KEYS[level], parent, strict=True))
-        query = Query(self.model, level, keys, attributes(self.source.profile, level))
+        query = Query.below(self.model, level, keys, attributes(self.source.profile, level))
         for _ in range(CHILD_TRIES):
             children: list[Child] = []
 

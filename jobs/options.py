@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from crawler.model import Level
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -66,3 +68,24 @@ def talk_options(command: Command) -> Command:
         "--debug", is_flag=True, expose_value=False, is_eager=True, callback=_set_debug, help="Show where an error was."
     )
     return level(debug(command))
+
+
+def ledger_options(command: Command) -> Command:
+    """Add what narrows a look at the ledger: PACS by name, --from and --to, --level."""
+    options = (
+        click.argument("pacs", nargs=-1),
+        click.option(
+            "--from", "date_from", callback=day, metavar="DAY", help="First day.  [default: the first asked for]"
+        ),
+        click.option(
+            "--to", "date_to", callback=day, metavar="DAY", help="Last day, included.  [default: the last asked for]"
+        ),
+        click.option(
+            "--level",
+            type=click.Choice([Level.STUDY.value, Level.SERIES.value, Level.IMAGE.value]),
+            help="Down to this level.  [default: the deepest of the PACS's `levels`]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

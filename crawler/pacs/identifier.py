@@ -45,9 +45,11 @@ class Query:
         return Query(model, Level.STUDY, window_keys(window), attributes)
 
     @staticmethod
-    def below(model: Model, level: Level, parents: Mapping[str, str]) -> Query:
+    def below(
+        model: Model, level: Level, parents: Mapping[str, str], attributes: tuple[Attribute, ...] | None = None
+    ) -> Query:
         """Ask for what lies below one parent, whose unique keys of every level above are given (PS3.4 C.4.1.3.1.1)."""
-        return Query(model, level, parents)
+        return Query(model, level, parents, attributes)
 
     def elements(self) -> tuple[Element, ...]:
         """The elements that carry a value: the matching keys, the level and the character set. Raises UserError."""

@@ -9,19 +9,12 @@ import click
 
 from crawler.errors import UserError
 from crawler.model import Level
-from jobs.options import Talk, config_option, day, talk_options
+from jobs.options import Talk, config_option, ledger_options, talk_options
 from jobs.wiring import settings_from, start_logging
 
 
 @click.command()
-@click.argument("pacs", nargs=-1)
-@click.option("--from", "date_from", callback=day, metavar="DAY", help="First day.  [default: the first asked for]")
-@click.option("--to", "date_to", callback=day, metavar="DAY", help="Last day, included.  [default: the last asked for]")
-@click.option(
-    "--level",
-    type=click.Choice([Level.STUDY.value, Level.SERIES.value, Level.IMAGE.value]),
-    help="Down to this level.  [default: the deepest of the PACS's `levels`]",
-)
+@ledger_options
 @click.option("--dry-run", is_flag=True, help="Only list the days, and what they will cost about.")
 @config_option
 @talk_options
