@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial, reduce
 
 import numpy as np
@@ -34,17 +34,18 @@ Criteria = Mapping[str, Criterion]
 class Answers:
     """Answers questions from one archive, and remembers encoded blocks for the next question of the same shape.
 
-    `extras` are added to every answer; `undated_always` lets studies without a date match every range of days.
+    `extras` are added to every answer; `always` names the attributes, of StudyDate and StudyTime, without which a
+    study matches whatever is asked of them.
     """
 
-    def __init__(self, archive: Archive, extras: Sequence[Constant] = (), undated_always: bool = False) -> None:
+    def __init__(self, archive: Archive, extras: Sequence[Constant] = (), always: Collection[str] = ()) -> None:
         self.archive = archive
-        self._extras, self._undated_always = tuple(extras), undated_always
+        self._extras, self._always = tuple(extras), frozenset(always)
         self._encoded = BoundedCache(_BYTES_KEPT)
 
     def find(self, question: Question, explicit_vr: bool = False) -> Iterator[pa.Array]:
         """Give the encoded identifiers that match, a batch at a time, in the archive's order. Raises BadKeyError."""
-        criteria = _criteria(question)
+        criteria = _criteria(question, self._always)
         if question.level is Level.PATIENT:
             yield from self._patients(question, criteria, explicit_vr)
             return
@@ -62,7 +63,7 @@ class Answers:
         if dates is not None:
             bounds = date_bounds(dates)
             dated = self.archive.pieces(as_date(bounds.low), as_date(bounds.high))
-            return [*(self.archive.undated_pieces() if self._undated_always else []), *dated]
+            return [*(self.archive.undated_pieces() if "StudyDate" in self._always else []), *dated]
         number = patient_number(question.keys.get("PatientID", ""))
         if number is not None:
             return self.archive.pieces_of(self.archive.patients.keys_of(number))
@@ -131,8 +132,8 @@ def _part_columns(
     return make(block.part(piece.start, piece.stop), names)
 
 
-def _criteria(question: Question) -> Criteria:
-    """Give what rows must match beside the keys that find them exactly."""
+def _criteria(question: Question, always: Collection[str]) -> Criteria:
+    """Give what rows must match beside the keys that find them exactly; a null matches where it `always` does."""
     exact = {"StudyInstanceUID"} if question.uids("StudyInstanceUID") else {"StudyDate"}
     if question.level is Level.IMAGE:
         exact.add("SeriesInstanceUID")
@@ -140,7 +141,15 @@ def _criteria(question: Question) -> Criteria:
     wanted = {
         keyword: criterion(table[keyword], value) for keyword, value in question.keys.items() if keyword not in exact
     }
-    return {keyword: matches for keyword, matches in wanted.items() if matches is not None}
+    return {
+        keyword: _or_null(matches) if keyword in always else matches
+        for keyword, matches in wanted.items()
+        if matches is not None
+    }
+
+
+def _or_null(matches: Criterion) -> Criterion:
+    return lambda column: pc.or_(pc.is_null(column), matches(column))
 
 
 def _matching(encoded: pa.Array, columns: Columns, criteria: Criteria) -> pa.Array:

@@ -44,8 +44,8 @@ class Piece(NamedTuple):
 class Archive:
     """`studies` studies spread over the days from `first` to `last`, both included.
 
-    `undated` more have no StudyDate, and `busy` more happen on the day `busy_day`. The same values give the same
-    archive.
+    `undated` more have no StudyDate, and `busy` more happen on the day `busy_day`. `untimed` is the share of studies
+    without StudyTime. The same values give the same archive.
     """
 
     studies: int = 3000
@@ -57,12 +57,14 @@ class Archive:
     undated: int = 0
     busy_day: date | None = None
     busy: int = 0
+    untimed: float = 0.0
     _blocks: BoundedCache = field(default_factory=lambda: BoundedCache(_BYTES_KEPT), repr=False, compare=False)
 
     @cached_property
     def hospital(self) -> Hospital:
         """The frequencies and words of this archive."""
-        return Hospital(self.series_per_study, self.retrieve_ae, self.last.toordinal() - _NEARLINE_AFTER_DAYS)
+        nearline_before = self.last.toordinal() - _NEARLINE_AFTER_DAYS
+        return Hospital(self.series_per_study, self.retrieve_ae, nearline_before, self.untimed)
 
     @cached_property
     def counts(self) -> dict[int, int]:

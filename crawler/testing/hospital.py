@@ -38,6 +38,8 @@ class Hospital:
     retrieve_ae: str
     nearline_before: int = 0
     """Days with a smaller ordinal are partly on tape."""
+    untimed: float = 0.0
+    """Share of the studies that have no StudyTime."""
 
     @cached_property
     def exams(self) -> tuple[Exam, ...]:

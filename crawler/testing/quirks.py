@@ -1,20 +1,18 @@
 """How a simulated PACS misbehaves, each way as real ones do; all of it is off unless asked for. Pure.
 
-A quirk changes what is understood (`misread`), what is answered (`shaped`), or how it is sent (see simulator.py).
+docs/simulator.md describes them for users. A quirk changes what is understood (`misread`), what is answered
+(`shaped`), or how it is sent (see simulator.py).
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from crawler.errors import UserError
 from crawler.testing.matching import as_date, date_bounds, time_bounds
 from crawler.testing.question import Question, known
 
@@ -61,7 +59,9 @@ class Quirks:
     exclusive_ends: bool = False
     """The ends of a range do not belong to it."""
     undated_always: bool = False
-    """Studies without StudyDate match every range of days."""
+    """Studies without StudyDate match every day and every range of days."""
+    untimed_always: bool = False
+    """Studies without StudyTime match every time and every range of times."""
     duplicate_every: int = 0
     """Each n-th row of a batch is sent twice, 0 for none."""
     says_unsupported: bool = False
@@ -88,36 +88,14 @@ class Quirks:
     ignores_cancel: bool = False
     """C-CANCEL has no effect."""
 
+    @property
+    def always(self) -> frozenset[str]:
+        """The attributes without which a study matches whatever is asked of them."""
+        asked = {"StudyDate": self.undated_always, "StudyTime": self.untimed_always}
+        return frozenset(keyword for keyword, matches in asked.items() if matches)
+
 
 _NONE = Quirks()
-
-
-def parse_quirks(texts: Iterable[str]) -> Quirks:
-    """Read quirks written as `cap=500`, `ignores=StudyTime,Modality` or `exclusive_ends`. Raises UserError."""
-    names = [field.name for field in fields(Quirks)]
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
-            raise UserError(f"there is no quirk {name!r}; {hint}")
-        try:
-            found[name] = _read(getattr(_NONE, name), value)
-        except ValueError as error:
-            raise UserError(f"quirk {name}: {value!r} is not a value for it") from error
-    return Quirks(**found)
-
-
-def _read(default: object, value: str) -> object:
-    """Read a value of the default's type."""
-    if isinstance(default, bool):
-        if value not in ("", "true", "false"):
-            raise ValueError(value)
-        return value != "false"
-    if isinstance(default, frozenset):
-        return frozenset(value.split(","))
-    return type(default)(value)  # type: ignore[call-arg]  # int, float and enums take text
 
 
 def misread(question: Question, quirks: Quirks) -> Question:

@@ -97,6 +97,11 @@ def _times(ticks: Ints) -> pa.Array:
     return pa.array(ticks).cast(pa.time64("us"))
 
 
+def _study_times(block: Block) -> pa.Array:
+    untimed = unit_hash(block.key * 1_000_003 + block.number, block.seed) < block.hospital.untimed
+    return pa.array(block.time_us, mask=untimed).cast(pa.time64("us"))
+
+
 def _retrieve_ae(block: Block, count: int) -> pa.Array:
     titles = pa.array([[block.hospital.retrieve_ae]], pa.list_(pa.string()))
     return titles.take(pa.array(np.zeros(count, np.int64)))
@@ -191,7 +196,7 @@ def _acquired(images: Images) -> pa.Array:
 STUDY: dict[str, Callable[[Block], pa.Array]] = {
     "SpecificCharacterSet": lambda block: chosen(CHARSETS, block.repertoire),
     "StudyDate": lambda block: _dates(block.key),
-    "StudyTime": lambda block: _times(block.time_us),
+    "StudyTime": _study_times,
     "AccessionNumber": _accession,
     "RetrieveAETitle": lambda block: _retrieve_ae(block, len(block.key)),
     "InstanceAvailability": _availability,

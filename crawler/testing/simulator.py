@@ -82,7 +82,7 @@ class Simulator:
         self.quirks = quirks or Quirks()
         self.counts = Counts()
         self._port = port
-        self._answers = Answers(archive, _PRIVATE if self.quirks.unsolicited else (), self.quirks.undated_always)
+        self._answers = Answers(archive, _PRIVATE if self.quirks.unsolicited else (), self.quirks.always)
         syntaxes = (EXPLICIT_VR,) if self.quirks.explicit_vr else (IMPLICIT_VR, EXPLICIT_VR)
         offered = dict.fromkeys((*FIND_MODELS, dimse.VERIFICATION), syntaxes)
         self._service = Service(offered, ae_title=ae_title, max_associations=self.quirks.max_associations)

@@ -1,8 +1,9 @@
-"""`pacslake simulate`: what the simulated PACS holds and where it listens. Touches: network, standard output."""
+"""`pacslake simulate`: what the simulated PACS holds and where it listens. Touches: network, disk, standard output."""
 
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import click
 
@@ -14,34 +15,44 @@ from jobs.wiring import start_logging
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=11113, show_default=True, help="0 takes a free one.")
 @click.option("--ae-title", default="SIMPACS", show_default=True, help="Its AE title; '' answers to any.")
-@click.option(
-    "--studies", type=click.IntRange(0, 10_000_000), default=4000, show_default=True, help="How many studies."
-)
-@click.option("--undated", type=click.IntRange(0), default=0, help="So many more without StudyDate.")
-@click.option(
-    "--from", "first", callback=day, default="2023-01-01", show_default=True, metavar="DAY", help="First day."
-)
-@click.option("--to", "last", callback=day, default="2024-12-31", show_default=True, metavar="DAY", help="Last day.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, another archive.")
-@click.option("--quirk", "quirks", multiple=True, metavar="NAME[=VALUE]", help="Misbehave; may be given several times.")
+@click.option("--studies", type=click.IntRange(0, 10_000_000), help="How many studies.  [default: 4000]")
+@click.option("--from", "first", callback=day, metavar="DAY", help="First day.  [default: 2023-01-01]")
+@click.option("--to", "last", callback=day, metavar="DAY", help="Last day.  [default: 2024-12-31]")
+@click.option("--undated", type=click.IntRange(0, 900_000), help="So many more without StudyDate.")
+@click.option("--untimed", type=click.FloatRange(0, 1), help="Share of the studies without StudyTime, 0.02 say.")
+@click.option("--busy-day", callback=day, metavar="DAY", help="A day with many more studies.")
+@click.option("--busy-studies", "busy", type=click.IntRange(0, 900_000), help="How many more.  [default: 40000]")
+@click.option("--seed", type=click.IntRange(0), help="Another seed, another archive.  [default: 1]")
+@click.option("--quirks", "file", type=click.Path(path_type=Path), metavar="FILE", help="Misbehave as this file says.")
+@click.option("--quirk", "texts", multiple=True, metavar="NAME[=VALUE]", help="Misbehave; may be given several times.")
 @talk_options
 @click.pass_obj
-def command(talk: Talk, /, host: str, port: int, ae_title: str, quirks: tuple[str, ...], **what: int | date) -> int:
+def command(
+    talk: Talk,
+    /,
+    host: str,
+    port: int,
+    ae_title: str,
+    file: Path | None,
+    texts: tuple[str, ...],
+    **archive: int | float | date | None,
+) -> int:
     """Run a simulated PACS with synthetic studies: C-ECHO and C-FIND, until Ctrl-C.
 
     It prints one line when it is ready. The same options give the same studies. Quirks make it misbehave as real PACS
-    do; crawler/testing/quirks.py describes each.
+    do; docs/simulator.md describes each. What is given here wins over what the file says.
 
     \b
     pacslake simulate --port 11113
     pacslake simulate --studies 168000 --seed 7 --from 2020-01-01 --to 2024-12-31
     pacslake simulate --quirk cap=500 --quirk over_cap=a700 --quirk ignores=StudyTime,ModalitiesInStudy
+    pacslake simulate --quirks quirks.toml --quirk cap=200 --busy-day 2024-03-05
     """
     start_logging(talk.log_level)
 
-    from crawler.testing.archive import Archive
-    from crawler.testing.quirks import parse_quirks
+    from crawler.testing.profile import Profile, archive_of, load_profile, parse_quirks
     from jobs.simulate import SimulateRequest, simulate
 
-    archive = Archive(**what, retrieve_ae=ae_title or "SIMPACS")  # type: ignore[arg-type]  # click made each of its type
-    return simulate(archive, SimulateRequest(host, port, ae_title, parse_quirks(quirks)))
+    profile = load_profile(file) if file else Profile()
+    request = SimulateRequest(host, port, ae_title, parse_quirks(texts, profile.quirks))
+    return simulate(archive_of(profile, {**archive, "retrieve_ae": ae_title or "SIMPACS"}), request)

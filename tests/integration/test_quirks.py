@@ -15,7 +15,8 @@ from crawler.model import AETitle, Level, Limits, Model, Peer
 from crawler.pacs.association import Association
 from crawler.pacs.identifier import Query
 from crawler.testing.archive import Archive
-from crawler.testing.quirks import Failure, OverCap, Quirks, parse_quirks
+from crawler.testing.profile import parse_quirks
+from crawler.testing.quirks import Failure, OverCap, Quirks
 from crawler.testing.simulator import Simulator
 
 ARCHIVE = Archive(400, date(2024, 3, 1), date(2024, 3, 10), undated=3)
