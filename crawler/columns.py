@@ -31,16 +31,37 @@ class Attribute:
     """One attribute at one level: a key of the C-FIND request and one or more columns of the table."""
 
     keyword: str
+    """The DICOM keyword, or the name that a user gave; its first column is called so."""
     tag: int
     vr: str
     phi: Phi
     meaning: str
+    example: str = ""
     multi: bool = False
+    path: tuple[int, ...] = ()
+    """Tags of the sequences that it lies in, outermost first. Its column is a list: the values of all items."""
+    creator: str = ""
+    """Private creator; the tag lies in the block that we reserve for it when we ask (PS3.5 7.8.1)."""
+
+    @property
+    def top(self) -> int:
+        """The tag under which it stands at the top of an identifier: its own, or its outermost sequence's."""
+        return self.path[0] if self.path else self.tag
+
+    @property
+    def label(self) -> str:
+        """Its tag in eight hexadecimal digits, after those of its sequences."""
+        return ".".join(f"{tag:08x}" for tag in (*self.path, self.tag))
+
+    @property
+    def listed(self) -> bool:
+        """Whether its column holds lists."""
+        return self.multi or bool(self.path)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns made from it: its keyword, and for a person name family and given name beside it."""
-        if self.vr != "PN":
+        """The columns made from it: its keyword, and for a single person name family and given name beside it."""
+        if self.vr != "PN" or self.listed:
             return (self.keyword,)
         stem = _snake_case(self.keyword.removesuffix("Name"))
         return (self.keyword, f"{stem}_family_name", f"{stem}_given_name")
@@ -51,7 +72,29 @@ class Attribute:
         import pyarrow as pa
 
         one = _arrow_types().get(self.vr, pa.string())
-        return pa.list_(one) if self.multi else one
+        return pa.list_(one) if self.listed else one
+
+    @property
+    def null_means(self) -> str:
+        """What a null in its first column says."""
+        if self.listed:
+            return "not in the answer; [] where it came empty"
+        if self.vr in _arrow_types():
+            return "not in the answer, empty, or malformed: see faults"
+        return "not in the answer; '' where it came empty"
+
+    def fields(self) -> list[pa.Field]:
+        """Give its columns, each of which says in its metadata what it is."""
+        import pyarrow as pa
+
+        said = {"tag": self.label, "vr": self.vr, "phi": self.phi.value, "null": self.null_means}
+        said |= {"creator": self.creator} if self.creator else {}
+        first, *derived = self.columns
+        fields = [pa.field(first, self.arrow_type, metadata={"description": self.meaning, **said})]
+        for name, part in zip(derived, ("Family", "Given"), strict=False):
+            meaning = f"{part} name out of the first component group of {first}"
+            fields.append(pa.field(name, pa.string(), metadata={"description": meaning, **said}))
+        return fields
 
 
 def _snake_case(keyword: str) -> str:
@@ -70,100 +113,138 @@ def _arrow_types() -> dict[str, pa.DataType]:
 
 D, Q, N = Phi.DIRECT, Phi.QUASI, Phi.NONE
 
-_CHARSET = Attribute("SpecificCharacterSet", 0x00080005, "CS", N, "Character sets of the answer", multi=True)
-_STUDY_UID = Attribute("StudyInstanceUID", 0x0020000D, "UI", Q, "Unique identifier of the study")
-_SERIES_UID = Attribute("SeriesInstanceUID", 0x0020000E, "UI", Q, "Unique identifier of the series")
-_RETRIEVE_AE = Attribute("RetrieveAETitle", 0x00080054, "AE", N, "Where it can be retrieved from", multi=True)
-_AVAILABILITY = Attribute("InstanceAvailability", 0x00080056, "CS", N, "ONLINE, NEARLINE, OFFLINE or UNAVAILABLE")
+_CHARSET = Attribute(
+    "SpecificCharacterSet", 0x00080005, "CS", N, "Character sets of the answer", "ISO_IR 100", multi=True
+)
+_STUDY_UID = Attribute(
+    "StudyInstanceUID", 0x0020000D, "UI", Q, "Unique identifier of the study", "1.2.840.113619.2.55.3"
+)
+_SERIES_UID = Attribute(
+    "SeriesInstanceUID", 0x0020000E, "UI", Q, "Unique identifier of the series", "1.2.840.113619.2.55.3.1"
+)
+_RETRIEVE_AE = Attribute(
+    "RetrieveAETitle", 0x00080054, "AE", N, "Where it can be retrieved from", "MAINPACS", multi=True
+)
+_AVAILABILITY = Attribute(
+    "InstanceAvailability", 0x00080056, "CS", N, "ONLINE, NEARLINE, OFFLINE or UNAVAILABLE", "ONLINE"
+)
 _PATIENT = (
-    Attribute("PatientName", 0x00100010, "PN", D, "Name of the patient as written, components split by ^"),
-    Attribute("PatientID", 0x00100020, "LO", D, "Identifier of the patient at this PACS"),
-    Attribute("IssuerOfPatientID", 0x00100021, "LO", Q, "Who issued PatientID"),
-    Attribute("PatientBirthDate", 0x00100030, "DA", D, "Date of birth"),
-    Attribute("PatientSex", 0x00100040, "CS", Q, "M, F or O"),
+    Attribute("PatientName", 0x00100010, "PN", D, "Name of the patient as written, components split by ^", "Doe^Jane"),
+    Attribute("PatientID", 0x00100020, "LO", D, "Identifier of the patient at this PACS", "4711"),
+    Attribute("IssuerOfPatientID", 0x00100021, "LO", Q, "Who issued PatientID", "HOSPITAL"),
+    Attribute("PatientBirthDate", 0x00100030, "DA", D, "Date of birth", "1970-12-31"),
+    Attribute("PatientSex", 0x00100040, "CS", Q, "M, F or O", "F"),
 )
 
 CATALOGUE: dict[Level, tuple[Attribute, ...]] = {
     Level.PATIENT: (
         _CHARSET,
         *_PATIENT,
-        Attribute("NumberOfPatientRelatedStudies", 0x00201200, "IS", N, "Studies of the patient, by the PACS's count"),
-        Attribute("NumberOfPatientRelatedSeries", 0x00201202, "IS", N, "Series of the patient, by the PACS's count"),
-        Attribute("NumberOfPatientRelatedInstances", 0x00201204, "IS", N, "Instances, by the PACS's count"),
+        Attribute(
+            "NumberOfPatientRelatedStudies", 0x00201200, "IS", N, "Studies of the patient, by the PACS's count", "3"
+        ),
+        Attribute(
+            "NumberOfPatientRelatedSeries", 0x00201202, "IS", N, "Series of the patient, by the PACS's count", "17"
+        ),
+        Attribute("NumberOfPatientRelatedInstances", 0x00201204, "IS", N, "Instances, by the PACS's count", "2480"),
     ),
     Level.STUDY: (
         _CHARSET,
-        Attribute("StudyDate", 0x00080020, "DA", Q, "Day the study started"),
-        Attribute("StudyTime", 0x00080030, "TM", Q, "Time of day the study started, local to the site"),
-        Attribute("AccessionNumber", 0x00080050, "SH", D, "Order number of the study"),
+        Attribute("StudyDate", 0x00080020, "DA", Q, "Day the study started", "2024-01-31"),
+        Attribute("StudyTime", 0x00080030, "TM", Q, "Time of day the study started, local to the site", "09:30:15"),
+        Attribute("AccessionNumber", 0x00080050, "SH", D, "Order number of the study", "A240131007"),
         _RETRIEVE_AE,
         _AVAILABILITY,
-        Attribute("ModalitiesInStudy", 0x00080061, "CS", N, "Modalities of the study's series", multi=True),
-        Attribute("InstitutionName", 0x00080080, "LO", Q, "Institution that made the study"),
-        Attribute("ReferringPhysicianName", 0x00080090, "PN", D, "Name of the referring physician as written"),
-        Attribute("StudyDescription", 0x00081030, "LO", Q, "Description of the study"),
+        Attribute("ModalitiesInStudy", 0x00080061, "CS", N, "Modalities of the study's series", "CT, SR", multi=True),
+        Attribute("InstitutionName", 0x00080080, "LO", Q, "Institution that made the study", "General Hospital"),
+        Attribute(
+            "ReferringPhysicianName", 0x00080090, "PN", D, "Name of the referring physician as written", "Roe^Richard"
+        ),
+        Attribute("StudyDescription", 0x00081030, "LO", Q, "Description of the study", "CT chest"),
         *_PATIENT,
         _STUDY_UID,
-        Attribute("StudyID", 0x00200010, "SH", D, "Identifier of the study given by equipment or user"),
-        Attribute("NumberOfStudyRelatedSeries", 0x00201206, "IS", N, "Series of the study, by the PACS's count"),
-        Attribute("NumberOfStudyRelatedInstances", 0x00201208, "IS", N, "Instances of the study, by the PACS's count"),
+        Attribute("StudyID", 0x00200010, "SH", D, "Identifier of the study given by equipment or user", "1207"),
+        Attribute("NumberOfStudyRelatedSeries", 0x00201206, "IS", N, "Series of the study, by the PACS's count", "6"),
+        Attribute(
+            "NumberOfStudyRelatedInstances", 0x00201208, "IS", N, "Instances of the study, by the PACS's count", "820"
+        ),
     ),
     Level.SERIES: (
         _CHARSET,
-        Attribute("SeriesDate", 0x00080021, "DA", Q, "Day the series started"),
-        Attribute("SeriesTime", 0x00080031, "TM", Q, "Time of day the series started, local to the site"),
+        Attribute("SeriesDate", 0x00080021, "DA", Q, "Day the series started", "2024-01-31"),
+        Attribute("SeriesTime", 0x00080031, "TM", Q, "Time of day the series started, local to the site", "09:34:02.5"),
         _RETRIEVE_AE,
         _AVAILABILITY,
-        Attribute("Modality", 0x00080060, "CS", N, "Kind of equipment that made the series: CT, MR, US ..."),
-        Attribute("Manufacturer", 0x00080070, "LO", N, "Maker of the equipment"),
-        Attribute("InstitutionName", 0x00080080, "LO", Q, "Institution where the equipment stands"),
-        Attribute("StationName", 0x00081010, "SH", Q, "Name of the equipment"),
-        Attribute("SeriesDescription", 0x0008103E, "LO", Q, "Description of the series"),
-        Attribute("ManufacturerModelName", 0x00081090, "LO", N, "Model of the equipment"),
-        Attribute("BodyPartExamined", 0x00180015, "CS", N, "Body part"),
-        Attribute("ProtocolName", 0x00181030, "LO", N, "Protocol under which the series was made"),
+        Attribute("Modality", 0x00080060, "CS", N, "Kind of equipment that made the series: CT, MR, US ...", "CT"),
+        Attribute("Manufacturer", 0x00080070, "LO", N, "Maker of the equipment", "SIEMENS"),
+        Attribute("InstitutionName", 0x00080080, "LO", Q, "Institution where the equipment stands", "General Hospital"),
+        Attribute("StationName", 0x00081010, "SH", Q, "Name of the equipment", "CT01"),
+        Attribute("SeriesDescription", 0x0008103E, "LO", Q, "Description of the series", "Lung 1.0 B70f"),
+        Attribute("ManufacturerModelName", 0x00081090, "LO", N, "Model of the equipment", "SOMATOM Force"),
+        Attribute("BodyPartExamined", 0x00180015, "CS", N, "Body part", "CHEST"),
+        Attribute("ProtocolName", 0x00181030, "LO", N, "Protocol under which the series was made", "Thorax routine"),
         _STUDY_UID,
         _SERIES_UID,
-        Attribute("SeriesNumber", 0x00200011, "IS", N, "Number of the series in its study"),
-        Attribute("Laterality", 0x00200060, "CS", N, "R or L for a paired body part"),
+        Attribute("SeriesNumber", 0x00200011, "IS", N, "Number of the series in its study", "3"),
+        Attribute("Laterality", 0x00200060, "CS", N, "R or L for a paired body part", "L"),
         Attribute(
-            "NumberOfSeriesRelatedInstances", 0x00201209, "IS", N, "Instances of the series, by the PACS's count"
+            "NumberOfSeriesRelatedInstances", 0x00201209, "IS", N, "Instances of the series, by the PACS's count", "310"
         ),
     ),
     Level.IMAGE: (
         _CHARSET,
-        Attribute("ImageType", 0x00080008, "CS", N, "ORIGINAL or DERIVED, PRIMARY or SECONDARY, and more", multi=True),
-        Attribute("SOPClassUID", 0x00080016, "UI", N, "Kind of object (PS3.4 B.5)"),
-        Attribute("SOPInstanceUID", 0x00080018, "UI", Q, "Unique identifier of the instance"),
-        Attribute("ContentDate", 0x00080023, "DA", Q, "Day the image data were made"),
-        Attribute("AcquisitionDateTime", 0x0008002A, "DT", Q, "When acquisition started, local to the site"),
-        Attribute("ContentTime", 0x00080033, "TM", Q, "Time of day the image data were made"),
-        Attribute("SliceThickness", 0x00180050, "DS", N, "Slice thickness in mm"),
+        Attribute(
+            "ImageType",
+            0x00080008,
+            "CS",
+            N,
+            "ORIGINAL or DERIVED, PRIMARY or SECONDARY, and more",
+            "ORIGINAL, PRIMARY, AXIAL",
+            multi=True,
+        ),
+        Attribute("SOPClassUID", 0x00080016, "UI", N, "Kind of object (PS3.4 B.5)", "1.2.840.10008.5.1.4.1.1.2"),
+        Attribute(
+            "SOPInstanceUID", 0x00080018, "UI", Q, "Unique identifier of the instance", "1.2.840.113619.2.55.3.1.7"
+        ),
+        Attribute("ContentDate", 0x00080023, "DA", Q, "Day the image data were made", "2024-01-31"),
+        Attribute(
+            "AcquisitionDateTime",
+            0x0008002A,
+            "DT",
+            Q,
+            "When acquisition started, local to the site",
+            "2024-01-31 09:34:02.5",
+        ),
+        Attribute("ContentTime", 0x00080033, "TM", Q, "Time of day the image data were made", "09:34:05"),
+        Attribute("SliceThickness", 0x00180050, "DS", N, "Slice thickness in mm", "1.25"),
         _STUDY_UID,
         _SERIES_UID,
-        Attribute("InstanceNumber", 0x00200013, "IS", N, "Number of the instance in its series"),
-        Attribute("SliceLocation", 0x00201041, "DS", N, "Relative position of the image plane in mm"),
-        Attribute("NumberOfFrames", 0x00280008, "IS", N, "Frames of a multi-frame image"),
-        Attribute("Rows", 0x00280010, "US", N, "Height of the image in pixels"),
-        Attribute("Columns", 0x00280011, "US", N, "Width of the image in pixels"),
+        Attribute("InstanceNumber", 0x00200013, "IS", N, "Number of the instance in its series", "7"),
+        Attribute("SliceLocation", 0x00201041, "DS", N, "Relative position of the image plane in mm", "-112.5"),
+        Attribute("NumberOfFrames", 0x00280008, "IS", N, "Frames of a multi-frame image", "64"),
+        Attribute("Rows", 0x00280010, "US", N, "Height of the image in pixels", "512"),
+        Attribute("Columns", 0x00280011, "US", N, "Width of the image in pixels", "512"),
     ),
 }
 """The attributes of each level in ascending tag order, as a C-FIND identifier wants them (PS3.5 7.1)."""
 
 
-def schema(level: Level) -> pa.Schema:
-    """Give the columns of one level's decoded answers, then `faults` and `raw`.
+def schema(level: Level, added: tuple[Attribute, ...] = ()) -> pa.Schema:
+    """Give the columns of one level's decoded answers: the catalogue's, those of `added`, then `faults` and `raw`.
 
     `faults` lists what was malformed, as (tag, reason); `raw` keeps the bytes of each value whose column cannot give
     them back: malformed, lossy in its type, or not ASCII. Tags are eight hexadecimal digits, `00080020` say.
     """
     import pyarrow as pa
 
-    fields = []
-    for attribute in CATALOGUE[level]:
-        first, *derived = attribute.columns
-        fields.append(pa.field(first, attribute.arrow_type))
-        fields.extend(pa.field(name, pa.string()) for name in derived)
     fault = pa.struct([("tag", pa.string()), ("reason", pa.string())])
     raw = pa.struct([("tag", pa.string()), ("value", pa.binary())])
-    return pa.schema([*fields, pa.field("faults", pa.list_(fault)), pa.field("raw", pa.list_(raw))])
+    kept = {
+        "faults": (fault, N, "What was malformed in the answer: tag and reason of each"),
+        "raw": (raw, D, "Bytes of the values that their columns cannot give back: malformed, lossy or not ASCII"),
+    }
+    notes = [
+        pa.field(name, pa.list_(kind), metadata={"description": meaning, "phi": phi.value, "null": "never"})
+        for name, (kind, phi, meaning) in kept.items()
+    ]
+    return pa.schema([*(field for key in (*CATALOGUE[level], *added) for field in key.fields()), *notes])

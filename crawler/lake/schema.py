@@ -99,12 +99,17 @@ def stored_type(kind: pa.DataType) -> pa.DataType:
     return pa.int64() if pa.types.is_time(kind) else kind
 
 
+def stored_field(decoded: pa.Field) -> pa.Field:
+    """Give the field under which the log keeps a decoded column; what it is stays in its metadata."""
+    return decoded.with_type(stored_type(decoded.type))
+
+
 @cache
 def stored_schema(entity: str) -> pa.Schema:
     """Give the columns of one entity's Parquet files."""
     if entity in LEVELS:
-        decoded = columns.schema(LEVELS[entity])
-        return pa.schema([*_VERSION, *((field.name, stored_type(field.type)) for field in decoded)])
+        own = [pa.field(name, kind) for name, kind in _VERSION]
+        return pa.schema([*own, *map(stored_field, columns.schema(LEVELS[entity]))])
     notes = columns.schema(Level.STUDY)
     fields = [pa.field(name, kind) for name, kind in _OWN[entity]]
     return pa.schema([*fields, notes.field("faults"), notes.field("raw")] if entity == "reject" else fields)

@@ -11,6 +11,7 @@ from string import Template
 import pyarrow as pa
 
 from crawler import columns
+from crawler.lake.dictionary import comments, dictionary
 from crawler.lake.log import LogFile
 from crawler.lake.schema import LEVELS, TABLES, fingerprint, literal, quoted, sql_type, stored_schema
 
@@ -34,7 +35,8 @@ def view_statements(log: Path, active: Sequence[LogFile], version: int) -> list[
     statements.append(rejects.substitute(rejects=files_source(log, "reject", of.get("reject", []))))
     statements.append(profiles.substitute(profiles=files_source(log, "profile", of.get("profile", []))))
     statements.append(lake_version.substitute(version=version))
-    return statements
+    # Those of a history are its table's: commenting both would double the time, and each commit makes the views anew.
+    return [*statements, *comments(entry for entry in dictionary() if not entry.table.endswith("_history"))]
 
 
 @cache

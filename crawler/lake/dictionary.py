@@ -1,0 +1,195 @@
+"""The data dictionary: what every column of every table is. Pure.
+
+The columns of answers come from the catalogue; those of our own bookkeeping are described here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from crawler import columns
+from crawler.columns import CATALOGUE, Attribute, Phi
+from crawler.lake.schema import LEVELS, TABLES, literal, quoted, sql_type
+from crawler.model import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One column of one table. `tag`, `vr` and `creator` are empty where it is no attribute of DICOM."""
+
+    table: str
+    column: str
+    type: str
+    """In DuckDB's words."""
+    tag: str
+    vr: str
+    creator: str
+    """Private creator."""
+    level: str
+    meaning: str
+    null: str
+    """What a null says."""
+    phi: str
+    """How far it identifies a person: direct, quasi (with other columns), none."""
+    example: str
+
+    @property
+    def name(self) -> str:
+        """The attribute's name of PS3.6, after those of its sequences; for a private one its creator."""
+        if self.creator:
+            return f"private, {self.creator}"
+        from pydicom.datadict import dictionary_description, dictionary_has_tag  # 200 ms, and few callers want it
+
+        tags = [int(tag, 16) for tag in self.tag.split(".") if tag]
+        return " > ".join(dictionary_description(tag) for tag in tags if dictionary_has_tag(tag))
+
+
+Told = tuple[str, str, str, str, Phi, str]
+"""Column, type, meaning, what a null says, PHI class, example."""
+
+_N, _Q, _D = Phi.NONE, Phi.QUASI, Phi.DIRECT
+_NEVER = "never"
+_PACS: Told = ("pacs", "VARCHAR", "Name of the PACS, as in pacslake.toml", _NEVER, _N, "main")
+_SWEEP: Told = ("sweep_id", "VARCHAR", "Sweep that brought it", _NEVER, _N, "9f0c4b7e2a514d1c8e55c1a7d3f0b642")
+_LEVEL: Told = ("level", "VARCHAR", "Level asked for: study, series or image", _NEVER, _N, "study")
+_SEEN: Told = ("first_seen_at", "TIMESTAMP", "When it was first seen (UTC)", _NEVER, _N, "2024-02-01 22:00:07")
+
+_CURRENT: tuple[Told, ...] = (
+    _PACS,
+    _SEEN,
+    ("changed_at", "TIMESTAMP", "Since when it is as it is now (UTC)", _NEVER, _N, "2024-03-01 22:00:09"),
+    ("removed_at", "TIMESTAMP", "When it had vanished from the PACS (UTC)", "it has not", _N, "2024-05-01 22:00:11"),
+    _SWEEP,
+)
+_HISTORY: tuple[Told, ...] = (
+    _PACS,
+    ("valid_from", "TIMESTAMP", "From when on the row was like this (UTC)", _NEVER, _N, "2024-02-01 22:00:07"),
+    ("valid_to", "TIMESTAMP", "Until when (UTC)", "it still is", _N, "2024-03-01 22:00:09"),
+    ("change", "VARCHAR", "What made this version: insert, update, remove or reappear", _NEVER, _N, "update"),
+    _SEEN,
+    _SWEEP,
+    ("row_id", "BIGINT", "Number of the version, unique in the lake", _NEVER, _N, "1207"),
+)
+_OTHERS: dict[str, tuple[Told, ...]] = {
+    "windows": (
+        _PACS,
+        _LEVEL,
+        ("date_from", "DATE", "First day asked for", "open towards the past", _N, "2024-01-01"),
+        ("date_to", "DATE", "Last day asked for, included", "open towards the future", _N, "2024-01-03"),
+        ("time_from", "VARCHAR", "First time of day asked for, as a TM", "the whole day", _N, "080000"),
+        ("time_to", "VARCHAR", "Last time of day asked for, as a TM", "the whole day", _N, "115959.999999"),
+        ("key", "VARCHAR", "Further key that narrowed the question", "there was none", _Q, "ModalitiesInStudy=CT"),
+        ("state", "VARCHAR", "What can be said of the answer; only complete is proof", _NEVER, _N, "complete"),
+        ("rows", "BIGINT", "Rows of the answer", _NEVER, _N, "214"),
+        ("status", "BIGINT", "Final C-FIND status (PS3.4 C.4.1.1.4)", "none came", _N, "0"),
+        ("cap", "BIGINT", "Number of rows at which this PACS ends answers", "no cap was seen", _N, "500"),
+        _SWEEP,
+        ("asked_at", "TIMESTAMP", "When it was asked (UTC)", _NEVER, _N, "2024-02-01 22:00:02"),
+        ("took_ms", "BIGINT", "Milliseconds that the answer took", _NEVER, _N, "1830"),
+        ("queries", "BIGINT", "Queries that it took", _NEVER, _N, "1"),
+        ("duplicates", "BIGINT", "Rows that came more than once", _NEVER, _N, "0"),
+        ("rejects", "BIGINT", "Rows without their unique key", _NEVER, _N, "0"),
+        ("reason", "VARCHAR", "Why it is not complete, in words", "it is complete", _N, "500 rows, a cap of this PACS"),
+        ("undated", "BIGINT", "Rows without a StudyDate", _NEVER, _N, "0"),
+    ),
+    "sweeps": (
+        _SWEEP,
+        _PACS,
+        ("levels", "VARCHAR[]", "Levels asked for", _NEVER, _N, "study, series"),
+        ("date_from", "DATE", "First day to be asked for", "open towards the past", _N, "2024-01-01"),
+        ("date_to", "DATE", "Last day to be asked for, included", "open towards the future", _N, "2024-01-31"),
+        ("state", "VARCHAR", "running, complete, partial or interrupted", _NEVER, _N, "complete"),
+        ("started_at", "TIMESTAMP", "When it began (UTC)", _NEVER, _N, "2024-02-01 22:00:00"),
+        ("finished_at", "TIMESTAMP", "When it ended (UTC)", "it has not", _N, "2024-02-01 22:14:41"),
+        ("windows", "BIGINT", "Windows settled", _NEVER, _N, "12"),
+        ("queries", "BIGINT", "Queries sent", _NEVER, _N, "2503"),
+        ("studies", "BIGINT", "Studies answered", _NEVER, _N, "2491"),
+        ("series", "BIGINT", "Series answered", _NEVER, _N, "11020"),
+        ("instances", "BIGINT", "Instances answered", _NEVER, _N, "0"),
+        ("inserted", "BIGINT", "Rows that were new", _NEVER, _N, "13511"),
+        ("updated", "BIGINT", "Rows that had changed", _NEVER, _N, "0"),
+    ),
+    "rejects": (
+        _PACS,
+        _LEVEL,
+        _SWEEP,
+        ("rejected_at", "TIMESTAMP", "When the answer came (UTC)", _NEVER, _N, "2024-02-01 22:00:07"),
+        ("reason", "VARCHAR", "Why it is in no other table", _NEVER, _N, "no StudyInstanceUID"),
+        ("answer", "VARCHAR", "The decoded answer, as JSON", _NEVER, _D, '{"PatientID": "4711"}'),
+    ),
+    "pacs_profiles": (
+        _PACS,
+        ("level", "VARCHAR", "Level that it concerns", "every level", _N, "study"),
+        ("name", "VARCHAR", "What was found out", _NEVER, _N, "cap"),
+        ("value", "VARCHAR", "The finding", _NEVER, _N, "500"),
+        ("evidence", "VARCHAR", "What it was seen by", _NEVER, _N, "500 rows came, 812 in two halves"),
+        ("found_at", "TIMESTAMP", "When it was found out (UTC)", _NEVER, _N, "2024-02-01 21:58:30"),
+    ),
+    "lake_version": (("version", "BIGINT", "Version of the log that the tables show", _NEVER, _N, "42"),),
+}
+_NOTED = {"rejects": ("faults", "raw")}
+"""Tables beside those of the levels with notes of the decoder."""
+
+
+def dictionary(added: dict[Level, tuple[Attribute, ...]] | None = None) -> list[Entry]:
+    """Describe every column of every table, `added` attributes among them, in the order of tables and columns."""
+    entries: list[Entry] = []
+    for entity, table in TABLES.items():
+        level = LEVELS[entity]
+        attributes = _of_attributes(level, (*CATALOGUE[level], *(added or {}).get(level, ())))
+        for name, told in ((table, _CURRENT), (f"{table}_history", _HISTORY)):
+            own = [_own(name, level.value, one) for one in told]
+            listed = [Entry(name, *entry) for entry in attributes]
+            entries += [own[0], *listed, *own[1:], *_notes(name, level.value, ("faults", "raw"))]
+    for table, told in _OTHERS.items():
+        entries += [_own(table, "", one) for one in told]
+        entries += _notes(table, "", _NOTED.get(table, ()))
+    return entries
+
+
+def _own(table: str, level: str, told: Told) -> Entry:
+    column, kind, meaning, null, phi, example = told
+    return Entry(table, column, kind, "", "", "", level, meaning, null, phi.value, example)
+
+
+def _of_attributes(level: Level, attributes: Iterable[Attribute]) -> list[tuple[str, ...]]:
+    """Give all but the table of each column that comes from an attribute."""
+    described: list[tuple[str, ...]] = []
+    for key in attributes:
+        for number, field in enumerate(key.fields()):
+            said = _said(field)
+            example = key.example if not number else (key.example.split("^") + [""])[number - 1]
+            described.append(
+                (field.name, sql_type(field.type), key.label, key.vr, key.creator, level.value)
+                + (said["description"], said["null"], said["phi"], example)
+            )
+    return described
+
+
+def _notes(table: str, level: str, names: Iterable[str]) -> list[Entry]:
+    examples = {"faults": "00080020 malformed DA", "raw": "00080020 2024-01-31"}
+    schema = columns.schema(Level.STUDY)
+    entries = []
+    for name in names:
+        field = schema.field(name)
+        said = _said(field)
+        told = (said["description"], said["null"], said["phi"], examples[name])
+        entries.append(Entry(table, name, sql_type(field.type), "", "", "", level, *told))
+    return entries
+
+
+def _said(field: pa.Field) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in field.metadata.items()}
+
+
+def comments(entries: Iterable[Entry]) -> list[str]:
+    """Give the SQL that says at each column of the views what it is."""
+    statements = []
+    for entry in entries:
+        tag = f"({entry.tag}, {entry.vr}) " if entry.tag else ""
+        text = f"{tag}{entry.meaning}. Null: {entry.null}. PHI: {entry.phi}."
+        statements.append(f"COMMENT ON COLUMN {entry.table}.{quoted(entry.column)} IS {literal(text)}")
+    return statements
