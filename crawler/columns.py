@@ -90,10 +90,11 @@ class Attribute:
         said = {"tag": self.label, "vr": self.vr, "phi": self.phi.value, "null": self.null_means}
         said |= {"creator": self.creator} if self.creator else {}
         first, *derived = self.columns
-        fields = [pa.field(first, self.arrow_type, metadata={"description": self.meaning, **said})]
-        for name, part in zip(derived, ("Family", "Given"), strict=False):
-            meaning = f"{part} name out of the first component group of {first}"
-            fields.append(pa.field(name, pa.string(), metadata={"description": meaning, **said}))
+        told = {"description": self.meaning, "example": self.example}
+        fields = [pa.field(first, self.arrow_type, metadata={**said, **told})]
+        for name, part, example in zip(derived, ("Family", "Given"), self.example.split("^"), strict=False):
+            told = {"description": f"{part} name out of the first component group of {first}", "example": example}
+            fields.append(pa.field(name, pa.string(), metadata={**said, **told}))
         return fields
 
 
@@ -240,11 +241,12 @@ def schema(level: Level, added: tuple[Attribute, ...] = ()) -> pa.Schema:
     fault = pa.struct([("tag", pa.string()), ("reason", pa.string())])
     raw = pa.struct([("tag", pa.string()), ("value", pa.binary())])
     kept = {
-        "faults": (fault, N, "What was malformed in the answer: tag and reason of each"),
-        "raw": (raw, D, "Bytes of the values that their columns cannot give back: malformed, lossy or not ASCII"),
+        "faults": (fault, N, "What was malformed in the answer: tag and reason of each", "00080020 malformed DA"),
+        "raw": (raw, D, "Bytes of values that their columns cannot give back", "00080020 2024-01-31"),
     }
+    never = {"null": "never"}
     notes = [
-        pa.field(name, pa.list_(kind), metadata={"description": meaning, "phi": phi.value, "null": "never"})
-        for name, (kind, phi, meaning) in kept.items()
+        pa.field(name, pa.list_(kind), metadata={**never, "phi": phi, "description": meaning, "example": example})
+        for name, (kind, phi, meaning, example) in kept.items()
     ]
     return pa.schema([*(field for key in (*CATALOGUE[level], *added) for field in key.fields()), *notes])

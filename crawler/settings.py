@@ -12,9 +12,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+)
 
-from crawler.columns import CATALOGUE
+from crawler.attributes import Told, contradiction, resolve, with_blocks
+from crawler.columns import CATALOGUE, Attribute, Phi
 from crawler.errors import UserError
 from crawler.model import AETitle, Level, Limits, Model, Peer
 
@@ -128,6 +138,45 @@ class LocalSettings(_Table):
     port: Port = 11112
 
 
+class AddedAttribute(_Table):
+    """One entry of `[attributes]`: an attribute beyond the catalogue's."""
+
+    attribute: str
+    name: str | None = None
+    creator: str | None = None
+    vr: str | None = None
+    multi: bool | None = None
+    phi: Annotated[Phi, Field(strict=False)] | None = None
+    meaning: str | None = None
+
+    def at(self, level: Level) -> Attribute:
+        """Give what it adds to a level's catalogue. ValueError where that is not clear."""
+        return resolve(Told(**self.model_dump()), level)
+
+
+def _entry(value: object, info: ValidationInfo) -> object:
+    """Take a keyword, tag or path alone for a table with nothing else, and check it."""
+    entry = AddedAttribute.model_validate({"attribute": value} if isinstance(value, str) else value)
+    entry.at(Level(str(info.field_name)))
+    return entry
+
+
+Entries = Annotated[tuple[Annotated[AddedAttribute, BeforeValidator(_entry)], ...], Field(strict=False)]
+
+
+class AttributesSettings(_Table):
+    """`[attributes]`: what is asked for at each level beyond the catalogue, and becomes columns of its tables."""
+
+    study: Entries = ()
+    series: Entries = ()
+    image: Entries = ()
+
+    def resolved(self) -> tuple[tuple[Level, Attribute], ...]:
+        """Give all of them as parts of the catalogue."""
+        told = [(Level(name), entry) for name in type(self).model_fields for entry in getattr(self, name)]
+        return with_blocks((level, entry.at(level)) for level, entry in told)
+
+
 class PacsSettings(_Table):
     """`[pacs.NAME]`: one PACS, and what it may be asked."""
 
@@ -153,13 +202,19 @@ class PacsSettings(_Table):
     undated_in_ranges: bool | None = None
     exclusive_ends: bool | None = None
 
+    _added: tuple[tuple[Level, Attribute], ...] = PrivateAttr(default=())
+
     @property
     def overrides(self) -> dict[str, Any]:
-        """What is set here of a PACS's profile, by the names of the profile's fields; it wins over what was learned."""
+        """What is set here of a PACS's profile, by the names of the profile's fields; it wins over what was learned.
+
+        `[attributes]` is among it, although it holds for every PACS: what a PACS is asked for is its profile's.
+        """
         given: dict[str, Any] = {
             "unsupported": _frozen(self.unsupported_keys),
             "omit": _frozen(self.omit_keys),
             "extra": self.extra_keys,
+            "added": self._added or None,
             **{name: getattr(self, name) for name in _LEARNED},
         }
         known = {name: value for name, value in given.items() if value is not None}
@@ -185,8 +240,15 @@ class Settings(_Table):
 
     lake: LakeSettings
     local: LocalSettings = LocalSettings()
+    attributes: AttributesSettings = AttributesSettings()
     pacs: dict[str, PacsSettings] = {}
     jobs: dict[str, JobSettings] = {}
+
+    def model_post_init(self, _context: Any) -> None:
+        """Tell each PACS what it is asked for beyond the catalogue."""
+        added = self.attributes.resolved()
+        for pacs in self.pacs.values():
+            pacs._added = added
 
     def peer(self, name: str) -> Peer:
         """Say how to call the PACS of this name. UserError when there is none."""
@@ -205,6 +267,8 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     (): Settings,
     ("lake",): LakeSettings,
     ("local",): LocalSettings,
+    ("attributes",): AttributesSettings,
+    ("attributes", "*", "*"): AddedAttribute,
     ("pacs", "*"): PacsSettings,
     ("jobs", "*"): JobSettings,
 }
@@ -257,6 +321,8 @@ def _check_names(path: Path, settings: Settings) -> None:
                 raise UserError(f"{path}: {table}.{name!r}: a name has letters, digits, - and _ only, 64 at most")
             if (twin := seen.setdefault(name.lower(), name)) != name:
                 raise UserError(f"{path}: {table}.{name} and {table}.{twin} are the same name")
+    if wrong := contradiction(settings.attributes.resolved()):
+        raise UserError(f"{path}: {wrong}")
     for job, value in settings.jobs.items():
         for name in value.pacs:
             if name not in settings.pacs:

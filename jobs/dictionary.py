@@ -22,8 +22,8 @@ _HISTORY = "_history"
 _INTRODUCTION = """\
 # Data dictionary
 
-Every column of every table. `pacslake dictionary --format markdown` writes this page; with `--format json`, scripts read
-it. The same words stand in the metadata of each Parquet field and, as comments, at the columns of the views.
+Every column of every table. `pacslake dictionary --format markdown` writes this page; scripts read it with
+`--format json`. The same words stand in the metadata of each Parquet field and, as comments, at the views' columns.
 
 PHI says how far a value identifies a person: `direct` by itself, `quasi` together with others, `none` not at all. It
 follows PS3.15 table E.1-1 and is no substitute for a judgement of what you publish: free text may hold anything.

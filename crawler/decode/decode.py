@@ -5,7 +5,7 @@ Locate the elements, make odd datasets plain, then one column after the other. P
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from crawler.columns import CATALOGUE, Attribute, schema
-from crawler.decode.column import Bytes, Column, Rows
+from crawler.decode.column import PADDING, Bytes, Column, Mask, Rows
 from crawler.decode.elements import Elements, Offsets, walk
 from crawler.decode.fallback import straighten
 from crawler.decode.findings import Findings
+from crawler.decode.lists import Spread, spread
 from crawler.decode.names import family_and_given
 from crawler.decode.text import Terms, list_column, text_column
 from crawler.decode.values import TYPED_VRS, typed_column
@@ -39,21 +40,59 @@ class _Part:
     explicit_vr: bool
 
 
-def decode(batch: Identifiers, level: Level, *, default_charset: str = "", study_modality: bool = False) -> pa.Table:
-    r"""Decode identifiers; columns and types are those of `crawler.columns.schema(level)`.
+def decode(
+    batch: Identifiers,
+    level: Level,
+    *,
+    default_charset: str = "",
+    study_modality: bool = False,
+    added: tuple[Attribute, ...] = (),
+) -> pa.Table:
+    r"""Decode identifiers; columns and types are those of `crawler.columns.schema(level, added)`.
 
     Absent is null; empty is '' for text, an empty list for lists, and null for typed columns. `default_charset` holds
     the defined terms for datasets without SpecificCharacterSet, as `ISO_IR 100` or `ISO 2022 IR 6\ISO 2022 IR 87`.
     With `study_modality`, ModalitiesInStudy is read from the Modality that some PACS give of a study instead.
     """
     attributes = _with_modality() if study_modality and level is Level.STUDY else CATALOGUE[level]
-    wanted = {attribute.tag: attribute.vr for attribute in attributes}
+    wanted = Wanted.of((*attributes, *added), schema(level, added))
     tables = []
     for part in _parts(batch):
         findings = Findings()
         elements = _locate(part, wanted, findings)
-        tables.append(_table(elements, attributes, schema(level), default_charset, findings))
-    return pa.concat_tables(tables) if tables else schema(level).empty_table()
+        tables.append(_table(elements, wanted, default_charset, part.explicit_vr, findings))
+    return pa.concat_tables(tables) if tables else wanted.schema.empty_table()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for in each dataset."""
+
+    attributes: tuple[Attribute, ...]
+    schema: pa.Schema
+    vrs: dict[int, str]
+    """The VR of each tag wanted at the top, SQ for a sequence with an attribute in it."""
+    private: dict[tuple[int, bytes], int]
+    """The block in which the private attributes of a group and creator are looked for."""
+
+    @staticmethod
+    def of(attributes: tuple[Attribute, ...], names: pa.Schema) -> Wanted:
+        """Gather what to look for to make these columns."""
+        vrs = {key.top: "SQ" if key.path else key.vr for key in attributes}
+        private = {(key.tag >> 16, key.creator.encode()): key.tag >> 8 & 0xFF for key in attributes if key.creator}
+        return Wanted(attributes, names, vrs, private)
+
+    @property
+    def creators(self) -> dict[int, bytes]:
+        """The creator that each block's own element must name."""
+        return {group << 16 | block: creator for (group, creator), block in self.private.items()}
+
+    @property
+    def suspect(self) -> frozenset[int]:
+        """Where a creator may stand beside the blocks that we asked for."""
+        groups = {group for group, _ in self.private}
+        anywhere = {group << 16 | block for group in groups for block in range(0x10, 0x100)}
+        return frozenset(anywhere - set(self.creators))
 
 
 def _with_modality() -> tuple[Attribute, ...]:
@@ -76,13 +115,15 @@ def _parts(batch: Identifiers) -> Iterator[_Part]:
             yield _Part(data[base : int(ends[last - 1])], starts[rows] - base, ends[rows] - base, batch.explicit_vr)
 
 
-def _locate(part: _Part, wanted: dict[int, str], findings: Findings, *, all_odd: bool = False) -> Elements:
+def _locate(part: _Part, wanted: Wanted, findings: Findings, *, all_odd: bool = False) -> Elements:
     """Find the values of the wanted tags; odd datasets are made plain and found in a buffer that holds them instead."""
-    tags = tuple(wanted)
+    tags = (*wanted.vrs, *wanted.creators)
     if part.explicit_vr or all_odd:
         odd = np.ones(len(part.starts), np.bool_)
     else:
-        elements, odd = walk(part.data, part.starts, part.ends, tags)
+        elements, odd = walk(part.data, part.starts, part.ends, tags, wanted.suspect)
+        for slot, creator in enumerate(wanted.creators.values(), start=len(wanted.vrs)):
+            odd |= _of_another(elements.column(slot), creator)
         if not odd.any():
             return elements
     rows = np.flatnonzero(odd)
@@ -99,10 +140,21 @@ def _locate(part: _Part, wanted: dict[int, str], findings: Findings, *, all_odd:
     return elements
 
 
-def _straightened(part: _Part, rows: Rows, wanted: dict[int, str], findings: Findings) -> list[bytes]:
+def _of_another(creators: Column, wanted: bytes) -> Mask:
+    """Say in which datasets a private block is not the wanted creator's."""
+    coded = creators.gather(pa.binary()).dictionary_encode()
+    if not coded.null_count and not len(coded.dictionary):
+        return np.zeros(len(creators), np.bool_)
+    other = np.array([value.strip(PADDING) != wanted for value in coded.dictionary.to_pylist()] + [True])
+    foreign: Mask = other[coded.indices.fill_null(-1).to_numpy()]
+    return foreign
+
+
+def _straightened(part: _Part, rows: Rows, wanted: Wanted, findings: Findings) -> list[bytes]:
     plain = []
     for row in rows.tolist():
-        straight = straighten(part.data[part.starts[row] : part.ends[row]].tobytes(), wanted, part.explicit_vr)
+        dataset = part.data[part.starts[row] : part.ends[row]].tobytes()
+        straight = straighten(dataset, wanted.vrs, part.explicit_vr, wanted.private)
         for tag, reason in straight.faults:
             findings.fault(np.array([row]), tag, reason)
         for tag, value in straight.leftovers.items():
@@ -126,21 +178,35 @@ def _spliced(part: _Part, rows: Rows, plain: list[bytes]) -> tuple[Bytes, Offset
     return np.frombuffer(b"".join(pieces), np.uint8), part.starts + grown - growth, part.ends + grown
 
 
-def _table(
-    elements: Elements, attributes: Sequence[Attribute], names: pa.Schema, default_charset: str, findings: Findings
-) -> pa.Table:
+def _table(elements: Elements, wanted: Wanted, default_charset: str, explicit_vr: bool, findings: Findings) -> pa.Table:
     """Make the columns of a level in the catalogue's order; SpecificCharacterSet comes first in all of them."""
     columns: list[pa.Array] = []
     terms: Terms | None = None
-    for slot, attribute in enumerate(attributes):
-        made = _columns(elements.column(slot), attribute, terms, findings)
+    slots = {tag: slot for slot, tag in enumerate(wanted.vrs)}
+    for attribute in wanted.attributes:
+        column = elements.column(slots[attribute.top])
+        if attribute.path or (attribute.multi and attribute.vr in TYPED_VRS):
+            made = [_list(spread(column, attribute, explicit_vr), attribute, terms, findings)]
+        else:
+            made = _columns(column, attribute, terms, findings)
         if attribute.tag == _CHARSET_TAG:
             terms = Terms(made[0], default_charset)
         columns.extend(made)
     count = elements.begins.shape[1]
-    columns.append(findings.faults(count, names.field("faults").type))
-    columns.append(findings.raw(count, names.field("raw").type))
-    return pa.Table.from_arrays(columns, schema=names)
+    columns.append(findings.faults(count, wanted.schema.field("faults").type))
+    columns.append(findings.raw(count, wanted.schema.field("raw").type))
+    return pa.Table.from_arrays(columns, schema=wanted.schema)
+
+
+def _list(values: Spread, attribute: Attribute, terms: Terms | None, findings: Findings) -> pa.Array:
+    """Decode a column of lists by decoding their single values as one column."""
+    inner = Findings()
+    single = replace(attribute, multi=False, path=())
+    mine = None if terms is None else replace(terms, lists=terms.lists.take(values.owners))
+    decoded, *_ = _columns(values.column, single, mine, inner)
+    findings.absorb(inner, values.owners, attribute.label)
+    findings.note(values.broken, attribute.label, "unreadable sequence", values.present)
+    return values.lists(decoded)
 
 
 def _columns(column: Column, attribute: Attribute, terms: Terms | None, findings: Findings) -> list[pa.Array]:

@@ -23,6 +23,7 @@ _BLOCK = 4096
 _MAX_STEPS = 512
 """Distinct tags in one block that are worth a vector step; datasets with more are odd."""
 
+_UNWANTED = -1
 _DONE = 0xFFFFFFFF
 _DELIMITERS = 0xFFFE0000
 """Items and delimiters (PS3.5 7.5) never stand at the top of a dataset."""
@@ -52,10 +53,12 @@ class Elements:
         return Elements(data, self.begins + shift, self.ends + shift, self.present, self.padded)
 
 
-def walk(data: Bytes, starts: Offsets, ends: Offsets, tags: tuple[int, ...]) -> tuple[Elements, Mask]:
+def walk(
+    data: Bytes, starts: Offsets, ends: Offsets, tags: tuple[int, ...], suspect: frozenset[int] = frozenset()
+) -> tuple[Elements, Mask]:
     """Locate `tags` in the datasets `data[starts[i]:ends[i]]`, and say which datasets are odd.
 
-    `data` is shorter than 2 GiB; what is located for an odd dataset means nothing.
+    `data` is shorter than 2 GiB; what is located for an odd dataset means nothing. One with a `suspect` tag is odd.
     """
     shape = (len(tags), len(starts))
     # An absent value lies at its dataset's start: empty, and still in ascending order with its neighbours.
@@ -65,7 +68,7 @@ def walk(data: Bytes, starts: Offsets, ends: Offsets, tags: tuple[int, ...]) -> 
     if len(data) < HEADER:
         return elements, ends > starts
     odd = np.zeros(len(starts), np.bool_)
-    slots = {tag: slot for slot, tag in enumerate(tags)}
+    slots: dict[int, int | None] = {tag: slot for slot, tag in enumerate(tags)} | dict.fromkeys(suspect)
     for at in range(0, len(starts), _BLOCK):
         block = slice(at, at + _BLOCK)
         # One pass from end to end first brings the block into the cache; reading headers is then three times faster.
@@ -74,8 +77,11 @@ def walk(data: Bytes, starts: Offsets, ends: Offsets, tags: tuple[int, ...]) -> 
     return elements, odd
 
 
-def _walk_block(part: Elements, starts: Offsets, stops: Offsets, slots: dict[int, int]) -> Mask:
-    """Fill `part` tag by tag, smallest first; a row takes part in a step when that tag is its next one."""
+def _walk_block(part: Elements, starts: Offsets, stops: Offsets, slots: dict[int, int | None]) -> Mask:
+    """Fill `part` tag by tag, smallest first; a row takes part in a step when that tag is its next one.
+
+    A tag without a slot makes a dataset odd.
+    """
     view = words(part.data)
     at = starts.copy()
     tags, lengths, odd = _read_headers(view, at, stops, -1)
@@ -87,8 +93,10 @@ def _walk_block(part: Elements, starts: Offsets, stops: Offsets, slots: dict[int
         rows = slice(None) if here.all() else np.flatnonzero(here)
         begins = at[rows] + HEADER
         ends = begins + lengths[rows]
-        slot = slots.get(tag)
-        if slot is not None:
+        slot = slots.get(tag, _UNWANTED)
+        if slot is None:
+            odd[rows] = True
+        elif slot != _UNWANTED:
             part.begins[slot, rows] = begins
             part.ends[slot, rows] = ends
             part.present[slot, rows] = True

@@ -8,7 +8,7 @@ a dozen kinds of error on hostile bytes. For well-formed datasets a test holds b
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ WHOLE = 0
 """The tag under which faults of the dataset itself are recorded."""
 
 _UNDEFINED = 0xFFFFFFFF
+_ITEM = 0xFFFEE000
 _ITEM_END, _SEQUENCE_END = 0xFFFEE00D, 0xFFFEE0DD
 _DELIMITER_GROUP = 0xFFFE
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
@@ -39,11 +40,15 @@ class _Element(NamedTuple):
     begin: int
 
 
-def straighten(dataset: bytes, wanted: Mapping[int, str], explicit_vr: bool) -> Straight:
+def straighten(
+    dataset: bytes, wanted: Mapping[int, str], explicit_vr: bool, private: Mapping[tuple[int, bytes], int] | None = None
+) -> Straight:
     """Read as far as it goes. The last of repeated elements counts, a cut-off value does not.
 
-    `wanted` maps the tags to keep to their VR.
+    `wanted` maps the tags to keep to their VR. `private` maps group and creator to the block of private `wanted` tags;
+    senders put a creator into any block (PS3.5 7.8.1).
     """
+    blocks = _Blocks(private or {})
     straight, values = Straight(), dict[int, bytes]()
     at, highest, seen = 0, -1, set[int]()
     while at < len(dataset):
@@ -53,20 +58,79 @@ def straighten(dataset: bytes, wanted: Mapping[int, str], explicit_vr: bool) -> 
             straight.faults.append((WHOLE, "unreadable"))
             straight.leftovers[WHOLE] = dataset[at:]
             break
+        blocks.learn(element.tag, dataset[element.begin : end])
+        tag = blocks.ours(element.tag)
         misplaced = "repeated" if element.tag in seen else "out of order" if element.tag < highest else None
-        unfit = _unfit(element, end > len(dataset), wanted.get(element.tag))
+        unfit = _unfit(element, end > len(dataset), None if tag is None else wanted.get(tag))
         straight.faults.extend((element.tag, problem) for problem in (misplaced, unfit) if problem)
         highest = max(highest, element.tag)
         seen.add(element.tag)
-        if element.tag in wanted:
+        if tag is not None and tag in wanted:
             kept, dropped = (straight.leftovers, values) if unfit else (values, straight.leftovers)
-            kept[element.tag] = dataset[element.begin : end]
-            dropped.pop(element.tag, None)
+            kept[tag] = dataset[element.begin : end]
+            dropped.pop(tag, None)
         at = end
     straight.encoded = b"".join(
         struct.pack("<HHL", tag >> 16, tag & 0xFFFF, len(value)) + value for tag, value in sorted(values.items())
     )
     return straight
+
+
+class _Blocks:
+    """Where a dataset's private creators are, and where we look for what belongs to them."""
+
+    def __init__(self, private: Mapping[tuple[int, bytes], int]) -> None:
+        self._private = private
+        self._groups = {group for group, _ in private}
+        self._here: dict[int, int] = {}
+
+    def learn(self, tag: int, value: bytes) -> None:
+        """Take note of a creator that is wanted."""
+        group, number = tag >> 16, tag & 0xFFFF
+        if group in self._groups and 0x10 <= number <= 0xFF:
+            block = self._private.get((group, value.strip(b" \0")))
+            if block is not None:
+                self._here[group << 8 | number] = block
+
+    def ours(self, tag: int) -> int | None:
+        """Give the tag under which an element is wanted, if it can be; private ones without their creator cannot."""
+        group = tag >> 16
+        if group not in self._groups:
+            return tag
+        block = self._here.get(group << 8 | (tag >> 8 & 0xFF))
+        return None if block is None else tag & 0xFFFF00FF | block << 8
+
+
+def items(sequence: bytes, explicit_vr: bool) -> Iterator[bytes | None]:
+    """Give the content of each item of a sequence's value (PS3.5 7.5), None for a rest that is none."""
+    at = 0
+    while at < len(sequence):
+        item = _read_header(sequence, at, explicit_vr)
+        if item is not None and item.tag == _SEQUENCE_END:
+            return
+        if item is None or item.tag != _ITEM:
+            yield None
+            return
+        undefined = item.length == _UNDEFINED
+        end = _end_of_sequence(sequence, item.begin, explicit_vr) if undefined else item.begin + item.length
+        if end is None or end > len(sequence):
+            yield None
+            return
+        yield sequence[item.begin : end - 8 if undefined else end]
+        at = end
+
+
+def top_elements(item: bytes, explicit_vr: bool) -> dict[int, bytes] | None:
+    """Give the values of an item's elements by tag, None where it cannot be read to its end."""
+    values, at = dict[int, bytes](), 0
+    while at < len(item):
+        element = _read_header(item, at, explicit_vr)
+        end = None if element is None else _end_of(item, element, explicit_vr)
+        if element is None or end is None or end > len(item):
+            return None
+        values[element.tag] = item[element.begin : end]
+        at = end
+    return values
 
 
 def _unfit(element: _Element, cut_off: bool, vr: str | None) -> str | None:
@@ -75,6 +139,9 @@ def _unfit(element: _Element, cut_off: bool, vr: str | None) -> str | None:
         return "truncated"
     if vr is None:
         return None
+    if vr == "SQ":
+        # Of UN nothing says how it is encoded inside.
+        return None if element.vr in (None, b"SQ") else "another VR instead of SQ"
     if element.length == _UNDEFINED or element.vr == b"SQ":
         return f"a sequence instead of {vr}"
     expected = vr.encode()

@@ -242,6 +242,7 @@ def _stripped(value: bytes) -> bytes:
 
 
 _BINARY_FORMATS = {"US": "<u2", "UL": "<u4", "SS": "<i2", "SL": "<i4", "FL": "<f4", "FD": "<f8"}
+BINARY_SIZES = {vr: np.dtype(kind).itemsize for vr, kind in _BINARY_FORMATS.items()}
 _READERS: dict[str, tuple[_Fast, _Slow]] = {
     "DA": (_fast_date, _slow_date),
     "TM": (_fast_time, _slow_time),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 
@@ -21,6 +21,7 @@ Element = tuple[int, str, bytes]
 
 _QUERY_RETRIEVE_LEVEL = (0x00080052, "CS")
 _SPECIFIC_CHARACTER_SET = 0x00080005
+_ITEM = (0xFFFE, 0xE000)
 _UTF_8 = "ISO_IR 192"
 _CODECS = {"": "ascii", "ISO_IR 6": "ascii", "ISO_IR 100": "latin-1", _UTF_8: "utf-8"}
 _LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
@@ -109,8 +110,22 @@ def _find_key(keyword: str) -> Attribute:
 
 
 def _return_keys(attributes: tuple[Attribute, ...], explicit_vr: bool) -> dict[int, bytes]:
-    """Encode zero-length keys by tag."""
-    return {key.tag: _encode_element(key.tag, key.vr, b"", explicit_vr) for key in attributes}
+    """Encode zero-length keys by tag: with the creators of private ones, and an item around those in a sequence."""
+    keys: dict[int, bytes] = {}
+    below: dict[int, list[Attribute]] = {}
+    for key in attributes:
+        if key.path:
+            below.setdefault(key.path[0], []).append(replace(key, path=key.path[1:]))
+        else:
+            keys[key.tag] = _encode_element(key.tag, key.vr, b"", explicit_vr)
+        if key.creator:
+            block = key.tag & 0xFFFF0000 | (key.tag >> 8 & 0xFF)
+            keys[block] = _encode_element(block, "LO", key.creator.encode("ascii"), explicit_vr)
+    for tag, nested in below.items():
+        inner = _return_keys(tuple(nested), explicit_vr)
+        item = b"".join(inner[key] for key in sorted(inner))
+        keys[tag] = _encode_element(tag, "SQ", struct.pack("<HHL", *_ITEM, len(item)) + item, explicit_vr)
+    return keys
 
 
 @cache

@@ -46,6 +46,8 @@ class Profile:
     undated_in_ranges: bool | None = None
     """Whether studies without a StudyDate come with every range of days; None where that is not known."""
     exclusive_ends: bool = False
+    added: tuple[tuple[Level, Attribute], ...] = ()
+    """What users ask for at each level beyond the catalogue, and keep as columns."""
     """The ends of a range do not belong to it, against PS3.4 C.2.2.2.5: a day more is asked for on either side."""
 
 
@@ -63,14 +65,19 @@ def profile_from(findings: Iterable[Finding], overrides: Mapping[str, Any] | Non
 
 def attributes(profile: Profile, level: Level) -> tuple[Attribute, ...] | None:
     """Give what to ask this PACS for at a level, in ascending tag order; None for just the catalogue."""
+    wanted = {key.keyword: key for key in (*CATALOGUE[level], *added(profile, level))}
     extra = [*profile.extra, *(["Modality"] if profile.study_modality else [])] if level is Level.STUDY else []
-    wanted = {key.keyword: key for key in CATALOGUE[level]}
-    if not extra and profile.omit.isdisjoint(wanted):
+    if not extra and not added(profile, level) and profile.omit.isdisjoint(wanted):
         return None
     everywhere = {key.keyword: key for keys in CATALOGUE.values() for key in keys}
     wanted.update({keyword: everywhere[keyword] for keyword in extra})
     kept = (key for key in wanted.values() if key.keyword not in profile.omit)
-    return tuple(sorted(kept, key=lambda key: key.tag))
+    return tuple(sorted(kept, key=lambda key: key.top))
+
+
+def added(profile: Profile, level: Level) -> tuple[Attribute, ...]:
+    """Give what a level's answers are to be decoded for beyond the catalogue."""
+    return tuple(key for at, key in profile.added if at is level)
 
 
 def _cap(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The data dictionary as people and programs meet it: the command, the page, the views' comments, Parquet's metadata."""
+"""The data dictionary as people and programs meet it: the command, the page, comments of views, Parquet's metadata."""
 
 from __future__ import annotations
 

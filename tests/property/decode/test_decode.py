@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from crawler.columns import CATALOGUE, schema
 from crawler.decode import decode
-from crawler.decode.decode import _locate, _parts, _table
+from crawler.decode.decode import Wanted, _locate, _parts, _table
 from crawler.decode.findings import Findings
 from crawler.model import Identifiers, Level
 from tests.property.decode.datasets import datasets
@@ -32,11 +32,11 @@ def rows_of(table: pa.Table) -> list[dict[str, Any]]:
 
 
 def by_the_fallback(batch: Identifiers, level: Level, default_charset: str) -> pa.Table:
-    wanted = {attribute.tag: attribute.vr for attribute in CATALOGUE[level]}
+    wanted = Wanted.of(CATALOGUE[level], schema(level))
     (part,) = _parts(batch)
     findings = Findings()
     elements = _locate(part, wanted, findings, all_odd=True)
-    return _table(elements, CATALOGUE[level], schema(level), default_charset, findings)
+    return _table(elements, wanted, default_charset, part.explicit_vr, findings)
 
 
 @settings(slow_generation, max_examples=200)
