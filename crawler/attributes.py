@@ -22,7 +22,7 @@ VRS = (
 
 _OURS = """
 entity row_id pacs supersedes change valid_from valid_to first_seen_at changed_at removed_at sweep_id level date_from
-date_to time_from time_to key state rows answer_rows status cap asked_at took_ms queries duplicates rejects reason
+date_to time_from time_to key state answer_rows status cap asked_at took_ms queries duplicates rejects reason
 undated levels started_at finished_at windows studies series instances inserted updated rejected_at answer name value
 evidence found_at faults raw
 """

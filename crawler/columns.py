@@ -69,10 +69,7 @@ class Attribute:
     @property
     def arrow_type(self) -> pa.DataType:
         """The type of its first column: DA date32, TM time64[us], DT timestamp[us], integers int64, DS/FL/FD double."""
-        import pyarrow as pa
-
-        one = _arrow_types().get(self.vr, pa.string())
-        return pa.list_(one) if self.listed else one
+        return arrow_type(self.vr, listed=self.listed)
 
     @property
     def null_means(self) -> str:
@@ -96,6 +93,14 @@ class Attribute:
             told = {"description": f"{part} name out of the first component group of {first}", "example": example}
             fields.append(pa.field(name, pa.string(), metadata={**said, **told}))
         return fields
+
+
+def arrow_type(vr: str, *, listed: bool) -> pa.DataType:
+    """Give the type of a column that holds one value of a VR, or lists of them."""
+    import pyarrow as pa
+
+    one = _arrow_types().get(vr, pa.string())
+    return pa.list_(one) if listed else one
 
 
 def _snake_case(keyword: str) -> str:

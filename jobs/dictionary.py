@@ -11,6 +11,8 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from crawler.errors import UserError
 from crawler.lake.dictionary import Entry, dictionary
 from jobs.table import render
@@ -33,7 +35,10 @@ _SHOWN = ("column", "type", "tag", "vr", "name", "phi", "null", "meaning", "exam
 
 def described(settings: Settings | None, tables: Sequence[str]) -> list[Entry]:
     """Describe the columns of these tables, of all when none is named. UserError for a table that is none."""
-    entries = dictionary()
+    added: dict[str, tuple[pa.Field, ...]] = {}
+    for level, key in settings.attributes.resolved() if settings else ():
+        added[level.entity] = (*added.get(level.entity, ()), *key.fields())
+    entries = dictionary(added)
     known = list(dict.fromkeys(entry.table for entry in entries))
     for table in tables:
         if table not in known:

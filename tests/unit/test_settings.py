@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from crawler.attributes import OWN_NAMES
+from crawler.columns import schema
 from crawler.errors import UserError
+from crawler.lake.dictionary import dictionary
+from crawler.lake.schema import log_schema
 from crawler.model import AETitle, Level, Limits, Model, Peer
 from crawler.pacs.profile import Profile, profile_from
 from crawler.settings import JobSettings, LakeSettings, LocalSettings, PacsSettings, load, nearest
@@ -58,7 +62,7 @@ def test_the_examples_of_a_second_pacs_are_right(file: Path) -> None:
     head, mark, tail = EXAMPLE.read_text().partition("# [pacs.archive]")
     file.write_text(head + re.sub(r"^# (?=\w+ = |\[)", "", mark + tail, flags=re.MULTILINE))
     overrides = load(file).pacs["archive"].overrides
-    assert set(overrides) == {field.name for field in fields(Profile)} - {"added"}
+    assert set(overrides) == {field.name for field in fields(Profile)}
     assert profile_from([], overrides) == Profile(
         500,
         frozenset(("StudyTime", "ModalitiesInStudy")),
@@ -69,7 +73,65 @@ def test_the_examples_of_a_second_pacs_are_right(file: Path) -> None:
         study_modality=True,
         undated_in_ranges=True,
         exclusive_ends=True,
+        added=load(file).attributes.resolved(),
     )
+
+
+def test_the_examples_of_attributes_are_right_and_each_pacs_is_asked_for_them(file: Path) -> None:
+    text = re.sub(r"^# (?=\[attributes|study = |series = |image = )", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    file.write_text(text)
+    settings = load(file)
+    assert [(level.value, key.keyword) for level, key in settings.attributes.resolved()] == [
+        ("study", "PatientAge"),
+        ("study", "PatientSize"),
+        ("series", "RequestAttributesSequence_ScheduledProcedureStepID"),
+        ("image", "b_value"),
+    ]
+    assert settings.pacs["main"].overrides == {"added": settings.attributes.resolved()}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("study = ['PatientAgee']", "attributes.study[0] must be the keyword or the tag of an attribute (did you mean"),
+        ("stduy = ['PatientAge']", "attributes.stduy is not a known key; did you mean 'study'?"),
+        ("study = ['PixelData']", "attributes.study[0] has the VR OB or OW; columns can hold AE, AS, CS"),
+        ("study = ['StudyDate']", "attributes.study[0] is asked for at this level anyway"),
+        ("study = ['0019,1010']", "attributes.study[0] is private, and needs name and creator and vr beside it"),
+        ("study = ['0010,9999']", "attributes.study[0] has a tag that PS3.6 does not know"),
+        (
+            "study = ['PatientAge.PatientSize']",
+            "attributes.study[0] has 'PatientAge' in its path, which is no sequence",
+        ),
+        ("study = [3]", "attributes.study[0] must be a section with keys of its own, not 3"),
+        (
+            "study = [{ attribut = 'PatientAge' }]",
+            "attributes.study[0].attribut is not a known key; did you mean 'attri",
+        ),
+        (
+            "study = [{ attribute = 'PatientAge', name = 'pacs' }]",
+            "cannot have a column 'pacs': give it another `name`",
+        ),
+        ("study = [{ attribute = 'PatientAge', creator = 'X' }]", "is no private attribute"),
+        ("study = [{ attribute = 'PatientAge', phi = 'no' }]", "attributes.study[0].phi must be 'direct', 'quasi' or"),
+        ("study = ['PatientAge', '0010,1010']", "attributes.study: PatientAge stands there twice"),
+        ("study = ['Rows', { attribute = 'PatientAge', name = 'rowS' }]", "another attribute has a column"),
+        (
+            "study = [{ attribute = 'PatientSize', name = 'StudyDate' }]",
+            "has a column StudyDate already; give this one",
+        ),
+        ("study = ['0002,0010']", "attributes.study[0] cannot be asked for"),
+    ],
+)
+def test_a_mistake_in_attributes_is_one_sentence_with_the_key(file: Path, text: str, sentence: str) -> None:
+    assert sentence in complaint(file, f"{LAKE}[attributes]\n{text}")
+
+
+def test_no_attribute_can_take_the_name_of_a_column_of_ours() -> None:
+    decoded = {field.name for level in Level for field in schema(level)}
+    ours = {entry.column for entry in dictionary() if entry.level and not entry.tag}
+    bookkeeping = ours | set(log_schema().names) - decoded
+    assert bookkeeping <= OWN_NAMES
 
 
 def test_what_is_not_set_overrides_nothing(file: Path) -> None:
