@@ -7,6 +7,7 @@ those of PS3.6; a test compares them with pydicom's dictionary. Pure.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -101,6 +102,19 @@ def arrow_type(vr: str, *, listed: bool) -> pa.DataType:
 
     one = _arrow_types().get(vr, pa.string())
     return pa.list_(one) if listed else one
+
+
+def added_attributes(fields: Iterable[pa.Field]) -> tuple[Attribute, ...]:
+    """Make attributes again of the columns that they gave, which say in their metadata what they are."""
+    found: dict[str, Attribute] = {}
+    for field in fields:
+        said = {key.decode(): value.decode() for key, value in field.metadata.items()}
+        *path, tag = (int(step, 16) for step in said["tag"].split("."))
+        multi = not path and str(field.type).startswith("list")
+        told = (said["vr"], Phi(said["phi"]), said["description"], said["example"], multi, tuple(path))
+        # Family and given name follow the name that they were made of.
+        found.setdefault(said["tag"], Attribute(field.name, tag, *told, said.get("creator", "")))
+    return tuple(found.values())
 
 
 def _snake_case(keyword: str) -> str:

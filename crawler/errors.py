@@ -36,6 +36,10 @@ class NoLakeError(LakeError):
     """There is no lake at this path: stop with exit code 10."""
 
 
+class NewerLakeError(LakeError):
+    """A later release wrote this lake: stop with exit code 14."""
+
+
 class LakeLockedError(LakeError):
     """Another process owns the lake: stop with exit code 11."""
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "coverage": "Show which days are proven complete, and which are not.",
     "backfill": "Crawl just the days that are not proven complete.",
     "sql": "Ask the lake in SQL.",
+    "changes": "Show what appeared, changed, vanished and came back.",
     "dictionary": "Say what every column of every table is.",
     "demo": "Crawl a simulated PACS and answer three questions.",
     "simulate": "Run a simulated PACS.",

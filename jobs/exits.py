@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from crawler.errors import LakeLockedError, NoLakeError, PacslakeError, UserError
+from crawler.errors import LakeLockedError, NewerLakeError, NoLakeError, PacslakeError, UserError
 
 
 class Exit(IntEnum):
@@ -21,6 +21,8 @@ class Exit(IntEnum):
     NO_LAKE = 10
     LOCKED = 11
     """Another process owns the lake."""
+    NEWER_LAKE = 14
+    """A later release wrote the lake."""
     INTERRUPTED = 130
 
 
@@ -28,6 +30,7 @@ _BY_ERROR: tuple[tuple[type[PacslakeError], Exit], ...] = (
     (UserError, Exit.USAGE),
     (NoLakeError, Exit.NO_LAKE),
     (LakeLockedError, Exit.LOCKED),
+    (NewerLakeError, Exit.NEWER_LAKE),
     (PacslakeError, Exit.ERROR),
 )
 

@@ -35,10 +35,11 @@ TABLES = f"select distinct table_name from {COLUMNS} order by table_name"
 SCHEMA = f"select table_name, column_name, data_type from {COLUMNS} {{only}} order by table_name, column_index"
 
 
-def prompt(path: Path) -> None:
+def prompt(path: Path, as_of: str | None = None) -> None:
     """Answer what is typed until it ends."""
-    with crawler.open_lake(path) as lake, _history():
-        print(f"Lake {path}, version {lake.version}. Type .help for help.", file=sys.stderr)
+    with crawler.open_lake(path, as_of) as lake, _history():
+        known = f", as known on {as_of}" if as_of else ""
+        print(f"Lake {path}, version {lake.version}{known}. Type .help for help.", file=sys.stderr)
         typed = ""
         while True:
             try:

@@ -32,12 +32,12 @@ class Form:
     output: Path | None = None
 
 
-def answer(path: Path, text: str, form: Form) -> None:
+def answer(path: Path, text: str, form: Form, as_of: str | None = None) -> None:
     """Open a lake, run the statements one after the other and write the answer of each."""
     if is_blank(text):
         raise UserError("there is no statement to run")
     statements, rest = split(text)
-    with crawler.open_lake(path) as lake:
+    with crawler.open_lake(path, as_of) as lake:
         for statement in statements if is_blank(rest) else [*statements, rest]:
             write(lake, statement, form)
 

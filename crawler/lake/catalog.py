@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from crawler.errors import LakeError, NoLakeError
+from crawler.lake.format import refuse_newer
 from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
 
 
@@ -33,6 +34,8 @@ def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnec
         with duckdb.connect() as connection:
             _attach(connection, catalog)
             connection.execute("USE lake")
+            [(_, *said)] = connection.execute("SELECT * FROM lake_version").fetchall()
+            refuse_newer(lake, said[0] if said else None)
             yield connection
     except duckdb.Error as error:
         raise LakeError(f"{catalog} cannot be read ({error}). The next sweep writes it anew.") from error

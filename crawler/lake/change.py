@@ -21,6 +21,9 @@ from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_o
 from crawler.lake.schema import literal, quoted, stored_schema
 from crawler.model import Level
 
+GONE = np.uint64(0)
+"""What stands for the hash of a version that says that its key has vanished. No row has it."""
+
 MICROSECOND = np.dtype("datetime64[us]")
 
 
@@ -31,6 +34,8 @@ class Stamp:
     next_row_id: int
     valid_from: datetime
     sweep_id: str
+    added: tuple[pa.Field, ...] = ()
+    """The level's columns beyond the catalogue's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +50,26 @@ class Change:
     duplicates: int
 
 
-def hash_columns(level: Level) -> str:
-    """Give the SQL of a stored row's two key hashes and its version's hash, named high, low and version."""
+def hash_columns(level: Level, added: Sequence[str] = ()) -> str:
+    """Give the SQL of a stored row's two key hashes and its version's hash, named high, low and version.
+
+    A null in an `added` column leaves the hash as it was before the lake had this column.
+    """
     key = f"pacs || chr(31) || {quoted(level.unique_key)}"
     decoded = ", ".join(quoted(name) for name in columns.schema(level).names)
-    return f"hash({key}) AS high, hash({literal('#')} || {key}) AS low, hash({decoded}) AS version"
+    version = f"hash({decoded})"
+    for name in added:
+        also = f"CASE WHEN {quoted(name)} IS NULL THEN 0::UBIGINT ELSE hash({literal(name)}, {quoted(name)}) END"
+        version = f"xor({version}, {also})"
+    return f"hash({key}) AS high, hash({literal('#')} || {key}) AS low, greatest({version}, 1::UBIGINT) AS version"
 
 
 def hash_rows(connection: duckdb.DuckDBPyConnection, level: Level, stored: pa.Table) -> Run:
     """Hash a stored table's rows, in their order; ROW and SEEN are left open."""
     connection.register("staged", stored)
+    added = [name for name in stored.schema.names if name not in stored_schema(level.entity).names]
     try:
-        found = connection.execute(f"SELECT {hash_columns(level)} FROM staged").fetchnumpy()
+        found = connection.execute(f"SELECT {hash_columns(level, added)} FROM staged").fetchnumpy()
     finally:
         connection.unregister("staged")
     hashed = empty_run(stored.num_rows)
@@ -76,7 +89,7 @@ def compare(stored: pa.Table, hashed: Run, runs: Sequence[Run], level: Level, st
     order = last_of_each(hashed[HIGH], hashed[LOW])
     latest = hashed[:, order]
     known, current = look_up(list(runs), latest[HIGH], latest[LOW])
-    changed = ~known | (current[HASH] != latest[HASH])
+    changed = current[HASH] != latest[HASH]  # where nothing is known, GONE stands there
     order, known = order[changed], known[changed]
     entries, current = latest[:, changed], current[:, changed]
     moment = np.datetime64(stamp.valid_from, "us")
@@ -84,10 +97,10 @@ def compare(stored: pa.Table, hashed: Run, runs: Sequence[Run], level: Level, st
     entries[ROW, file_order] = np.arange(stamp.next_row_id, stamp.next_row_id + order.size, dtype=np.uint64)
     entries[SEEN] = np.where(known, current[SEEN], moment.astype(np.uint64))
     rows = stored if order.size == stored.num_rows else stored.take(pa.array(order[file_order]))
-    versions = _bookkeeping(entries[:, file_order], current[ROW, file_order], known[file_order], stamp)
+    versions = _bookkeeping(entries[:, file_order], current[:, file_order], known[file_order], stamp)
     updated = int(np.count_nonzero(known))
     return Change(
-        rows=_stored_table(rows, versions, level),
+        rows=_stored_table(rows, versions, stored_schema(level.entity, stamp.added)),
         entries=entries,
         inserted=int(known.size) - updated,
         updated=updated,
@@ -96,21 +109,19 @@ def compare(stored: pa.Table, hashed: Run, runs: Sequence[Run], level: Level, st
     )
 
 
-def _bookkeeping(
-    entries: Run, previous: NDArray[np.uint64], known: NDArray[np.bool_], stamp: Stamp
-) -> dict[str, pa.Array]:
+def _bookkeeping(entries: Run, previous: Run, known: NDArray[np.bool_], stamp: Stamp) -> dict[str, pa.Array]:
     length = known.size
+    kinds = [entries[HASH] == GONE, ~known, previous[HASH] == GONE]
     return {
         "row_id": pa.array(entries[ROW].view(np.int64)),
-        "supersedes": pa.array(previous.view(np.int64), mask=~known),
-        "change": pc.if_else(pa.array(known), "update", "insert"),
+        "supersedes": pa.array(previous[ROW].view(np.int64), mask=~known),
+        "change": pa.array(np.select(kinds, ["remove", "insert", "reappear"], "update"), pa.string()),
         "valid_from": pa.repeat(pa.scalar(stamp.valid_from, pa.timestamp("us")), length),
         "first_seen_at": pa.array(entries[SEEN].view(MICROSECOND)),
         "sweep_id": pa.repeat(pa.scalar(stamp.sweep_id, pa.string()), length),
     }
 
 
-def _stored_table(rows: pa.Table, versions: dict[str, pa.Array], level: Level) -> pa.Table:
-    schema = stored_schema(level.entity)
+def _stored_table(rows: pa.Table, versions: dict[str, pa.Array], schema: pa.Schema) -> pa.Table:
     arrays = [versions[name] if name in versions else rows[name] for name in schema.names]
     return pa.Table.from_arrays(arrays, schema=schema)

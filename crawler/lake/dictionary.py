@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from crawler import columns
-from crawler.columns import CATALOGUE, Attribute, Phi
-from crawler.lake.schema import LEVELS, TABLES, literal, quoted, sql_type
+from crawler.columns import Phi
+from crawler.lake.schema import LEVELS, TABLES, Added, literal, quoted, sql_type
+from crawler.lake.views_told import VIEWS_TOLD
 from crawler.model import Level
 
 
@@ -128,25 +129,27 @@ _OTHERS: dict[str, tuple[Told, ...]] = {
         ("evidence", "VARCHAR", "What it was seen by", _NEVER, _N, "500 rows came, 812 in two halves"),
         ("found_at", "TIMESTAMP", "When it was found out (UTC)", _NEVER, _N, "2024-02-01 21:58:30"),
     ),
-    "lake_version": (("version", "BIGINT", "Version of the log that the tables show", _NEVER, _N, "42"),),
+    "lake_version": (
+        ("version", "BIGINT", "Version of the log that the tables show", _NEVER, _N, "42"),
+        ("format", "BIGINT", "Format of the lake; a release refuses one that it does not know", _NEVER, _N, "1"),
+    ),
 }
-_NOTED = {"rejects": ("faults", "raw")}
-"""Tables beside those of the levels with notes of the decoder."""
+_NOTES = ("faults", "raw")
 
 
-def dictionary(added: dict[Level, tuple[Attribute, ...]] | None = None) -> list[Entry]:
-    """Describe every column of every table, `added` attributes among them, in the order of tables and columns."""
+def dictionary(added: Added | None = None) -> list[Entry]:
+    """Describe every column of every table, columns that users added among them, in the order of the tables."""
     entries: list[Entry] = []
     for entity, table in TABLES.items():
         level = LEVELS[entity]
-        attributes = _of_attributes(level, (*CATALOGUE[level], *(added or {}).get(level, ())))
+        fields = [*columns.schema(level), *(added or {}).get(entity, ())]
         for name, told in ((table, _CURRENT), (f"{table}_history", _HISTORY)):
-            own = [_own(name, level.value, one) for one in told]
-            listed = [Entry(name, *entry) for entry in attributes]
-            entries += [own[0], *listed, *own[1:], *_notes(name, level.value, ("faults", "raw"))]
-    for table, told in _OTHERS.items():
+            pacs, *own = (_own(name, level.value, one) for one in told)
+            entries += [pacs, *(_of_field(name, level.value, field) for field in fields), *own]
+    for table, told in (_OTHERS | VIEWS_TOLD).items():
         entries += [_own(table, "", one) for one in told]
-        entries += _notes(table, "", _NOTED.get(table, ()))
+        if table == "rejects":
+            entries += [_of_field(table, "", field) for field in columns.schema(Level.STUDY) if field.name in _NOTES]
     return entries
 
 
@@ -155,34 +158,12 @@ def _own(table: str, level: str, told: Told) -> Entry:
     return Entry(table, column, kind, "", "", "", level, meaning, null, phi.value, example)
 
 
-def _of_attributes(level: Level, attributes: Iterable[Attribute]) -> list[tuple[str, ...]]:
-    """Give all but the table of each column that comes from an attribute."""
-    described: list[tuple[str, ...]] = []
-    for key in attributes:
-        for number, field in enumerate(key.fields()):
-            said = _said(field)
-            example = key.example if not number else (key.example.split("^") + [""])[number - 1]
-            described.append(
-                (field.name, sql_type(field.type), key.label, key.vr, key.creator, level.value)
-                + (said["description"], said["null"], said["phi"], example)
-            )
-    return described
-
-
-def _notes(table: str, level: str, names: Iterable[str]) -> list[Entry]:
-    examples = {"faults": "00080020 malformed DA", "raw": "00080020 2024-01-31"}
-    schema = columns.schema(Level.STUDY)
-    entries = []
-    for name in names:
-        field = schema.field(name)
-        said = _said(field)
-        told = (said["description"], said["null"], said["phi"], examples[name])
-        entries.append(Entry(table, name, sql_type(field.type), "", "", "", level, *told))
-    return entries
-
-
-def _said(field: pa.Field) -> dict[str, str]:
-    return {key.decode(): value.decode() for key, value in field.metadata.items()}
+def _of_field(table: str, level: str, field: pa.Field) -> Entry:
+    """Describe a column by its own metadata."""
+    said = {key.decode(): value.decode() for key, value in field.metadata.items()}
+    known = (said.get("tag", ""), said.get("vr", ""), said.get("creator", ""), level)
+    told = (said["description"], said["null"], said["phi"], said["example"])
+    return Entry(table, field.name, sql_type(field.type), *known, *told)
 
 
 def comments(entries: Iterable[Entry]) -> list[str]:

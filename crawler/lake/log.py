@@ -1,6 +1,6 @@
-"""The Delta table: open, list, commit. Touches: disk.
+"""The Delta table: make, open, list, commit. Touches: disk.
 
-`deltalake` makes the table, reads it and writes its checkpoints; commits are written here, synced in the order that
+`deltalake` reads the table and writes its checkpoints; commits are written here, synced in the order that
 docs/lake-format.md gives.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,31 @@ import pyarrow as pa
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from crawler.errors import CommitConflictError, LakeError, NoLakeError
-from crawler.lake.files import sync
-from crawler.lake.parts import Part
-from crawler.lake.schema import log_schema
+from crawler.errors import CommitConflictError, LakeError, NoLakeError, UserError
+from crawler.lake.files import digest, replace_with, sync
+from crawler.lake.format import FORMAT, FORMAT_KEY, refuse_newer
+from crawler.lake.parts import NOW, PAST, Part
+from crawler.lake.schema import Added, added_from, added_text, log_schema, stored_field
+from crawler.lake.seal import sealed
 
 APPLICATION = "pacslake"
 CHECKPOINT_EVERY = 100
 """Commits between checkpoints: opening parses at most this many JSON files."""
+ADDED_KEY = "pacslake.added"
+"""The columns that users added, as JSON."""
+HISTORY_KEY = "pacslake.history_from"
+"""Since when the history is whole, as naive UTC in ISO 8601; absent: since the beginning."""
+_TABLE = {
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.dataSkippingStatsColumns": "pacs,row_id,supersedes,StudyDate",
+    FORMAT_KEY: str(FORMAT),
+}
+_PROTOCOL = {
+    "minReaderVersion": 3,
+    "minWriterVersion": 7,
+    "readerFeatures": ["timestampNtz"],
+    "writerFeatures": ["timestampNtz"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,13 @@ class LogFile:
     """Relative to the log."""
     rows: int
     superseding: int
+    size: int = 0
+    first_row_id: int = 0
+
+    @property
+    def standing(self) -> str:
+        """Say `NOW` or `PAST` of a file whose rows upkeep has told apart, else nothing."""
+        return next((kind for kind in (NOW, PAST) if self.path.endswith(f"{kind}.parquet")), "")
 
 
 def log_folder(lake: Path) -> Path:
@@ -56,27 +81,42 @@ def newest_version(log: Path) -> int:
 
 
 def read_files(table: DeltaTable) -> list[LogFile]:
-    """List the active files of a table at its version, in no particular order."""
+    """List the active files of a table at its version, oldest first within each entity."""
     adds = pa.table(table.get_add_actions(flatten=True))
-    names = ("partition.entity", "path", "num_records", "null_count.supersedes")
+    names = ("partition.entity", "path", "num_records", "null_count.supersedes", "size_bytes", "min.row_id")
     if not adds.num_rows:
         return []
     nothing = [None] * adds.num_rows
     columns = (adds[name].to_pylist() if name in adds.column_names else nothing for name in names)
-    return [
-        LogFile(entity, path, rows, rows - firsts if firsts is not None else 0)
-        for entity, path, rows, firsts in zip(*columns, strict=True)
+    files = [
+        LogFile(entity, path, rows, rows - firsts if firsts is not None else 0, size, first or 0)
+        for entity, path, rows, firsts, size, first in zip(*columns, strict=True)
     ]
+    return sorted(files, key=lambda file: file.path)
 
 
 def open_table(lake: Path) -> DeltaTable:
-    """Open the log for reading."""
+    """Open the log for reading. NewerLakeError where a later release made it."""
     if newest_version(log_folder(lake)) < 0:
         raise NoLakeError(f"There is no lake at {lake}. Run `pacslake sweep` to make one, or check [lake] path.")
     try:
-        return DeltaTable(log_folder(lake))
+        table = DeltaTable(log_folder(lake))
     except (DeltaError, TableNotFoundError) as error:
-        raise LakeError(f"The log of {lake} cannot be read ({error}). The next sweep mends it.") from error
+        raise LakeError(
+            f"The log of {lake} cannot be read ({error}). `pacslake verify` says what is broken."
+        ) from error
+    refuse_newer(lake, table.metadata().configuration.get(FORMAT_KEY))
+    return table
+
+
+def added_columns(properties: Mapping[str, str]) -> Added:
+    """Give the columns that a table has beyond the catalogue's."""
+    return added_from(properties.get(ADDED_KEY))
+
+
+def properties_of(table: DeltaTable) -> dict[str, str]:
+    """Give the properties that the table was given."""
+    return dict(table.metadata().configuration)
 
 
 class Log:
@@ -92,102 +132,186 @@ class Log:
         self.table_id = str(table.metadata().id)
         """Tells this table from any other that may stand at the same path one day."""
         self.files = read_files(table)
+        self.properties = properties_of(table)
+        self.added = added_columns(self.properties)
+        """The columns of each entity beyond the catalogue's; `declare` adds to them."""
+        self._declared = False
+        self._schema = table.schema()
+        self._created = int(table.metadata().created_time)
         self._transaction = table.transaction_version(APPLICATION) or 0
 
     @staticmethod
     def open(lake: Path) -> Log:
-        """Open the log, making an empty one where there is none."""
+        """Open the log, making an empty one where there is none and bringing an older one up to this release."""
         folder = log_folder(lake)
-        if newest_version(folder) >= 0:
-            return Log(folder, _with_every_column(open_table(lake), folder))
-        folder.mkdir(parents=True, exist_ok=True)
-        table = DeltaTable.create(
-            folder,
-            log_schema(),
-            name="pacslake log",
-            partition_by=["entity"],
-            configuration={
-                "delta.enableExpiredLogCleanup": "false",
-                "delta.dataSkippingStatsColumns": "pacs,row_id,supersedes,StudyDate",
-            },
-        )
-        for path in (commit_file(folder, 0), folder / "_delta_log", folder, lake):
-            sync(path)
-        return Log(folder, table)
+        if newest_version(folder) < 0:
+            (folder / "_delta_log").mkdir(parents=True, exist_ok=True)
+            made = _metadata(str(uuid.uuid4()), _now_ms(), Schema.from_arrow(log_schema()), _TABLE)
+            _put(folder, 0, [{"protocol": _PROTOCOL}, made], "CREATE TABLE")
+            for path in (folder, lake):
+                sync(path)
+        log = Log(folder, open_table(lake))
+        log._bring_up_to_date()
+        return log
 
-    def commit(self, parts: Sequence[Part]) -> int:
-        """Add finished parts as one commit and wait until it is on disk; gives the version.
+    def commit(
+        self,
+        parts: Sequence[Part],
+        removed: Sequence[LogFile] = (),
+        *,
+        properties: Mapping[str, str] | None = None,
+        same_rows: bool = False,
+    ) -> int:
+        """Add finished parts, and remove files, as one commit and wait until it is on disk; gives the version.
 
-        CommitConflictError where somebody else has taken the version: nothing was written then.
+        `same_rows` says that what is added holds the rows of what is removed. CommitConflictError where somebody else
+        has taken the version: nothing was written then.
         """
         for folder in {(self.folder / part.path).parent for part in parts}:
             sync(folder)
         sync(self.folder)
-        now_ms = int(time.time() * 1000)
-        transaction = {"txn": {"appId": APPLICATION, "version": self._transaction + 1, "lastUpdated": now_ms}}
-        information = {
-            "commitInfo": {"timestamp": now_ms, "operation": "WRITE", "operationParameters": {"mode": "Append"}}
-        }
+        now_ms = _now_ms()
+        actions: list[dict[str, Any]] = [
+            {"txn": {"appId": APPLICATION, "version": self._transaction + 1, "lastUpdated": now_ms}},
+            *(_add_action(part, now_ms, changes=not same_rows) for part in parts),
+            *(_remove_action(file, now_ms, changes=not same_rows) for file in removed),
+        ]
+        if properties or self._declared:
+            self.properties |= properties or {}
+            actions.append(_metadata(self.table_id, self._created, self._schema, self.properties))
         try:
-            self._put([information, transaction, *(_add_action(part, now_ms) for part in parts)])
+            _put(self.folder, self.version + 1, actions, "OPTIMIZE" if same_rows else "WRITE")
         except FileExistsError as error:
             for part in parts:
                 (self.folder / part.path).unlink()
             raise CommitConflictError(f"Another writer has added to {self.folder}; nothing was written.") from error
+        self._declared = False
         self.version += 1
         self._transaction += 1
-        self.files.extend(LogFile(part.entity, part.path, part.rows, part.superseding) for part in parts)
+        gone = {file.path for file in removed}
+        self.files = [file for file in self.files if file.path not in gone]
+        self.files.extend(_log_file(part) for part in parts)
         if self.version % CHECKPOINT_EVERY == 0:
-            self._checkpoint()
+            self.checkpoint()
         return self.version
 
-    def _put(self, actions: list[dict[str, Any]]) -> None:
-        """Write the next commit under another name, wait until it is on disk, then link it to its own if free."""
-        target = commit_file(self.folder, self.version + 1)
-        draft = target.with_suffix(".draft")
-        with open(draft, "w", encoding="utf-8") as file:
-            file.writelines(json.dumps(action) + "\n" for action in actions)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, target)
-        finally:
-            draft.unlink()
-        sync(target.parent)
+    def declare(self, entity: str, fields: tuple[pa.Field, ...]) -> None:
+        """Give an entity decoded columns beyond the catalogue's, from the next commit on.
 
-    def _checkpoint(self) -> None:
+        UserError where a column of the name is there and is something else.
+        """
+        declared = {field.name: field for field in self._schema.fields}
+        for field in Schema.from_arrow(pa.schema(list(map(stored_field, fields)))).fields:
+            if field.name not in declared:
+                self._schema = Schema([*self._schema.fields, field])
+            elif declared[field.name].type != field.type:
+                wrong = f"the lake has a column {field.name} of another type"
+                raise UserError(f"{wrong}: give the attribute another `name` in [attributes]")
+        self.added = {**self.added, entity: (*self.added.get(entity, ()), *fields)}
+        self.properties[ADDED_KEY] = added_text(self.added)
+        self._declared = True
+
+    def _bring_up_to_date(self) -> None:
+        """Declare the columns that an earlier release did not know, and the format."""
+        declared = {field.name for field in self._schema.fields}
+        missing = [field for field in Schema.from_arrow(log_schema()).fields if field.name not in declared]
+        if missing or FORMAT_KEY not in self.properties:
+            self._schema = Schema([*self._schema.fields, *missing])
+            self.commit([], properties={FORMAT_KEY: str(FORMAT)})
+
+    def checkpoint(self) -> None:
+        """Sum the commits up to now up in one file, and note its checksum beside it."""
         DeltaTable(self.folder).create_checkpoint()
         log = self.folder / "_delta_log"
-        for path in (*log.glob(f"{self.version:020d}.checkpoint*.parquet"), log / "_last_checkpoint", log):
+        written = [*log.glob(f"{self.version:020d}.checkpoint*.parquet"), log / "_last_checkpoint"]
+        for path in (*written, log):
             sync(path)
+        sums = "".join(f"{digest(path)}  {path.name}\n" for path in written)
+        replace_with(checkpoint_sums(self.folder, self.version), sums.encode())
 
 
-def _with_every_column(table: DeltaTable, folder: Path) -> DeltaTable:
-    """Declare the columns that this release knows beyond those of the release that made the table."""
-    declared = {field.name for field in table.schema().fields}
-    missing = [field for field in Schema.from_arrow(log_schema()).fields if field.name not in declared]
-    if missing:
-        table.alter.add_columns(missing)
-        for path in (commit_file(folder, table.version()), folder / "_delta_log"):
-            sync(path)
-    return table
+def checkpoint_sums(log: Path, version: int) -> Path:
+    """Say where the checksums of a checkpoint are, in the format of sha256sum."""
+    return log / "_delta_log" / f"{version:020d}.checkpoint.sha256"
 
 
-def _add_action(part: Part, now_ms: int) -> dict[str, Any]:
+def _put(log: Path, version: int, actions: Sequence[dict[str, Any]], operation: str) -> None:
+    """Write a commit under another name, wait until it is on disk, then link it to its own if that is free."""
+    target = commit_file(log, version)
+    draft = target.with_suffix(".draft")
+    information = {"timestamp": _now_ms(), "operation": operation, "operationParameters": {"mode": "Append"}}
+    with open(draft, "wb") as file:
+        file.write(sealed(actions, information))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, target)
+    finally:
+        draft.unlink()
+    sync(target.parent)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _metadata(table_id: str, created_ms: int, schema: Schema, properties: Mapping[str, str]) -> dict[str, Any]:
+    action = {
+        "id": table_id,
+        "name": "pacslake log",
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": schema.to_json(),
+        "partitionColumns": ["entity"],
+        "configuration": dict(properties),
+        "createdTime": created_ms,
+    }
+    return {"metaData": action}
+
+
+def _add_action(part: Part, now_ms: int, *, changes: bool) -> dict[str, Any]:
     action = {
         "path": part.path,
         "partitionValues": {"entity": part.entity},
         "size": part.size,
         "modificationTime": now_ms,
-        "dataChange": True,
+        "dataChange": changes,
         "stats": part.statistics,
     }
     return {"add": action}
 
 
-def added_files(commit: Iterable[str]) -> list[tuple[str, int]]:
-    """Give path and size of each file that the lines of a commit add; ValueError where they are no commit."""
+def _remove_action(file: LogFile, now_ms: int, *, changes: bool) -> dict[str, Any]:
+    action = {
+        "path": file.path,
+        "deletionTimestamp": now_ms,
+        "dataChange": changes,
+        "extendedFileMetadata": True,
+        "partitionValues": {"entity": file.entity},
+        "size": file.size,
+    }
+    return {"remove": action}
+
+
+def _log_file(part: Part) -> LogFile:
+    return LogFile(part.entity, part.path, part.rows, part.superseding, part.size, part.first_row_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a commit adds, with sizes, and removes."""
+
+    added: dict[str, int]
+    removed: dict[str, int]
+
+
+def changes_of(commit: Iterable[str]) -> Changes:
+    """Read the lines of a commit; ValueError or KeyError where they are none."""
     lines = [json.loads(line) for line in commit if line.strip()]
     if not lines:
         raise ValueError("an empty commit")
-    return [(line["add"]["path"], line["add"]["size"]) for line in lines if "add" in line]
+    found = Changes({}, {})
+    for line in lines:
+        for kind, files in (("add", found.added), ("remove", found.removed)):
+            if kind in line:
+                files[line[kind]["path"]] = line[kind]["size"]
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,11 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from crawler.lake.files import sync
-from crawler.lake.schema import LEVELS, fingerprint, stored_schema
+from crawler.lake.files import digest, sync
+from crawler.lake.schema import LEVELS, fingerprint_of, stored_schema
 
 ROW_GROUP = 61_440
 """Rows gathered before a row group is written: half of DuckDB's own, which keeps the memory of a part small."""
+
+NOW, PAST = "-now", "-past"
+"""End of the name of a file that upkeep wrote: of rows that were current then, and of rows that were not."""
+DIGEST = 32
+"""Hexadecimal digits of a file's SHA-256 that its name holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +36,9 @@ class Part:
     rows: int
     superseding: int
     """How many of its rows supersede another."""
+    first_row_id: int
     statistics: str
     """As JSON, the way a Delta commit wants them."""
-
-
-def part_name(version: int, entity: str) -> str:
-    """Name a new file for the commit of this version."""
-    return f"v{version:012d}-{fingerprint(entity)}-{secrets.token_hex(4)}.parquet"
 
 
 def part_version(name: str) -> int | None:
@@ -45,18 +47,35 @@ def part_version(name: str) -> int | None:
     return int(stem[1:]) if dash and stem[:1] == "v" and stem[1:].isdecimal() else None
 
 
-class OpenPart:
-    """A Parquet file that grows by tables of its entity's stored columns."""
+def part_digest(name: str) -> str | None:
+    """Give the first digits of the SHA-256 that a file must have by its name; None for one of an earlier release."""
+    fields = name.removesuffix(".parquet").split("-")
+    return fields[2] if len(fields) > 2 and len(fields[2]) == DIGEST else None
 
-    def __init__(self, log: Path, entity: str, version: int) -> None:
+
+class OpenPart:
+    """A Parquet file that grows by tables of its entity's stored columns, or of the columns given.
+
+    Its name is final, and says what is in it, once it is finished.
+    """
+
+    def __init__(
+        self, log: Path, entity: str, version: int, schema: pa.Schema | None = None, standing: str = ""
+    ) -> None:
+        schema = schema or stored_schema(entity)
         self._entity = entity
-        self._path = f"entity={entity}/{part_name(version, entity)}"
-        self._file = log / self._path
+        self._named = (f"v{version:012d}-{fingerprint_of(schema)}", standing)
+        self._file = log / f"entity={entity}" / f"{self._named[0]}-{secrets.token_hex(4)}.parquet"
         self._file.parent.mkdir(exist_ok=True)
-        self._writer = pq.ParquetWriter(self._file, stored_schema(entity), **_encoding(entity))
+        self._writer = pq.ParquetWriter(self._file, schema, **_encoding(entity, schema))
         self._gathered: list[pa.Table] = []
         self._gathered_rows = 0
-        self._statistics = _Statistics(entity)
+        self._statistics = _Statistics(schema)
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has so far."""
+        return self._statistics.rows
 
     def append(self, rows: pa.Table) -> None:
         """Add rows; they reach the file a row group at a time."""
@@ -69,14 +88,18 @@ class OpenPart:
             self._write_gathered()
 
     def finish(self) -> Part:
-        """Write what is left, close the file and wait until it is on disk."""
+        """Write what is left, close the file, wait until it is on disk and give it its name."""
         if self._gathered:
             self._write_gathered()
         self._writer.close()
         sync(self._file)
-        seen = self._statistics
-        size = self._file.stat().st_size
-        return Part(self._entity, self._path, size, seen.rows, seen.rows - seen.first_versions, seen.as_json())
+        stem, standing = self._named
+        named = self._file.with_name(f"{stem}-{digest(self._file)[:DIGEST]}{standing}.parquet")
+        os.rename(self._file, named)
+        self._file = named
+        seen, path = self._statistics, f"{named.parent.name}/{named.name}"
+        superseding = seen.rows - seen.first_versions
+        return Part(self._entity, path, named.stat().st_size, seen.rows, superseding, seen.first_row_id, seen.as_json())
 
     def abandon(self) -> None:
         """Drop the file."""
@@ -94,8 +117,8 @@ class OpenPart:
 class _Statistics:
     """Gathers what a Delta commit says of a file."""
 
-    def __init__(self, entity: str) -> None:
-        names = stored_schema(entity).names
+    def __init__(self, schema: pa.Schema) -> None:
+        names = schema.names
         self._ranged = [name for name in ("pacs", "row_id", "StudyDate") if name in names]
         self._versioned = "supersedes" in names
         self._low: dict[str, object] = {}
@@ -113,15 +136,19 @@ class _Statistics:
                 self._low[name] = min(self._low.get(name, low), low)
                 self._high[name] = max(self._high.get(name, high), high)
 
+    @property
+    def first_row_id(self) -> int:
+        return int(str(self._low.get("row_id", 0)))
+
     def as_json(self) -> str:
         counts = {"numRecords": self.rows, "minValues": self._low, "maxValues": self._high}
         nulls = {"supersedes": self.first_versions} if self._versioned else {}
         return json.dumps({**counts, "nullCount": nulls}, default=str)
 
 
-def _encoding(entity: str) -> dict[str, object]:
+def _encoding(entity: str, schema: pa.Schema) -> dict[str, object]:
     """Every value of a unique column is another one: no dictionary there, but prefixes in common."""
-    names = stored_schema(entity).names
+    names = schema.names
     unique = [LEVELS[entity].unique_key] if entity in LEVELS else []
     plain = {"row_id", "supersedes", "AccessionNumber", *unique}
     encodings = dict.fromkeys(unique, "DELTA_BYTE_ARRAY")

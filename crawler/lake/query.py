@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
 
+from crawler.errors import UserError
 from crawler.lake.files import sync
-from crawler.lake.log import LogFile, log_folder, open_table, read_files
-from crawler.lake.schema import literal
+from crawler.lake.log import HISTORY_KEY, Log, LogFile, added_columns, log_folder, open_table, properties_of, read_files
+from crawler.lake.moments import end_of
+from crawler.lake.schema import Added, literal
 from crawler.lake.views import view_statements
 
 NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
@@ -23,9 +26,12 @@ CATALOG = "lake.duckdb"
 class Lake:
     """A lake opened for reading, as it was at one commit. Keep one for each thread."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], as_of: datetime | None = None) -> None:
         self.path = Path(path).absolute()
         self._table = open_table(self.path)
+        self._as_of = as_of
+        if as_of and self.history_from and as_of < self.history_from:
+            raise UserError(f"The history of {self.path} is whole since {self.history_from} UTC only; ask for later.")
         self.connection = duckdb.connect(config=NO_EXTENSIONS)
         self._make_views()
 
@@ -33,6 +39,24 @@ class Lake:
     def version(self) -> int:
         """The version of the log that is read."""
         return self._table.version()
+
+    @property
+    def added(self) -> Added:
+        """The columns of each entity that users added to the catalogue's."""
+        return added_columns(properties_of(self._table))
+
+    @property
+    def history_from(self) -> datetime | None:
+        """The moment (naive UTC) since which every version is kept; None where all are."""
+        kept = properties_of(self._table).get(HISTORY_KEY)
+        return datetime.fromisoformat(kept) if kept else None
+
+    def as_of(self, moment: str | date) -> Lake:
+        """Open the same lake with all tables as they were known then: a moment, in UTC, or the end of a day.
+
+        UserError where versions of that time are no longer kept.
+        """
+        return Lake(self.path, end_of(moment))
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation:
         """Ask in SQL; the relation gives rows, Arrow, pandas or polars."""
@@ -61,27 +85,46 @@ class Lake:
         self.close()
 
     def _make_views(self) -> None:
-        _execute_at_once(self.connection, view_statements(log_folder(self.path), self.files(), self.version))
+        _execute_at_once(
+            self.connection,
+            view_statements(
+                log_folder(self.path),
+                self.files(),
+                self.version,
+                self._as_of,
+                added_columns(properties_of(self._table)),
+            ),
+        )
 
 
-def open_lake(path: str | os.PathLike[str]) -> Lake:
-    """Open a lake for reading. NoLakeError where there is none."""
-    return Lake(path)
+def open_lake(path: str | os.PathLike[str], as_of: str | date | None = None) -> Lake:
+    """Open a lake for reading, as it is or as it was known then. NoLakeError where there is none."""
+    return Lake(path, end_of(as_of) if as_of is not None else None)
 
 
-def publish_catalog(connection: duckdb.DuckDBPyConnection, lake: Path, active: Sequence[LogFile], version: int) -> None:
-    """Replace `lake.duckdb` by one whose views show this version."""
+def publish_catalog(connection: duckdb.DuckDBPyConnection, lake: Path, log: Log) -> None:
+    """Replace `lake.duckdb` by one whose views show the log's version."""
     target = lake / CATALOG
     fresh = target.with_name(f"{CATALOG}.new")
-    for stale in (fresh, fresh.with_name(f"{fresh.name}.wal")):
-        stale.unlink(missing_ok=True)
-    with connection.cursor() as cursor:
-        cursor.execute(f"ATTACH {literal(str(fresh))} AS catalog (STORAGE_VERSION 'v1.0.0'); USE catalog")
-        _execute_at_once(cursor, view_statements(log_folder(lake), active, version))
-        cursor.execute("USE memory; DETACH catalog")
+    write_catalog(connection, fresh, view_statements(log.folder, in_order(log.files), log.version, None, log.added))
     sync(fresh)
     os.replace(fresh, target)
     sync(lake)
+
+
+def in_order(active: Sequence[LogFile]) -> list[LogFile]:
+    """Sort files so that the same ones always make the same catalog, to the byte."""
+    return sorted(active, key=lambda file: file.path)
+
+
+def write_catalog(connection: duckdb.DuckDBPyConnection, target: Path, statements: list[str]) -> None:
+    """Write a DuckDB file that holds these views."""
+    for stale in (target, target.with_name(f"{target.name}.wal")):
+        stale.unlink(missing_ok=True)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ATTACH {literal(str(target))} AS catalog (STORAGE_VERSION 'v1.0.0'); USE catalog")
+        _execute_at_once(cursor, statements)
+        cursor.execute("USE memory; DETACH catalog")
 
 
 def _execute_at_once(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:

@@ -12,12 +12,15 @@ from urllib.parse import unquote
 
 from crawler.errors import LakeError
 from crawler.lake.files import sync
-from crawler.lake.log import added_files, commit_file, log_folder, newest_version
+from crawler.lake.log import Changes, changes_of, commit_file, log_folder, newest_version
 from crawler.lake.parts import part_version
 from crawler.lake.schema import ENTITIES
 
 CHECKED_COMMITS = 10
 """How far back from the end commits are checked."""
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+"""What reading a damaged commit file may raise."""
 
 
 def mend(lake: Path) -> int:
@@ -28,31 +31,63 @@ def mend(lake: Path) -> int:
     for draft in (log / "_delta_log").glob("*.draft"):
         draft.unlink()
     bad = 0
-    while (version := newest_version(log)) >= 0 and (damage := _damage(log, version)):
+    while (version := newest_version(log)) >= 0 and (damage := _damage(log, version, set())):
+        if not _can_be_undone(log, version):
+            raise LakeError(f"Commit {version} of {log} is bad ({damage}). Type: pacslake repair")
         _set_aside(lake, commit_file(log, version))
         bad += 1
         if bad > CHECKED_COMMITS:
             raise LakeError(f"More than {CHECKED_COMMITS} commits of {log} are bad, the last because of {damage}.")
-    for version in range(max(0, newest_version(log) - CHECKED_COMMITS), newest_version(log)):
-        if damage := _damage(log, version):
-            raise LakeError(f"Commit {version} of {log} is bad ({damage}) below good ones: restore it from a backup.")
+    removed: set[str] = set()
+    for version in range(newest_version(log), oldest_checked(log) - 1, -1):
+        if damage := _damage(log, version, removed):
+            raise LakeError(f"Commit {version} of {log} is bad ({damage}) below good ones. Type: pacslake repair")
+        removed |= _changes(log, version).removed.keys()
     _mend_checkpoint(lake)
     _remove_orphans(lake, newest_version(log), keep=bad > 0)
     return bad
 
 
-def _damage(log: Path, version: int) -> str | None:
-    """Say what is wrong with a commit, None where nothing is."""
-    path = commit_file(log, version)
+def oldest_checked(log: Path) -> int:
+    """Give the oldest commit that opening a lake for writing looks at; upkeep keeps it, and all that are newer."""
+    return max(0, newest_version(log) - CHECKED_COMMITS)
+
+
+def _changes(log: Path, version: int) -> Changes:
+    return changes_of(commit_file(log, version).read_text(encoding="utf-8").splitlines())
+
+
+def _damage(log: Path, version: int, removed: set[str]) -> str | None:
+    """Say what is wrong with a commit, None where nothing is. Files that later commits removed may be gone."""
     try:
-        added = added_files(path.read_text(encoding="utf-8").splitlines())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        added = _changes(log, version).added
+    except _UNREADABLE as error:
         return f"unreadable commit file: {type(error).__name__}"
-    for name, size in added:
-        file = log / unquote(name)
-        if not file.is_file() or file.stat().st_size != size:
-            return f"{name} is missing or has another size"
-    return None
+    return next(
+        (
+            f"{name} is missing or has another size"
+            for name, size in added.items()
+            if name not in removed and not _fits(log, name, size)
+        ),
+        None,
+    )
+
+
+def _fits(log: Path, name: str, size: int) -> bool:
+    file = log / unquote(name)
+    return file.is_file() and file.stat().st_size == size
+
+
+def _can_be_undone(log: Path, version: int) -> bool:
+    """Whether the lake of the commit before is still there: upkeep deletes what it replaced, in time."""
+    try:
+        needed = _changes(log, version).removed
+    except _UNREADABLE:
+        try:
+            needed = _changes(log, version - 1).added
+        except _UNREADABLE:
+            return True
+    return all(_fits(log, name, size) for name, size in needed.items())
 
 
 def _mend_checkpoint(lake: Path) -> None:

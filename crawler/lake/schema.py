@@ -5,8 +5,11 @@ Owns how a decoded table becomes a stored one. See docs/lake-format.md for the r
 
 from __future__ import annotations
 
+import json
 import zlib
+from collections.abc import Mapping
 from functools import cache
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -94,8 +97,14 @@ _PROFILE = (
 _OWN = {"window": _WINDOW, "sweep": _SWEEP, "reject": _REJECT, "profile": _PROFILE}
 
 
+Added: TypeAlias = Mapping[str, tuple[pa.Field, ...]]
+"""The decoded columns of each entity that a lake has beyond the catalogue's."""
+
+
 def stored_type(kind: pa.DataType) -> pa.DataType:
     """Give the type under which the log keeps a decoded column: Delta has no time of day."""
+    if pa.types.is_list(kind) and pa.types.is_time(kind.value_type):
+        return pa.list_(pa.int64())
     return pa.int64() if pa.types.is_time(kind) else kind
 
 
@@ -105,11 +114,11 @@ def stored_field(decoded: pa.Field) -> pa.Field:
 
 
 @cache
-def stored_schema(entity: str) -> pa.Schema:
-    """Give the columns of one entity's Parquet files."""
+def stored_schema(entity: str, added: tuple[pa.Field, ...] = ()) -> pa.Schema:
+    """Give the columns of one entity's Parquet files; `added` are decoded columns beyond the catalogue's."""
     if entity in LEVELS:
         own = [pa.field(name, kind) for name, kind in _VERSION]
-        return pa.schema([*own, *map(stored_field, columns.schema(LEVELS[entity]))])
+        return pa.schema([*own, *map(stored_field, (*columns.schema(LEVELS[entity]), *added))])
     notes = columns.schema(Level.STUDY)
     fields = [pa.field(name, kind) for name, kind in _OWN[entity]]
     return pa.schema([*fields, notes.field("faults"), notes.field("raw")] if entity == "reject" else fields)
@@ -127,10 +136,50 @@ def log_schema() -> pa.Schema:
 
 
 @cache
-def fingerprint(entity: str) -> str:
+def fingerprint(entity: str, added: tuple[pa.Field, ...] = ()) -> str:
     """Name an entity's columns in eight hexadecimal digits: files written with other columns bear another."""
-    text = "\n".join(f"{field.name} {field.type}" for field in stored_schema(entity))
+    return fingerprint_of(stored_schema(entity, added))
+
+
+def fingerprint_of(schema: pa.Schema) -> str:
+    """Name these columns as `fingerprint` does."""
+    text = "\n".join(f"{field.name} {field.type}" for field in schema)
     return f"{zlib.crc32(text.encode()):08x}"
+
+
+def added_from(text: str | None) -> Added:
+    """Read which columns a lake has beyond the catalogue's, as `added_text` wrote it."""
+    added = {}
+    for entity, told in json.loads(text or "{}").items():
+        kinds = [columns.arrow_type(said["vr"], listed=said.pop("list")) for said in told]
+        added[entity] = tuple(
+            pa.field(said.pop("name"), kind, metadata=said) for said, kind in zip(told, kinds, strict=True)
+        )
+    return added
+
+
+def added_text(added: Added) -> str:
+    """Write which columns a lake has beyond the catalogue's, as a property of its table."""
+    return json.dumps({entity: [_told(field) for field in fields] for entity, fields in added.items()})
+
+
+def _told(field: pa.Field) -> dict[str, str | bool]:
+    said = {key.decode(): value.decode() for key, value in field.metadata.items()}
+    return {"name": field.name, "list": pa.types.is_list(field.type), **said}
+
+
+def beyond_catalogue(level: Level, decoded: pa.Schema) -> tuple[pa.Field, ...]:
+    """Give the columns of decoded answers that users added."""
+    known = columns.schema(level).names
+    return tuple(field for field in decoded if field.name not in known)
+
+
+def completed(stored: pa.Table, added: tuple[pa.Field, ...]) -> pa.Table:
+    """Give a stored table the added columns that its answers were not asked for: null."""
+    for field in map(stored_field, added):
+        if field.name not in stored.schema.names:
+            stored = stored.append_column(field, pa.nulls(stored.num_rows, field.type))
+    return stored
 
 
 def to_stored(decoded: pa.Table, pacs: str) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,67 +13,110 @@ import pyarrow as pa
 
 from crawler import columns
 from crawler.lake.dictionary import comments, dictionary
+from crawler.lake.format import FORMAT
 from crawler.lake.log import LogFile
-from crawler.lake.schema import LEVELS, TABLES, fingerprint, literal, quoted, sql_type, stored_schema
+from crawler.lake.parts import PAST
+from crawler.lake.schema import LEVELS, TABLES, Added, fingerprint, literal, quoted, sql_type, stored_schema
 
 _SUPERSEDED = """ANTI JOIN (SELECT supersedes FROM $superseding WHERE supersedes IS NOT NULL) AS later
     ON row_id = later.supersedes
 WHERE change <> 'remove'"""
 
+_KNOWN_SINCE = {
+    "window": "asked_at",
+    "sweep": "coalesce(finished_at, started_at)",
+    "reject": "rejected_at",
+    "profile": "found_at",
+}
+"""When a row of the ledger came to be known."""
 
-def view_statements(log: Path, active: Sequence[LogFile], version: int) -> list[str]:
-    """Give the statements that make all views over the active files. They exist, empty and typed, without files too."""
+
+def view_statements(
+    log: Path, active: Sequence[LogFile], version: int, as_of: datetime | None = None, added: Added | None = None
+) -> list[str]:
+    """Give the statements that make all views over the active files. They exist, empty and typed, without files too.
+
+    With `as_of` (naive UTC) they show what was known then.
+    """
     of: dict[str, list[LogFile]] = {}
     for file in active:
         of.setdefault(file.entity, []).append(file)
-    current, history, windows, sweeps, rejects, profiles, lake_version = _templates()
+
+    def known(entity: str) -> str:
+        return files_source(log, entity, of.get(entity, []), as_of)
+
+    added = added or {}
+    current, history, windows, sweeps, rejects, profiles, lake_version = map(Template, _statements("views.sql"))
     statements = []
     for entity, table in TABLES.items():
-        names = {"table": table, "columns": _public_columns(entity), **_sources(log, entity, of.get(entity, []))}
+        beyond = added.get(entity, ())
+        names = _sources(log, entity, of.get(entity, []), as_of, beyond)
+        names |= {"table": table, "columns": _public_columns(entity, beyond)}
         statements += [current.substitute(names), history.substitute(names)]
-    statements.append(windows.substitute(windows=files_source(log, "window", of.get("window", []))))
-    statements.append(sweeps.substitute(sweeps=files_source(log, "sweep", of.get("sweep", []))))
-    statements.append(rejects.substitute(rejects=files_source(log, "reject", of.get("reject", []))))
-    statements.append(profiles.substitute(profiles=files_source(log, "profile", of.get("profile", []))))
-    statements.append(lake_version.substitute(version=version))
+    statements.append(windows.substitute(windows=known("window")))
+    statements.append(sweeps.substitute(sweeps=known("sweep")))
+    statements.append(rejects.substitute(rejects=known("reject")))
+    statements.append(profiles.substitute(profiles=known("profile")))
+    statements.append(lake_version.substitute(version=version, format=FORMAT))
+    statements += _statements("views_for_people.sql")
     # Those of a history are its table's: commenting both would double the time, and each commit makes the views anew.
-    return [*statements, *comments(entry for entry in dictionary() if not entry.table.endswith("_history"))]
+    return [*statements, *comments(entry for entry in dictionary(added) if not entry.table.endswith("_history"))]
 
 
 @cache
-def _templates() -> tuple[Template, ...]:
-    text = files("crawler.lake").joinpath("views.sql").read_text(encoding="utf-8")
-    blocks = (block.strip() for block in text.split("\n\n"))
-    return tuple(Template(block) for block in blocks if "CREATE OR REPLACE VIEW" in block)
+def _statements(name: str) -> tuple[str, ...]:
+    text = files("crawler.lake").joinpath(name).read_text(encoding="utf-8")
+    return tuple(block.strip() for block in text.split("\n\n") if "CREATE OR REPLACE VIEW" in block)
 
 
-def _sources(log: Path, entity: str, active: list[LogFile]) -> dict[str, str]:
-    """Give where versions and superseding ones come from, and the join that keeps the current ones."""
+def _sources(
+    log: Path, entity: str, active: list[LogFile], as_of: datetime | None, added: tuple[pa.Field, ...]
+) -> dict[str, str]:
+    """Give where versions and superseding ones come from, and the join that keeps the current ones.
+
+    Upkeep puts rows that are not current into files of their own, and knows what the rows beside them supersede: the
+    current table needs neither. For a moment of the past it needs them all.
+    """
     superseding = [file for file in active if file.superseding]
-    source = files_source(log, entity, superseding)
-    only_current = Template(_SUPERSEDED).substitute(superseding=source) if superseding else ""
-    return {"versions": files_source(log, entity, active), "superseding": source, "only_current": only_current}
+    candidates = active if as_of else [file for file in active if file.standing != PAST]
+    later = superseding if as_of else [file for file in superseding if not file.standing]
+    only_current = Template(_SUPERSEDED).substitute(superseding=files_source(log, entity, later, as_of, added))
+    return {
+        "versions": files_source(log, entity, active, as_of, added),
+        "candidates": files_source(log, entity, candidates, as_of, added),
+        "superseding": files_source(log, entity, superseding, as_of, added),
+        "only_current": only_current if later or as_of else "",
+    }
 
 
-def files_source(log: Path, entity: str, active: Sequence[LogFile]) -> str:
-    """Give what to select an entity's stored columns from: these files, whichever release wrote them."""
+def files_source(
+    log: Path,
+    entity: str,
+    active: Sequence[LogFile],
+    as_of: datetime | None = None,
+    added: tuple[pa.Field, ...] = (),
+) -> str:
+    """Give what to select an entity's stored columns from: these files, whichever columns they were written with."""
     if not active:
-        return _nothing(entity)
+        return _nothing(entity, added)
+    if as_of:
+        known = f"{_KNOWN_SINCE.get(entity, 'valid_from')} <= TIMESTAMP {literal(str(as_of))}"
+        return f"(SELECT * FROM {files_source(log, entity, active, added=added)} WHERE {known})"
     paths = ", ".join(literal(str(log / file.path)) for file in active)
-    if all(f"-{fingerprint(entity)}-" in file.path for file in active):
+    if all(f"-{fingerprint(entity, added)}-" in file.path for file in active):
         return f"read_parquet([{paths}], hive_partitioning = false)"
     by_name = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
-    return f"(FROM {_nothing(entity)} UNION ALL BY NAME {by_name})"
+    return f"(FROM {_nothing(entity, added)} UNION ALL BY NAME {by_name})"
 
 
-def _nothing(entity: str) -> str:
+def _nothing(entity: str, added: tuple[pa.Field, ...]) -> str:
     """Give a source of no rows with the entity's columns."""
-    typed = (f"CAST(NULL AS {sql_type(field.type)}) AS {quoted(field.name)}" for field in stored_schema(entity))
+    typed = (f"CAST(NULL AS {sql_type(field.type)}) AS {quoted(field.name)}" for field in stored_schema(entity, added))
     return f"(SELECT {', '.join(typed)} WHERE false)"
 
 
-def _public_columns(entity: str) -> str:
-    decoded = columns.schema(LEVELS[entity])
+def _public_columns(entity: str, added: tuple[pa.Field, ...]) -> str:
+    decoded = [*columns.schema(LEVELS[entity]), *added]
     return ", ".join(_public_column(field) for field in decoded if field.name not in ("faults", "raw"))
 
 
@@ -80,4 +124,6 @@ def _public_column(field: pa.Field) -> str:
     name = quoted(field.name)
     if pa.types.is_time(field.type):
         return f"TIME '00:00:00' + to_microseconds({name}) AS {name}"
+    if pa.types.is_list(field.type) and pa.types.is_time(field.type.value_type):
+        return f"[TIME '00:00:00' + to_microseconds(one) FOR one IN {name}] AS {name}"
     return name

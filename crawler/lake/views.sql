@@ -4,7 +4,7 @@
 -- Current rows: the versions that no version supersedes. Files without superseding rows are not asked for any.
 CREATE OR REPLACE VIEW $table AS
 SELECT pacs, $columns, first_seen_at, valid_from AS changed_at, CAST(NULL AS TIMESTAMP) AS removed_at, sweep_id, faults, raw
-FROM $versions
+FROM $candidates
 $only_current
 
 -- Every version and how long it stood.
@@ -37,4 +37,4 @@ QUALIFY row_number() OVER (PARTITION BY pacs, level, name ORDER BY row_id DESC) 
 
 -- Which version of the log these views show.
 CREATE OR REPLACE VIEW lake_version AS
-SELECT CAST($version AS BIGINT) AS version
+SELECT CAST($version AS BIGINT) AS version, CAST($format AS BIGINT) AS format

@@ -18,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crawler import columns
 from crawler.errors import LakeError, NoLakeError
 from crawler.lake import ledger
-from crawler.lake.change import Stamp, compare, hash_columns, hash_rows, keyless
+from crawler.lake.change import GONE, Change, Stamp, compare, hash_columns, hash_rows, keyless
 from crawler.lake.keys import EPOCH, KeyIndex
 from crawler.lake.lock import OwnerLock
 from crawler.lake.log import Log, LogFile, log_folder, newest_version
@@ -28,7 +29,7 @@ from crawler.lake.parts import OpenPart, Part, part_version
 from crawler.lake.query import NO_EXTENSIONS, publish_catalog
 from crawler.lake.repair import mend
 from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each
-from crawler.lake.schema import LEVELS, to_stored
+from crawler.lake.schema import LEVELS, beyond_catalogue, completed, stored_schema, to_stored
 from crawler.lake.views import files_source
 from crawler.model import Coverage, Finding, Level, SweepRecord
 
@@ -69,7 +70,7 @@ class LakeWriter:
         self._catch_up()
         self._mark = self._keys.mark
         self._committed_row_id = self._mark.next_row_id
-        publish_catalog(self._duckdb, path, self._log.files, self._log.version)
+        publish_catalog(self._duckdb, path, self._log)
 
     @staticmethod
     def open(
@@ -91,6 +92,16 @@ class LakeWriter:
             raise
 
     @property
+    def log(self) -> Log:
+        """The log, to be read by upkeep."""
+        return self._log
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection that upkeep reads files with: of modest memory, spilling to disk."""
+        return self._duckdb
+
+    @property
     def version(self) -> int:
         """The version of the newest commit."""
         return self._log.version
@@ -98,19 +109,52 @@ class LakeWriter:
     def stage(self, level: Level, pacs: str, sweep_id: str, table: pa.Table) -> Staged:
         """Take decoded answers in: new and changed rows go to the next commit, rows without key to `rejects`.
 
-        `table` has the columns of `columns.schema(level)`. Of rows with one key the last wins.
+        `table` has the columns of `columns.schema(level)`, and with added attributes more, which the lake gains.
+        Of rows with one key the last wins.
         """
         self._check_usable()
-        moment = self._mark.moment_after(ledger.naive_utc(self._now()))
+        self._declare(level, table.schema)
         bad = keyless(level, table)
         rejects = pc.sum(bad).as_py() or 0
         if rejects:
+            moment = self._mark.moment_after(ledger.naive_utc(self._now()))
             rejected = ledger.reject_rows(table.filter(bad), (pacs, level, sweep_id), moment)
             self._append("reject", rejected)
             table = table.filter(pc.invert(bad))
-        stored = to_stored(table, pacs)
+        change = self._compare(level, to_stored(table, pacs), sweep_id)
+        return Staged(
+            table.num_rows + rejects, change.inserted, change.updated, change.unchanged, change.duplicates, rejects
+        )
+
+    def _declare(self, level: Level, decoded: pa.Schema) -> None:
+        """Have every column of these answers in the lake, from the next commit on."""
+        known = {field.name for field in self._log.added.get(level.entity, ())}
+        new = tuple(field for field in beyond_catalogue(level, decoded) if field.name not in known)
+        if new:
+            if level.entity in self._parts:
+                self.commit()  # a file has the same columns from its first row to its last
+            self._log.declare(level.entity, new)
+
+    def remove(self, level: Level, pacs: str, sweep_id: str, keys: Sequence[str]) -> int:
+        """Say that these studies, series or instances have vanished; gives how many were there until now.
+
+        Whoever calls this has proof of it. The next answer that has one of them brings it back.
+        """
+        self._check_usable()
+        table = columns.schema(level).empty_table()
+        nulls = {field.name: pa.nulls(len(keys), field.type) for field in table.schema}
+        gone = pa.table({**nulls, level.unique_key: pa.array(keys, pa.string())}, schema=table.schema)
+        return self._compare(level, to_stored(gone, pacs), sweep_id, gone=True).updated
+
+    def _compare(self, level: Level, stored: pa.Table, sweep_id: str, *, gone: bool = False) -> Change:
+        """Stage what differs from what is known."""
+        moment = self._mark.moment_after(ledger.naive_utc(self._now()))
+        added = self._log.added.get(level.entity, ())
+        stored = completed(stored, added)
         hashed = hash_rows(self._duckdb, level, stored)
-        stamp = Stamp(self._mark.next_row_id, moment, sweep_id)
+        if gone:
+            hashed[HASH] = GONE
+        stamp = Stamp(self._mark.next_row_id, moment, sweep_id, added)
         change = compare(stored, hashed, self._keys.runs(level.entity), level, stamp)
         self._keys.rest()
         self._mark.passed(moment)
@@ -119,9 +163,7 @@ class LakeWriter:
             with self._writing():
                 self._part(level.entity).append(change.rows)
             self._keys.stage(level.entity, change.entries)
-        return Staged(
-            table.num_rows + rejects, change.inserted, change.updated, change.unchanged, change.duplicates, rejects
-        )
+        return change
 
     def commit(
         self,
@@ -146,6 +188,27 @@ class LakeWriter:
             finished = [part.finish() for part in self._parts.values()]
             self._parts.clear()  # from here on the log has to say whether these files count
             self._publish(finished)
+        return self.version
+
+    def replace(
+        self,
+        parts: list[Part],
+        removed: Sequence[LogFile],
+        *,
+        same_rows: bool,
+        properties: dict[str, str] | None = None,
+    ) -> int:
+        """Publish parts in the place of files, as one commit; nothing may be staged. Gives the version.
+
+        `same_rows` says that they hold the same rows. Otherwise make the key index anew by opening the lake again.
+        """
+        self._check_usable()
+        if self._parts:
+            raise LakeError("Commit or roll back first: something is staged.")
+        with self._writing():
+            self._mark.version = self._log.commit(parts, removed, same_rows=same_rows, properties=properties)
+            self._keys.save()
+            publish_catalog(self._duckdb, self.path, self._log)
         return self.version
 
     def rollback(self) -> None:
@@ -184,7 +247,8 @@ class LakeWriter:
 
     def _part(self, entity: str) -> OpenPart:
         if entity not in self._parts:
-            self._parts[entity] = OpenPart(self._log.folder, entity, self.version + 1)
+            schema = stored_schema(entity, self._log.added.get(entity, ()))
+            self._parts[entity] = OpenPart(self._log.folder, entity, self.version + 1, schema)
         return self._parts[entity]
 
     def _append(self, entity: str, rows: pa.Table) -> None:
@@ -198,7 +262,7 @@ class LakeWriter:
         self._mark.version = self._log.commit(parts)
         self._keys.save()
         self._committed_row_id = self._mark.next_row_id
-        publish_catalog(self._duckdb, self.path, self._log.files, self.version)
+        publish_catalog(self._duckdb, self.path, self._log)
 
     def _catch_up(self) -> None:
         """Bring the key index to the log's version: from the files of newer commits, else from all files."""
@@ -209,6 +273,10 @@ class LakeWriter:
             self._keys.clear()
         mark = self._keys.mark
         newer = [file for file in self._log.files if _version_of(file) > mark.version]
+        if any(file.first_row_id < mark.next_row_id for file in newer):
+            # Upkeep wrote known rows into new files and was killed then: their order is not that of the commits.
+            self._keys.clear()
+            mark, newer = self._keys.mark, self._log.files
         for entity in {file.entity for file in newer}:
             self._fill(entity, [file for file in newer if file.entity == entity])
         mark.version = self.version
@@ -216,14 +284,18 @@ class LakeWriter:
 
     def _fill(self, entity: str, files: list[LogFile]) -> None:
         """Read the keys of an entity's files into the index; of other entities the highest row_id alone."""
-        mark, source = self._keys.mark, files_source(self._log.folder, entity, files)
+        mark, source = (
+            self._keys.mark,
+            files_source(self._log.folder, entity, files, added=self._log.added.get(entity, ())),
+        )
         [(highest,)] = self._duckdb.execute(f"SELECT max(row_id) FROM {source}").fetchall()
         mark.next_row_id = max(mark.next_row_id, (highest or 0) + 1)
         if entity not in LEVELS:
             return
         [(last,)] = self._duckdb.execute(f"SELECT max(valid_from) FROM {source}").fetchall()
         mark.passed(last or EPOCH)
-        query = f"SELECT row_id, first_seen_at, {hash_columns(LEVELS[entity])} FROM {source} ORDER BY row_id"
+        hashes = hash_columns(LEVELS[entity], [field.name for field in self._log.added.get(entity, ())])
+        query = f"SELECT row_id, first_seen_at, {hashes}, change = 'remove' AS gone FROM {source} ORDER BY row_id"
         for number, batch in enumerate(self._duckdb.sql(query).to_arrow_reader(FILL_BATCH), start=1):
             self._keys.stage(entity, _entries(batch))
             if number % SAVE_EVERY == 0:
@@ -235,6 +307,7 @@ def _entries(batch: pa.RecordBatch) -> Run:
     for row, name in ((HIGH, "high"), (LOW, "low"), (HASH, "version"), (ROW, "row_id")):
         entries[row] = batch[name].to_numpy()
     entries[SEEN] = batch["first_seen_at"].cast(pa.int64()).to_numpy()
+    entries[HASH, batch["gone"].to_numpy(zero_copy_only=False)] = GONE
     return entries[:, last_of_each(entries[HIGH], entries[LOW])]
 
 

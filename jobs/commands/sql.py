@@ -19,9 +19,10 @@ FORMATS = ("table", "csv", "json", "jsonl", "parquet")
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to this file instead."
 )
+@click.option("--as-of", metavar="WHEN", help="Answer with what was known at this moment (UTC), or on this day.")
 @config_option
 @talk_options
-def command(statement: str | None, kind: str | None, output: Path | None, config: Path) -> None:
+def command(statement: str | None, kind: str | None, output: Path | None, as_of: str | None, config: Path) -> None:
     """Ask the lake in SQL (DuckDB's). Without a statement: a prompt, or what comes from standard input.
 
     Tables: patients, studies, series, instances (as they are now), their kin with _history, sweeps, windows, rejects.
@@ -31,6 +32,7 @@ def command(statement: str | None, kind: str | None, output: Path | None, config
     pacslake sql "select * from series where Modality = 'CT'" --format csv > ct.csv
     pacslake sql "from studies" --output studies.parquet
     pacslake sql < questions.sql
+    pacslake sql --as-of 2026-03-01 "select count(*) from studies"
 
     Exit codes: 2 when DuckDB cannot understand a statement (syntax, unknown table or column), 1 when it fails while
     it runs, 10 when there is no lake.
@@ -42,13 +44,13 @@ def command(statement: str | None, kind: str | None, output: Path | None, config
     from jobs.query import TABLE, Form, answer
 
     if statement is not None:
-        answer(lake, statement, Form(kind or TABLE, output))
+        answer(lake, statement, Form(kind or TABLE, output), as_of)
     elif not sys.stdin.isatty():
-        answer(lake, sys.stdin.read(), Form(kind or TABLE, output))
+        answer(lake, sys.stdin.read(), Form(kind or TABLE, output), as_of)
     else:
         from jobs.prompt import prompt
 
-        prompt(lake)
+        prompt(lake, as_of)
 
 
 def _kind_of(output: Path, kind: str | None) -> str:

@@ -49,8 +49,9 @@ def test_text_is_narrowed_to_tables_and_an_unknown_one_is_named(tmp_path: Path) 
     assert done.stdout.decode() == (
         "lake_version\n"
         "column   type    tag  phi   meaning\n"
-        "-------  ------  ---  ----  ---------------------------------------\n"
+        "-------  ------  ---  ----  ---------------------------------------------------------------\n"
         "version  BIGINT       none  Version of the log that the tables show\n"
+        "format   BIGINT       none  Format of the lake; a release refuses one that it does not know\n"
     )
     wrong = pacslake(tmp_path, "dictionary", "studeis")
     assert (wrong.returncode, wrong.stdout) == (2, b"")

@@ -71,7 +71,7 @@ def test_a_bad_last_commit_is_set_aside_and_asked_for_again(
 
 def test_a_bad_commit_below_good_ones_is_not_touched(lake: Path) -> None:
     tear(commit_file(lake / "log", 2))
-    with pytest.raises(LakeError, match=r"Commit 2 of .* restore it from a backup"):
+    with pytest.raises(LakeError, match=r"Commit 2 of .* Type: pacslake repair"):
         LakeWriter.open(lake)
     assert newest_version(lake / "log") == 3
 
