@@ -26,6 +26,7 @@ COMMANDS = {
     "backfill": "Crawl just the days that are not proven complete.",
     "sql": "Ask the lake in SQL.",
     "changes": "Show what appeared, changed, vanished and came back.",
+    "export": "Write a table or an answer into a file: CSV, Parquet, JSON Lines, Excel, FHIR.",
     "dictionary": "Say what every column of every table is.",
     "demo": "Crawl a simulated PACS and answer three questions.",
     "simulate": "Run a simulated PACS.",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import duckdb
 
@@ -53,9 +53,9 @@ def interruptibly(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) 
             raise
 
 
-def save(relation: duckdb.DuckDBPyRelation, kind: str, path: Path) -> None:
-    """Write the whole answer into a file, which appears only when it is complete."""
-    _copy(relation, kind, str(path))
+def save(relation: duckdb.DuckDBPyRelation, kind: str, path: Path) -> int:
+    """Write the whole answer into a file, which appears only when it is complete; gives the number of rows."""
+    return _copy(relation, kind, str(path))
 
 
 def stream(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, kind: str, sink: BinaryIO) -> None:
@@ -85,8 +85,10 @@ def stream(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelat
         producer.result()
 
 
-def _copy(relation: duckdb.DuckDBPyRelation, kind: str, target: str) -> None:
-    relation.query("pacslake_answer", f"COPY pacslake_answer TO {literal(target)} ({FORMATS[kind]})")
+def _copy(relation: duckdb.DuckDBPyRelation, kind: str, target: str) -> int:
+    statement = f"COPY pacslake_answer TO {literal(target)} ({FORMATS[kind]})"
+    copied: Any = relation.query("pacslake_answer", statement)
+    return int(copied.fetchall()[0][0])
 
 
 def _without_quoted(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Tables as the files that others want: whole or not at all, Excel, FHIR."""
