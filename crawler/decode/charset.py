@@ -53,6 +53,11 @@ def charset_of(terms: str) -> Charset:
     return Charset(tuple(codecs), problem)
 
 
+def known_terms() -> list[str]:
+    """List the defined terms of every character set."""
+    return sorted(term for term in tables.python_encoding if term)
+
+
 def _codec_of(term: str) -> tuple[str, str | None]:
     if term in _DEFAULT_TERMS:
         return "ascii", None

@@ -13,7 +13,7 @@ from crawler.decode.charset import ESC, charset_of, decode_text
 from crawler.decode.column import Column, Mask, Places, Rows
 from crawler.decode.findings import Findings
 
-_CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 """VRs that SpecificCharacterSet is about (PS3.5 6.1.2.2); the others are ASCII."""
 
 _LEADING_SPACES_ARE_PADDING = frozenset({"AE", "CS"})
@@ -97,7 +97,7 @@ def _decode_foreign(
     column: Column, rows: Rows, attribute: Attribute, terms: Terms | None, findings: Findings
 ) -> pa.Array:
     """Decode `rows` of the column, each distinct value of each character set once."""
-    if terms is None or attribute.vr not in _CHARSET_VRS:
+    if terms is None or attribute.vr not in CHARSET_VRS:
         findings.fault(rows, attribute.tag, "not ASCII")
         distinct, index = [""], np.zeros(len(rows), np.int32)
     else:
@@ -112,7 +112,7 @@ def _decode_foreign(
         decoded = [decode_text(value, charset, attribute.vr == "PN") for value in coded.dictionary.to_pylist()]
         places[mine] = len(texts) + which
         texts.extend(text for text, _ in decoded)
-        if terms is not None and attribute.vr in _CHARSET_VRS:
+        if terms is not None and attribute.vr in CHARSET_VRS:
             for problem in sorted({problem for _, problem in decoded if problem}):
                 guilty = np.array([found == problem for _, found in decoded])[which]
                 findings.fault(rows[mine[guilty]], attribute.tag, problem)
