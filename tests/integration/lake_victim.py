@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -60,12 +61,12 @@ class Executioner:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _be_victim(lake: Path, point: str) -> None:
+def _be_victim(lake: Path, point: str, work: Callable[[Path], None]) -> None:
     executioner = Executioner(int(point[1:]) if point.startswith("e") else None)
     sys.addaudithook(executioner)
     if point.startswith("t"):
         threading.Thread(target=_kill_after, args=(int(point[1:]) / 1000,), daemon=True).start()
-    write(lake)
+    work(lake)
     print(executioner.seen, flush=True)
 
 
@@ -74,13 +75,13 @@ def _kill_after(seconds: float) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(folder: Path, points: list[str]) -> None:
-    """Fork a victim for each point, one after another."""
+def main(folder: Path, points: list[str], work: Callable[[Path], None] = write) -> None:
+    """Fork a victim for each point, one after another, that does its work on a lake of its own."""
     for point in points:
         child = os.fork()
         if not child:
             try:
-                _be_victim(folder / point, point)
+                _be_victim(folder / point, point, work)
             finally:
                 os._exit(0)
         os.waitpid(child, 0)

@@ -20,8 +20,8 @@ COVERED_ROWS = """SELECT count(*) FROM windows JOIN studies ON StudyInstanceUID 
     '1.2.' || strftime(date_from, '%Y%m%d') || '.%' AND StudyDescription = 'final'"""
 
 
-def run_victims(folder: Path, points: list[str]) -> str:
-    command = [sys.executable, "-m", "tests.integration.lake_victim", str(folder), *points]
+def run_victims(folder: Path, points: list[str], victim: str = "tests.integration.lake_victim") -> str:
+    command = [sys.executable, "-m", victim, str(folder), *points]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=120).stdout
 
 

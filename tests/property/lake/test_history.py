@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from crawler.lake.changes import Span, changes
 from crawler.lake.query import Lake, open_lake
+from crawler.lake.upkeep import Wanted, maintain
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
 from tests.property.lake.answers import studies
@@ -22,8 +25,19 @@ PACS = st.sampled_from(["main", "other"])
 UIDS = st.sampled_from(["1.2", "1.3", "1.4", "1.5"])
 ANSWERS = st.tuples(st.just("stage"), PACS, st.lists(st.tuples(UIDS, st.sampled_from("abc")), max_size=4))
 VANISHED = st.tuples(st.just("remove"), PACS, st.lists(UIDS, max_size=3, unique=True))
-STEPS = st.lists(ANSWERS | VANISHED | st.just(("commit", "", [])), min_size=1, max_size=12)
+OTHERS = st.sampled_from([("commit", "", []), ("maintain", "", []), ("maintain", "", ["whole"]), ("reopen", "", [])])
+STEPS = st.lists(ANSWERS | VANISHED | OTHERS, min_size=1, max_size=12)
 BEGAN = datetime(2026, 1, 1)
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.moment = BEGAN
+
+    def __call__(self) -> datetime:
+        return self.moment.replace(tzinfo=UTC)
 
 
 def play(writer: LakeWriter, known: State, step: Step) -> None:
@@ -39,6 +53,8 @@ def play(writer: LakeWriter, known: State, step: Step) -> None:
             del known[key]
     else:
         writer.commit()
+        if kind == "maintain":
+            maintain(writer, Wanted(keep_files=timedelta(0), whole=bool(content)))
 
 
 def table(lake: Lake) -> State:
@@ -77,19 +93,24 @@ def check_changes(lake: Lake, now: State) -> None:
     assert {key: text for key, text in texts.items() if key in now and now[key] != text} == {}
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(STEPS, st.data())
 def test_the_past_is_what_it_was(steps: list[Step], data: st.DataObject) -> None:
-    moment = BEGAN
+    clock = Clock()
     known: State = {}
     then: list[tuple[datetime, State]] = [(BEGAN - timedelta(hours=1), {})]
     with tempfile.TemporaryDirectory() as folder:
-        with LakeWriter.open(folder, now=lambda: moment.replace(tzinfo=UTC)) as writer:
-            for step in steps:
-                moment += timedelta(hours=1)
-                play(writer, known, step)
-                then.append((moment + timedelta(minutes=1), dict(known)))
-            writer.commit()
+        writer = LakeWriter.open(folder, now=clock)
+        for step in steps:
+            clock.moment += timedelta(hours=1)
+            play(writer, known, step)
+            then.append((clock.moment + timedelta(minutes=1), dict(known)))
+            if step[0] == "reopen":
+                writer.close()
+                rmtree(Path(folder, "keys"))
+                writer = LakeWriter.open(folder, now=clock)
+        writer.commit()
+        writer.close()
         with open_lake(folder) as lake:
             assert table(lake) == replayed(lake) == known
             check_changes(lake, known)

@@ -1,0 +1,54 @@
+"""Which files upkeep rewrites into fewer, larger ones. Pure.
+
+Rewriting everything each night would cost what exists; rewriting only what is new leaves current rows among replaced
+ones. So new files are merged with each other, until they are a fair part of the table: then it is written anew as a
+whole, its current rows apart from the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from crawler.lake.log import LogFile
+from crawler.lake.schema import ENTITIES, LEVELS
+
+FAIR_PART = 4
+"""A table is written anew when its new rows are a quarter of the others, or more."""
+LARGE = 1_000_000
+"""Rows of a ledger file that is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Files of one entity, and whether their current rows go into files of their own."""
+
+    entity: str
+    files: tuple[LogFile, ...]
+    apart: bool
+
+    @property
+    def rows(self) -> int:
+        """How many rows they hold."""
+        return sum(file.rows for file in self.files)
+
+
+def due(files: Iterable[LogFile], *, whole: Sequence[str] = ()) -> list[Rewrite]:
+    """Give what to rewrite; the entities in `whole` are written anew in any case."""
+    of: dict[str, list[LogFile]] = {entity: [] for entity in ENTITIES}
+    for file in files:
+        of.setdefault(file.entity, []).append(file)
+    found = (_of_entity(entity, tuple(of[entity]), entity in whole) for entity in ENTITIES if of[entity])
+    return [rewrite for rewrite in found if rewrite]
+
+
+def _of_entity(entity: str, files: tuple[LogFile, ...], whole: bool) -> Rewrite | None:
+    if entity not in LEVELS:
+        small = tuple(file for file in files if file.rows < LARGE)
+        return Rewrite(entity, small, apart=False) if len(small) > 1 else None
+    new = tuple(file for file in files if not file.standing)
+    new_rows = sum(file.rows for file in new)
+    old_rows = sum(file.rows for file in files) - new_rows
+    if whole or (new and new_rows * FAIR_PART >= old_rows):
+        return Rewrite(entity, files, apart=True)
+    return Rewrite(entity, new, apart=False) if len(new) > 1 else None

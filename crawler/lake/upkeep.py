@@ -1,0 +1,221 @@
+"""Upkeep: small files into large ones, old versions and what nobody needs any more away. Touches: disk, clock.
+
+Everything that counts happens by commits of the lake's owner, so that readers see the lake before or after. Files that
+a commit replaces stay for a while, because readers may have them open; `lake.duckdb` of a reader may name them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote
+
+import duckdb
+import pyarrow as pa
+
+from crawler.lake.files import sync
+from crawler.lake.log import HISTORY_KEY, Log, commit_file
+from crawler.lake.parts import NOW, PAST, ROW_GROUP, OpenPart, Part, part_version
+from crawler.lake.repair import oldest_checked
+from crawler.lake.schema import ENTITIES, LEVELS, literal, quoted, stored_schema
+from crawler.lake.tidy import Rewrite, due
+from crawler.lake.views import files_source
+from crawler.lake.writer import LakeWriter
+
+FILE_ROWS = 4_000_000
+"""Rows after which a rewritten file is followed by another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What upkeep is to do."""
+
+    history_from: datetime | None = None
+    """Versions that were replaced before this moment (naive UTC) go; None keeps all."""
+    keep_files: timedelta = timedelta(days=7)
+    """How long a file stays that no commit names any more."""
+    whole: bool = False
+    """Write all tables anew, whatever that costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What was made of the files of one entity."""
+
+    entity: str
+    files: int
+    rows: int
+    into: int
+    """Files now; 0 when it was not done."""
+    dropped: int
+    """Versions left out because they were replaced too long ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Files that no commit names any more, and commits that a checkpoint sums up."""
+
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """All that upkeep did, or would do."""
+
+    rewritten: list[Rewritten]
+    deleted: Deleted
+
+
+def forecast(log: Log, connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> Maintained:
+    """Say what `maintain` would do; touches nothing."""
+    planned = [
+        Rewritten(rewrite.entity, len(rewrite.files), rewrite.rows, 0, _droppable(log, connection, rewrite, wanted))
+        for rewrite in _plan(log, connection, wanted)
+    ]
+    return Maintained(planned, _measured(_useless(log, wanted.keep_files)))
+
+
+def maintain(writer: LakeWriter, wanted: Wanted) -> Maintained:
+    """Rewrite what is due, a commit for each entity, then delete what is old enough."""
+    done = []
+    for rewrite in _plan(writer.log, writer.connection, wanted):
+        dropped = _droppable(writer.log, writer.connection, rewrite, wanted)
+        cut = wanted.history_from if dropped else None
+        parts = _written(writer.log, writer.connection, rewrite, cut)
+        kept = {HISTORY_KEY: _later(cut, writer.log.properties.get(HISTORY_KEY))} if cut else None
+        writer.replace(parts, rewrite.files, same_rows=not dropped, properties=kept)
+        done.append(Rewritten(rewrite.entity, len(rewrite.files), rewrite.rows, len(parts), dropped))
+    if done:
+        writer.log.checkpoint()
+    useless = _useless(writer.log, wanted.keep_files)
+    deleted = _measured(useless)
+    for path in useless:
+        path.unlink()
+    for folder in {path.parent for path in useless}:
+        sync(folder)
+    return Maintained(done, deleted)
+
+
+def _later(cut: datetime, before: str | None) -> str:
+    return max(cut.isoformat(), before or "")
+
+
+def _plan(log: Log, connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> list[Rewrite]:
+    """Give the rewrites that are due, for their files or for the versions that have to go."""
+    if wanted.whole:
+        return due(log.files, whole=tuple(LEVELS))
+    everything = due(log.files, whole=tuple(LEVELS))
+    whole = [one.entity for one in everything if one.apart and _droppable(log, connection, one, wanted)]
+    return due(log.files, whole=whole)
+
+
+def _source(log: Log, rewrite: Rewrite) -> str:
+    return files_source(log.folder, rewrite.entity, rewrite.files, added=log.added.get(rewrite.entity, ()))
+
+
+def _droppable(log: Log, connection: duckdb.DuckDBPyConnection, rewrite: Rewrite, wanted: Wanted) -> int:
+    """Count the versions that were replaced before the history is to begin."""
+    if wanted.history_from is None or not rewrite.apart:
+        return 0
+    query = f"SELECT count(*) FROM {_with_end(_source(log, rewrite))} WHERE {_too_old(wanted.history_from)}"
+    [(count,)] = connection.execute(query).fetchall()
+    return int(count)
+
+
+def _with_end(source: str) -> str:
+    """Give a source's versions with `replaced_at`, when another took their place."""
+    later = f"(SELECT supersedes AS replaced, valid_from AS replaced_at FROM {source} WHERE supersedes IS NOT NULL)"
+    return f"{source} LEFT JOIN {later} ON row_id = replaced"
+
+
+def _too_old(history_from: datetime) -> str:
+    return f"coalesce(replaced_at < TIMESTAMP {literal(str(history_from))}, false)"
+
+
+def _written(log: Log, connection: duckdb.DuckDBPyConnection, rewrite: Rewrite, cut: datetime | None) -> list[Part]:
+    """Write the rows anew; whatever fails, nothing is left of it."""
+    schema = stored_schema(rewrite.entity, log.added.get(rewrite.entity, ()))
+    columns, source = ", ".join(map(quoted, schema.names)), _source(log, rewrite)
+    ways = {"": f"SELECT {columns} FROM {source}"}
+    if rewrite.apart:
+        current = "replaced IS NULL AND change <> 'remove'"
+        kept = f"NOT {_too_old(cut)}" if cut else "true"
+        versions = f"SELECT {columns} FROM {_with_end(source)}"
+        ways = {NOW: f"{versions} WHERE {current}", PAST: f"{versions} WHERE NOT ({current}) AND {kept}"}
+    parts: list[Part] = []
+    try:
+        for standing, query in ways.items():
+            batches = connection.sql(query).to_arrow_reader(ROW_GROUP)
+            parts.extend(full.finish() for full in _filled(log, rewrite.entity, (schema, standing), batches))
+    except BaseException:
+        for part in parts:
+            (log.folder / part.path).unlink()
+        raise
+    return parts
+
+
+def _filled(log: Log, entity: str, named: tuple[pa.Schema, str], batches: pa.RecordBatchReader) -> Iterator[OpenPart]:
+    """Give files that are full, one after another, to be finished."""
+    part: OpenPart | None = None
+    try:
+        for batch in batches:
+            if not batch.num_rows:
+                continue
+            part = part or OpenPart(log.folder, entity, log.version + 1, *named)
+            part.append(pa.Table.from_batches([batch]).cast(named[0]))
+            if part.rows >= FILE_ROWS:
+                full, part = part, None
+                yield full
+    except BaseException:
+        if part:
+            part.abandon()
+        raise
+    if part:
+        yield part
+
+
+def _measured(paths: Sequence[Path]) -> Deleted:
+    return Deleted(len(paths), sum(path.stat().st_size for path in paths))
+
+
+def _useless(log: Log, keep: timedelta) -> list[Path]:
+    """List the files of the log that are needed neither now nor by somebody who began to read within `keep`."""
+    before = (datetime.now(UTC) - keep).timestamp()
+    needed = {unquote(file.path) for file in log.files} | _removed_since(log, before)
+    found = []
+    for entity in ENTITIES:
+        for path in (log.folder / f"entity={entity}").glob("*.parquet"):
+            version = part_version(path.name)
+            if version is not None and version <= log.version and f"{path.parent.name}/{path.name}" not in needed:
+                found.append(path)
+    return sorted(found) + _summed_up(log, before)
+
+
+def _removed_since(log: Log, before: float) -> set[str]:
+    """Give the files that commits of the last days removed."""
+    removed = set()
+    for path in (log.folder / "_delta_log").glob("*.json"):
+        if path.stat().st_mtime < before:
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
+            action = json.loads(line).get("remove")
+            if action and action["deletionTimestamp"] / 1000 >= before:
+                removed.add(unquote(action["path"]))
+    return removed
+
+
+def _summed_up(log: Log, before: float) -> list[Path]:
+    """List old commits and checkpoints below the last checkpoint but one, which alone would do."""
+    folder = log.folder / "_delta_log"
+    checkpoints = sorted({int(path.name[:20]) for path in folder.glob("*.checkpoint.parquet")})
+    if len(checkpoints) < 2:
+        return []
+    base = min(checkpoints[-2], oldest_checked(log.folder))
+    base = max((version for version in checkpoints if version <= base), default=0)
+    numbered = [path for path in folder.iterdir() if path.name[:20].isdecimal() and int(path.name[:20]) < base]
+    newest = commit_file(log.folder, log.version)
+    return sorted(path for path in numbered if path != newest and path.stat().st_mtime < before)
