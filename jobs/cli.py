@@ -27,6 +27,7 @@ COMMANDS = {
     "sql": "Ask the lake in SQL.",
     "changes": "Show what appeared, changed, vanished and came back.",
     "maintain": "Keep the lake quick and small.",
+    "verify": "Check that the lake is, to the bit, what was written.",
     "export": "Write a table or an answer into a file: CSV, Parquet, JSON Lines, Excel, FHIR.",
     "lake": "Mend what the lake holds, without asking a PACS.",
     "dictionary": "Say what every column of every table is.",
@@ -90,7 +91,7 @@ def cli(ctx: click.Context) -> None:
     pacslake sql "select count(*) from studies"
 
     Exit codes: 0 all is well, 1 error, 2 wrong usage or configuration, 3 some windows are not complete, 4 capped
-    answers, 10 no lake, 11 another process owns the lake, 130 interrupted.
+    answers, 10 no lake, 11 another process owns the lake, 14 a later release wrote the lake, 130 interrupted.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -8,6 +8,7 @@ Measured over a million new keys, looking up and saving: 1.1 µs a key, against 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from crawler.lake.files import replace_with
+from crawler.lake.files import digest, replace_with
 from crawler.lake.mapped import MappedRun, merge_files, write_run
 from crawler.lake.runs import Run, RunStack
 from crawler.lake.schema import LEVELS, fingerprint
@@ -48,6 +49,7 @@ class Mark:
 class _StoredRun:
     name: str
     length: int
+    digest: str = ""
 
 
 class KeyIndex:
@@ -67,7 +69,7 @@ class KeyIndex:
         folder.mkdir(exist_ok=True)
         index = KeyIndex(folder, Mark(table_id))
         try:
-            manifest = json.loads((folder / "manifest.json").read_bytes())
+            manifest = read_manifest(folder)
             if manifest["made_with"] == _made_with() and manifest["mark"]["table_id"] == table_id:
                 index._take(manifest)
         except (OSError, ValueError, KeyError, TypeError):
@@ -109,18 +111,20 @@ class KeyIndex:
                 self._store(entity, staged)
         kept = {entity: [asdict(run) for run in stored] for entity, stored in self._stored.items()}
         manifest = {"made_with": _made_with(), "mark": asdict(self.mark), "serial": self._serial, "runs": kept}
-        replace_with(self._folder / "manifest.json", json.dumps(manifest).encode())
+        text = json.dumps(manifest).encode()
+        replace_with(self._folder / "manifest.json", text + b"\n" + hashlib.sha256(text).hexdigest().encode())
         self._remove_strays()
 
     def _store(self, entity: str, staged: Run) -> None:
         """Write a run and merge it with those before it, so that each stays longer than the next."""
         stored = self._stored[entity]
         path = self._new_path(entity)
-        stored.append(_StoredRun(path.name, write_run(path, staged)))
+        stored.append(_StoredRun(path.name, write_run(path, staged), digest(path)))
         while len(stored) > 1 and stored[-2].length <= stored[-1].length:
             newer, older = stored.pop(), stored.pop()
             path = self._new_path(entity)
-            stored.append(_StoredRun(path.name, merge_files(path, self._open(older), self._open(newer))))
+            length = merge_files(path, self._open(older), self._open(newer))
+            stored.append(_StoredRun(path.name, length, digest(path)))
 
     def _new_path(self, entity: str) -> Path:
         self._serial += 1
@@ -147,6 +151,29 @@ class KeyIndex:
         for entry in os.scandir(self._folder):
             if entry.name.endswith((".keys", ".new")) and entry.name not in kept:
                 os.unlink(entry.path)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read what a folder of keys says of itself. An error that `load` expects where it is missing or not whole."""
+    text, _, said = (folder / "manifest.json").read_bytes().partition(b"\n")
+    if said and said != hashlib.sha256(text).hexdigest().encode():
+        raise ValueError("the manifest is not what was written")
+    manifest: dict[str, Any] = json.loads(text)
+    return manifest
+
+
+def damaged_runs(folder: Path) -> list[str]:
+    """Name the runs that are not what was written, and the manifest where it is not."""
+    try:
+        runs = [run for stored in read_manifest(folder)["runs"].values() for run in stored]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ["manifest.json"]
+    found = []
+    for run in runs:
+        path = folder / run["name"]
+        if not path.is_file() or (run.get("digest") and digest(path) != run["digest"]):
+            found.append(path.name)
+    return found
 
 
 def _made_with() -> dict[str, str]:

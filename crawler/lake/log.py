@@ -24,7 +24,7 @@ from crawler.lake.files import digest, replace_with, sync
 from crawler.lake.format import FORMAT, FORMAT_KEY, refuse_newer
 from crawler.lake.parts import NOW, PAST, Part
 from crawler.lake.schema import Added, added_from, added_text, log_schema, stored_field
-from crawler.lake.seal import sealed
+from crawler.lake.seal import ending_with_its_digest, sealed
 
 APPLICATION = "pacslake"
 CHECKPOINT_EVERY = 100
@@ -227,11 +227,11 @@ class Log:
         for path in (*written, log):
             sync(path)
         sums = "".join(f"{digest(path)}  {path.name}\n" for path in written)
-        replace_with(checkpoint_sums(self.folder, self.version), sums.encode())
+        replace_with(checkpoint_sums(self.folder, self.version), ending_with_its_digest(sums))
 
 
 def checkpoint_sums(log: Path, version: int) -> Path:
-    """Say where the checksums of a checkpoint are, in the format of sha256sum."""
+    """Say where the checksums of a checkpoint, and of the file that named it the last, are."""
     return log / "_delta_log" / f"{version:020d}.checkpoint.sha256"
 
 

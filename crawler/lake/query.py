@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from crawler.errors import UserError
+from crawler.errors import LakeError, UserError
 from crawler.lake.files import sync
 from crawler.lake.log import HISTORY_KEY, Log, LogFile, added_columns, log_folder, open_table, properties_of, read_files
 from crawler.lake.moments import end_of
@@ -85,16 +85,12 @@ class Lake:
         self.close()
 
     def _make_views(self) -> None:
-        _execute_at_once(
-            self.connection,
-            view_statements(
-                log_folder(self.path),
-                self.files(),
-                self.version,
-                self._as_of,
-                added_columns(properties_of(self._table)),
-            ),
-        )
+        added = added_columns(properties_of(self._table))
+        folder, active = log_folder(self.path), self.files()
+        try:
+            _execute_at_once(self.connection, view_statements(folder, active, self.version, self._as_of, added))
+        except duckdb.Error as error:
+            raise LakeError(f"Files of {self.path} cannot be read. `pacslake verify` says which.") from error
 
 
 def open_lake(path: str | os.PathLike[str], as_of: str | date | None = None) -> Lake:

@@ -1,4 +1,4 @@
-"""The checksum that each commit file carries in its last line, so that no flipped bit of it goes unseen. Pure."""
+"""Checksums that text carries in its last line, so that no flipped bit of it goes unseen. Pure."""
 
 from __future__ import annotations
 
@@ -32,6 +32,17 @@ def is_whole(content: bytes) -> bool:
         return False
     first, last = found.span(1)
     return found[1] == _digest(content[:first] + _OPEN.encode() + content[last:])
+
+
+def ending_with_its_digest(text: str) -> bytes:
+    """Add a last line to lines: their checksum."""
+    return text.encode() + _digest(text.encode())
+
+
+def without_its_digest(content: bytes) -> str | None:
+    """Give the lines back, None where they are not what was written."""
+    text, said = content[:-64], content[-64:]
+    return text.decode() if said == _digest(text) else None
 
 
 def _digest(text: bytes) -> bytes:

@@ -1,0 +1,74 @@
+"""Whether the rows of a lake fit together: keys, versions, history, coverage. Touches: disk.
+
+Each check is a query that counts what breaks a rule of docs/lake-format.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crawler.lake.log import LogFile, log_folder
+from crawler.lake.query import Lake
+from crawler.lake.schema import LEVELS, TABLES, literal, quoted
+from crawler.lake.views import files_source
+
+_BROKEN = {
+    "rows with a row_id that another row has": "SELECT count(*) - count(DISTINCT row_id) FROM $versions",
+    "versions that two others replace": """SELECT count(*) - count(DISTINCT supersedes) FROM $versions
+        WHERE supersedes IS NOT NULL""",
+    "versions whose kind and place in the history disagree": """SELECT count(*) FROM $versions
+        WHERE (change = 'insert') <> (supersedes IS NULL)
+            OR change NOT IN ('insert', 'update', 'remove', 'reappear')""",
+    "versions that replace one of another key, or a later one": """SELECT count(*) FROM $versions AS new
+        JOIN $versions AS old ON new.supersedes = old.row_id
+        WHERE old.pacs <> new.pacs OR old.$key <> new.$key OR old.row_id >= new.row_id
+            OR old.valid_from >= new.valid_from OR old.first_seen_at <> new.first_seen_at""",
+    "versions whose predecessor is missing": """SELECT count(*) FROM $versions AS new
+        ANTI JOIN $versions AS old ON new.supersedes = old.row_id
+        WHERE new.supersedes IS NOT NULL AND new.valid_from > $history_from""",
+    "keys that stand twice in the table": """SELECT count(*) FROM (
+        SELECT pacs, $key FROM $table GROUP BY ALL HAVING count(*) > 1)""",
+    "keys in which the table and its history disagree": """WITH replayed AS (
+            SELECT pacs, $key, max(row_id) AS row_id, arg_max(valid_from, row_id) AS changed_at,
+                arg_max(change, row_id) AS change FROM $versions GROUP BY ALL)
+        SELECT count(*) FROM (SELECT pacs, $key, changed_at FROM replayed WHERE change <> 'remove') AS told
+        FULL JOIN $table AS shown USING (pacs, $key)
+        WHERE told.changed_at IS DISTINCT FROM shown.changed_at""",
+}
+_UNCOVERED = """WITH days AS (
+        SELECT pacs, StudyDate AS day, count(DISTINCT StudyInstanceUID) AS studies
+        FROM studies_history WHERE StudyDate IS NOT NULL GROUP BY ALL),
+    told AS (
+        SELECT pacs, date_from, date_to, max("rows" - duplicates - rejects - undated) AS answered FROM windows
+        WHERE state = 'complete' AND level = 'study' AND "key" IS NULL AND time_from IS NULL AND time_to IS NULL
+            AND asked_at > $history_from GROUP BY ALL)
+    SELECT count(*) FROM (
+        SELECT any_value(answered) AS answered, coalesce(sum(studies), 0) AS found
+        FROM told LEFT JOIN days ON days.pacs = told.pacs
+            AND day >= coalesce(date_from, DATE '0001-01-01') AND day <= coalesce(date_to, DATE '9999-12-31')
+        GROUP BY told.pacs, date_from, date_to)
+    WHERE found < answered"""
+
+
+def incoherent(lake: Lake) -> Iterator[tuple[str, str]]:
+    """Give each table that breaks a rule, and how often."""
+    cut = f"TIMESTAMP {literal(str(lake.history_from or '0001-01-01'))}"
+    of: dict[str, list[LogFile]] = {}
+    for file in lake.files():
+        of.setdefault(file.entity, []).append(file)
+    for entity, table in TABLES.items():
+        versions = f"{files_source(log_folder(lake.path), entity, of.get(entity, []))}"
+        names = {"$versions": versions, "$table": table, "$history_from": cut}
+        names["$key"] = quoted(LEVELS[entity].unique_key)
+        for said, query in _BROKEN.items() if entity in of else ():
+            if count := _count(lake, query, names):
+                yield table, f"{count:,} {said}"
+    if count := _count(lake, _UNCOVERED, {"$history_from": cut}):
+        yield "windows", f"{count:,} complete answers with fewer studies in the lake than the answer had"
+
+
+def _count(lake: Lake, query: str, names: dict[str, str]) -> int:
+    for name, text in names.items():
+        query = query.replace(name, text)
+    [(count,)] = lake.connection.execute(query).fetchall()
+    return int(count)

@@ -1,0 +1,175 @@
+"""Whether a lake is, to the bit, what was written, and whether what it says fits together. Touches: disk.
+
+Reads only and needs no lock: a sweep may go on meanwhile. Each kind of file has its own witness. Data files bear the
+digest of their content in their name, commits end with their checksum, checkpoints have theirs beside them, the key
+index in its manifest, and `lake.duckdb` is compared with one made anew.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from crawler.errors import LakeError, NewerLakeError, NoLakeError
+from crawler.lake.answer import plain_errors
+from crawler.lake.coherence import incoherent
+from crawler.lake.files import digest
+from crawler.lake.flaws import Flaw, Harm
+from crawler.lake.format import FORMAT_KEY
+from crawler.lake.keys import damaged_runs
+from crawler.lake.log import Log, commit_file, log_folder, newest_version, open_table
+from crawler.lake.parts import DIGEST, part_digest, part_version
+from crawler.lake.query import CATALOG, Lake, in_order, write_catalog
+from crawler.lake.schema import ENTITIES
+from crawler.lake.seal import is_sealed, is_whole, without_its_digest
+from crawler.lake.views import view_statements
+
+
+@dataclass(slots=True)
+class Verified:
+    """What was looked at, what is wrong and what could not be judged."""
+
+    files: int = 0
+    size: int = 0
+    flaws: list[Flaw] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def verify(path: Path) -> Verified:
+    """Check all of a lake. NoLakeError where there is none, NewerLakeError where this release cannot know."""
+    lake, seen = path.absolute(), Verified()
+    version = newest_version(log_folder(lake))
+    if version < 0:
+        raise NoLakeError(f"There is no lake at {lake}. Run `pacslake sweep` to make one, or check [lake] path.")
+    seen.flaws += flaws_of_log(log_folder(lake))
+    if not seen.flaws:
+        seen.flaws += _unreadable(lake)
+    if seen.flaws:
+        seen.notes.append(
+            "data files and tables were not judged, because the log is broken; repair it, then verify again"
+        )
+        return seen
+    log = Log(log_folder(lake), open_table(lake))
+    seen.flaws += _data(log, seen)
+    caches = list(_keys(lake))
+    if any(flaw.harm is Harm.DATA for flaw in seen.flaws):
+        seen.notes.append("the rows were not judged, because files of theirs are broken")
+    else:
+        with Lake(lake) as opened, plain_errors():
+            seen.flaws += [Flaw(Harm.ROWS, table, said) for table, said in incoherent(opened)]
+        caches += _catalog(lake, log)
+    if newest_version(log.folder) == version:
+        seen.flaws += caches
+    elif caches:
+        seen.notes.append("the key index and lake.duckdb were not judged: somebody committed meanwhile")
+    return seen
+
+
+def flaws_of_log(log: Path) -> list[Flaw]:
+    """Check every commit and checkpoint."""
+    return [*_commits(log), *_checkpoints(log)]
+
+
+def _unreadable(lake: Path) -> Iterator[Flaw]:
+    try:
+        open_table(lake)
+    except NewerLakeError:
+        raise
+    except LakeError:
+        yield Flaw(Harm.LOG, "log/_delta_log", "cannot be read as a Delta table")
+
+
+def _commits(log: Path) -> Iterator[Flaw]:
+    """Check each commit against its checksum; those of earlier releases have none, up to the first that has."""
+    numbers = sorted(int(path.name[:20]) for path in (log / "_delta_log").glob("*.json") if path.name[:20].isdecimal())
+    sealing = False
+    for number in range(numbers[0], numbers[-1] + 1):
+        path = commit_file(log, number)
+        said = f"log/_delta_log/{path.name}"
+        if not path.exists():
+            yield Flaw(Harm.LOG, said, "is missing")
+            continue
+        content = path.read_bytes()
+        sealing = sealing or is_sealed(content) or FORMAT_KEY.encode() in content
+        if sealing and not is_whole(content):
+            yield Flaw(Harm.LOG, said, "is not what was written")
+    first_needed = _first_needed(log)
+    if numbers[0] > first_needed:
+        yield Flaw(Harm.LOG, "log/_delta_log", f"commits {first_needed} to {numbers[0] - 1} are missing")
+
+
+def _first_needed(log: Path) -> int:
+    """Give the first commit that no checkpoint sums up, of the oldest checkpoint."""
+    checkpoints = [int(path.name[:20]) for path in (log / "_delta_log").glob("*.checkpoint.parquet")]
+    return min(checkpoints) if checkpoints else 0
+
+
+def _checkpoints(log: Path) -> Iterator[Flaw]:
+    """Check each checkpoint, and the file that names the last one, against the checksums noted beside it.
+
+    One without checksums is of an earlier release, or its writer was killed: nobody can judge it.
+    """
+    folder = log / "_delta_log"
+    pointer = folder / "_last_checkpoint"
+    noted = sorted(folder.glob("*.checkpoint.sha256"))
+    for path in noted:
+        sums = without_its_digest(path.read_bytes())
+        checkpoint = path.with_suffix(".parquet")
+        if sums is None:
+            yield Flaw(Harm.LOG, f"log/_delta_log/{path.name}", "is not what was written")
+        elif not checkpoint.is_file() or digest(checkpoint) not in sums:
+            yield Flaw(Harm.LOG, f"log/_delta_log/{checkpoint.name}", "is not what was written")
+        elif path == noted[-1] and (not pointer.is_file() or digest(pointer) not in sums):
+            newer = any(later > checkpoint for later in folder.glob("*.checkpoint.parquet"))
+            if not newer:
+                yield Flaw(Harm.LOG, f"log/_delta_log/{pointer.name}", "is not what was written")
+
+
+def _data(log: Log, seen: Verified) -> Iterator[Flaw]:
+    """Check each data file against the digest in its name; those that were replaced too, as long as they are there."""
+    old = 0
+    for file in log.files:
+        path = log.folder / file.path
+        seen.files += 1
+        if not path.is_file():
+            yield Flaw(Harm.DATA, f"log/{file.path}", "is missing")
+            continue
+        seen.size += path.stat().st_size
+        old += part_digest(path.name) is None
+        if path.stat().st_size != file.size or not _as_named(path):
+            yield Flaw(Harm.DATA, f"log/{file.path}", "is not what was written")
+    if old:
+        seen.notes.append(
+            f"{old:,} files of an earlier release bear no digest; `pacslake maintain --whole` gives them one"
+        )
+    active = {file.path for file in log.files}
+    for entity in ENTITIES:
+        for path in sorted((log.folder / f"entity={entity}").glob("*.parquet")):
+            name, version = f"{path.parent.name}/{path.name}", part_version(path.name)
+            replaced = name not in active and version is not None and version <= log.version
+            if replaced and not _as_named(path):
+                yield Flaw(Harm.LEFTOVER, f"log/{name}", "is not what was written")
+
+
+def _as_named(path: Path) -> bool:
+    told = part_digest(path.name)
+    return told is None or digest(path)[:DIGEST] == told
+
+
+def _keys(lake: Path) -> Iterator[Flaw]:
+    for name in damaged_runs(lake / "keys"):
+        yield Flaw(Harm.CACHE, f"keys/{name}", "is not what was written")
+
+
+def _catalog(lake: Path, log: Log) -> Iterator[Flaw]:
+    """Compare `lake.duckdb` with one made anew: the same views always make the same bytes."""
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
+        fresh = Path(folder) / CATALOG
+        write_catalog(connection, fresh, view_statements(log.folder, in_order(log.files), log.version, None, log.added))
+        kept = lake / CATALOG
+        if not kept.is_file() or kept.read_bytes() != fresh.read_bytes():
+            yield Flaw(Harm.CACHE, CATALOG, "is not what this release writes for the newest commit")
