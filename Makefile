@@ -28,8 +28,8 @@ demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions wi
 test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
 	$(BIN)/python -m pytest
 
-peers: # Orthanc and DCMTK, which the integration tests crawl: installed where that is allowed
-	@tests/install_peers
+peers: # Orthanc, DCMTK and Daft, which tests meet: installed where that is allowed
+	@PYTHON=$(PYTHON) VENV=$(VENV) tests/install_peers
 
 check: $(STAMP) ## format, lint and types, without changing a file
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,22 @@ def find_peer(program: str, package: str) -> Path:
             pytest.fail(sentence)
         pytest.skip(sentence)
     return Path(found)
+
+
+@pytest.fixture(scope="session")
+def daft_python() -> Callable[[], Path]:
+    """Give the function that finds the Python of Daft's own environment, which tests/install_peers makes."""
+
+    def find() -> Path:
+        found = Path(sys.prefix) / "daft" / "bin" / "python"
+        if not found.exists():
+            sentence = "Daft is not installed. Type: make peers"
+            if IN_CI:
+                pytest.fail(sentence)
+            pytest.skip(sentence)
+        return found
+
+    return find
 
 
 @pytest.fixture(scope="session")

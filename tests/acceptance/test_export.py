@@ -173,3 +173,17 @@ def test_ctrl_c_leaves_nothing(folder: Path, kind: str) -> None:
         said = process.communicate(timeout=30)[1].decode()
     assert (process.returncode, said.strip()) == (130, "pacslake: interrupted")
     assert sorted(os.listdir(folder)) == ["lake", "pacslake.toml"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
+def test_memory_does_not_grow_with_the_rows(folder: Path, kind: str) -> None:
+    peaks = []
+    for rows in (20_000, 200_000):
+        statement = f"select i, repeat(i::varchar, 20) as text from range({rows}) t(i)"
+        words = ["pacslake", "export", "--sql", statement, "--output", f"a.{kind}", "--overwrite"]
+        with subprocess.Popen(words, cwd=folder, env=ENVIRONMENT, stderr=subprocess.DEVNULL) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        peaks.append(usage.ru_maxrss / 1024)
+    assert peaks[1] < peaks[0] * 1.3, peaks
