@@ -28,6 +28,7 @@ COMMANDS = {
     "changes": "Show what appeared, changed, vanished and came back.",
     "maintain": "Keep the lake quick and small.",
     "verify": "Check that the lake is, to the bit, what was written.",
+    "repair": "Set broken files aside and say what has to be asked for again.",
     "export": "Write a table or an answer into a file: CSV, Parquet, JSON Lines, Excel, FHIR.",
     "lake": "Mend what the lake holds, without asking a PACS.",
     "dictionary": "Say what every column of every table is.",

@@ -22,7 +22,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from crawler.errors import CommitConflictError, LakeError, NoLakeError, UserError
 from crawler.lake.files import digest, replace_with, sync
 from crawler.lake.format import FORMAT, FORMAT_KEY, refuse_newer
-from crawler.lake.parts import NOW, PAST, Part
+from crawler.lake.parts import NOW, PAST, Part, part_of
 from crawler.lake.schema import Added, added_from, added_text, log_schema, stored_field
 from crawler.lake.seal import ending_with_its_digest, sealed
 
@@ -249,6 +249,32 @@ def _put(log: Path, version: int, actions: Sequence[dict[str, Any]], operation: 
     finally:
         draft.unlink()
     sync(target.parent)
+
+
+def recommit(log: Path, version: int, before: DeltaTable | None) -> None:
+    """Write a lost commit anew, from the files that bear its version in their names and the table before it.
+
+    A file whose first row was in another file before took the place of that file, and of all rewritten with it.
+    """
+    if before is None:
+        made = _metadata(str(uuid.uuid4()), _now_ms(), Schema.from_arrow(log_schema()), _TABLE)
+        _put(log, version, [{"protocol": _PROTOCOL}, made], "CREATE TABLE")
+        return
+    parts = [part_of(log, path) for path in sorted(log.glob(f"entity=*/v{version:012d}-*.parquet"))]
+    active, now_ms = read_files(before), _now_ms()
+    removed: set[LogFile] = set()
+    for part in parts:
+        same = [file for file in active if file.entity == part.entity]
+        if part.first_row_id in {file.first_row_id for file in same}:
+            apart = _log_file(part).standing
+            removed.update(file for file in same if apart or not file.standing)
+    transaction = {"appId": APPLICATION, "version": (before.transaction_version(APPLICATION) or 0) + 1}
+    actions: list[dict[str, Any]] = [
+        {"txn": transaction},
+        *(_add_action(part, now_ms, changes=True) for part in parts),
+        *(_remove_action(file, now_ms, changes=True) for file in active if file in removed),
+    ]
+    _put(log, version, actions, "REPAIR")
 
 
 def _now_ms() -> int:

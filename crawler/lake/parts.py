@@ -53,6 +53,18 @@ def part_digest(name: str) -> str | None:
     return fields[2] if len(fields) > 2 and len(fields[2]) == DIGEST else None
 
 
+def part_of(log: Path, file: Path) -> Part:
+    """Say of a finished file what its commit says."""
+    entity = file.parent.name.removeprefix("entity=")
+    known = stored_schema(entity)
+    wanted = [name for name in ("row_id", "pacs", "supersedes", "StudyDate") if name in known.names]
+    seen = _Statistics(known)
+    seen.add(pq.read_table(file, columns=wanted, partitioning=None))
+    superseding = seen.rows - seen.first_versions
+    path = file.relative_to(log).as_posix()
+    return Part(entity, path, file.stat().st_size, seen.rows, superseding, seen.first_row_id, seen.as_json())
+
+
 class OpenPart:
     """A Parquet file that grows by tables of its entity's stored columns, or of the columns given.
 

@@ -34,7 +34,7 @@ def mend(lake: Path) -> int:
     while (version := newest_version(log)) >= 0 and (damage := _damage(log, version, set())):
         if not _can_be_undone(log, version):
             raise LakeError(f"Commit {version} of {log} is bad ({damage}). Type: pacslake repair")
-        _set_aside(lake, commit_file(log, version))
+        set_aside(lake, commit_file(log, version))
         bad += 1
         if bad > CHECKED_COMMITS:
             raise LakeError(f"More than {CHECKED_COMMITS} commits of {log} are bad, the last because of {damage}.")
@@ -96,7 +96,7 @@ def _mend_checkpoint(lake: Path) -> None:
     newest = newest_version(log_folder(lake))
     for path in folder.glob("*.checkpoint*.parquet"):
         if int(path.name[:20]) > newest or not _is_parquet(path):
-            _set_aside(lake, path)
+            set_aside(lake, path)
     pointer = folder / "_last_checkpoint"
     if not pointer.exists():
         return
@@ -106,7 +106,7 @@ def _mend_checkpoint(lake: Path) -> None:
     except (ValueError, KeyError, TypeError):
         whole = False
     if not whole:
-        _set_aside(lake, pointer)
+        set_aside(lake, pointer)
 
 
 def _is_parquet(path: Path) -> bool:
@@ -127,12 +127,12 @@ def _remove_orphans(lake: Path, version: int, *, keep: bool) -> None:
             if meant_for is None or meant_for <= version:
                 continue
             if keep:
-                _set_aside(lake, Path(entry.path))
+                set_aside(lake, Path(entry.path))
             else:
                 os.unlink(entry.path)
 
 
-def _set_aside(lake: Path, path: Path) -> None:
+def set_aside(lake: Path, path: Path) -> None:
     """Move a file to the quarantine under a name that nothing there has yet."""
     quarantine = lake / "quarantine"
     quarantine.mkdir(exist_ok=True)

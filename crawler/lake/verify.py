@@ -21,7 +21,7 @@ from crawler.lake.files import digest
 from crawler.lake.flaws import Flaw, Harm
 from crawler.lake.format import FORMAT_KEY
 from crawler.lake.keys import damaged_runs
-from crawler.lake.log import Log, commit_file, log_folder, newest_version, open_table
+from crawler.lake.log import Log, changes_of, commit_file, log_folder, newest_version, open_table
 from crawler.lake.parts import DIGEST, part_digest, part_version
 from crawler.lake.query import CATALOG, Lake, in_order, write_catalog
 from crawler.lake.schema import ENTITIES
@@ -87,7 +87,7 @@ def _commits(log: Path) -> Iterator[Flaw]:
     """Check each commit against its checksum; those of earlier releases have none, up to the first that has."""
     numbers = sorted(int(path.name[:20]) for path in (log / "_delta_log").glob("*.json") if path.name[:20].isdecimal())
     sealing = False
-    for number in range(numbers[0], numbers[-1] + 1):
+    for number in range(min(numbers[0], _first_needed(log)), numbers[-1] + 1):
         path = commit_file(log, number)
         said = f"log/_delta_log/{path.name}"
         if not path.exists():
@@ -95,17 +95,22 @@ def _commits(log: Path) -> Iterator[Flaw]:
             continue
         content = path.read_bytes()
         sealing = sealing or is_sealed(content) or FORMAT_KEY.encode() in content
-        if sealing and not is_whole(content):
+        if not (is_whole(content) if sealing else _parses(content)):
             yield Flaw(Harm.LOG, said, "is not what was written")
-    first_needed = _first_needed(log)
-    if numbers[0] > first_needed:
-        yield Flaw(Harm.LOG, "log/_delta_log", f"commits {first_needed} to {numbers[0] - 1} are missing")
+
+
+def _parses(commit: bytes) -> bool:
+    try:
+        changes_of(commit.decode().splitlines())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _first_needed(log: Path) -> int:
-    """Give the first commit that no checkpoint sums up, of the oldest checkpoint."""
+    """Give the first commit that no checkpoint sums up, going by the oldest one."""
     checkpoints = [int(path.name[:20]) for path in (log / "_delta_log").glob("*.checkpoint.parquet")]
-    return min(checkpoints) if checkpoints else 0
+    return min(checkpoints) + 1 if checkpoints else 0
 
 
 def _checkpoints(log: Path) -> Iterator[Flaw]:
@@ -123,7 +128,7 @@ def _checkpoints(log: Path) -> Iterator[Flaw]:
             yield Flaw(Harm.LOG, f"log/_delta_log/{path.name}", "is not what was written")
         elif not checkpoint.is_file() or digest(checkpoint) not in sums:
             yield Flaw(Harm.LOG, f"log/_delta_log/{checkpoint.name}", "is not what was written")
-        elif path == noted[-1] and (not pointer.is_file() or digest(pointer) not in sums):
+        elif path == noted[-1] and pointer.is_file() and digest(pointer) not in sums:
             newer = any(later > checkpoint for later in folder.glob("*.checkpoint.parquet"))
             if not newer:
                 yield Flaw(Harm.LOG, f"log/_delta_log/{pointer.name}", "is not what was written")
