@@ -28,6 +28,7 @@ from tests.property.lake.answers import answers, covered, sweep
 
 DAYS = [date(2026, 1, number) for number in range(1, 7)]
 STUDIES = 3
+ROOT = Path(__file__).parents[2]
 
 
 def sweep_days(writer: LakeWriter, days: list[date]) -> None:
@@ -201,3 +202,18 @@ def test_a_lake_of_a_later_release_is_refused(lake: Path) -> None:
     done = pacslake(lake.parent, "sql", "select 1")
     assert (done.returncode, done.stdout) == (14, b"")
     assert b"install the release that wrote it" in done.stderr
+
+
+@pytest.mark.parametrize("release", ["before_profiles", "before_checksums"])
+def test_a_lake_of_an_earlier_release_opens_and_is_whole(tmp_path: Path, release: str) -> None:
+    shutil.copytree(ROOT / "tests" / "lakes" / release, tmp_path / "lake")
+    lake = tmp_path / "lake"
+    before = everything(lake)
+    with LakeWriter.open(lake) as writer:
+        found = verify(lake)
+        assert (found.flaws, len(found.notes)) == ([], 1)
+        assert everything(lake) == before
+        maintain(writer, Wanted(whole=True))
+    assert everything(lake) == before
+    flip(next((lake / "log").glob("entity=study/*-now.parquet")))
+    assert [flaw.harm for flaw in verify(lake).flaws] == [Harm.DATA]
