@@ -17,6 +17,8 @@ FAIR_PART = 4
 """A table is written anew when its new rows are a quarter of the others, or more."""
 LARGE = 1_000_000
 """Rows of a ledger file that is left alone."""
+CROWD = 200
+"""New files of an entity that a sweep does not let come about: each costs every commit and every query a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,30 @@ def due(files: Iterable[LogFile], *, whole: Sequence[str] = ()) -> list[Rewrite]
         of.setdefault(file.entity, []).append(file)
     found = (_of_entity(entity, tuple(of[entity]), entity in whole) for entity in ENTITIES if of[entity])
     return [rewrite for rewrite in found if rewrite]
+
+
+def crowded(files: Iterable[LogFile]) -> list[Rewrite]:
+    """Give the small new files that a sweep merges while it goes on.
+
+    They are taken from the smallest up, each as long as it is no larger than those before it together: so a row is
+    merged again only with as many others, some log2(commits / CROWD) times in all.
+    """
+    of: dict[str, list[LogFile]] = {}
+    for file in files:
+        if not file.standing:
+            of.setdefault(file.entity, []).append(file)
+    found = []
+    for entity, new in of.items():
+        if len(new) > CROWD:
+            taken: list[LogFile] = []
+            rows = 0
+            for file in sorted(new, key=lambda file: file.rows):
+                if len(taken) >= CROWD // 2 and file.rows > rows:
+                    break
+                taken.append(file)
+                rows += file.rows
+            found.append(Rewrite(entity, tuple(sorted(taken, key=lambda file: file.path)), apart=False))
+    return found
 
 
 def _of_entity(entity: str, files: tuple[LogFile, ...], whole: bool) -> Rewrite | None:

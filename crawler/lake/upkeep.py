@@ -7,26 +7,22 @@ a commit replaces stay for a while, because readers may have them open; `lake.du
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
 import duckdb
-import pyarrow as pa
 
 from crawler.lake.files import sync
 from crawler.lake.log import HISTORY_KEY, Log, commit_file
-from crawler.lake.parts import NOW, PAST, ROW_GROUP, OpenPart, Part, part_version
+from crawler.lake.parts import part_version
 from crawler.lake.repair import oldest_checked
-from crawler.lake.schema import ENTITIES, LEVELS, literal, quoted, stored_schema
+from crawler.lake.rewrite import source_of, too_old, with_end, written
+from crawler.lake.schema import ENTITIES, LEVELS
 from crawler.lake.tidy import Rewrite, due
-from crawler.lake.views import files_source
 from crawler.lake.writer import LakeWriter
-
-FILE_ROWS = 4_000_000
-"""Rows after which a rewritten file is followed by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +81,7 @@ def maintain(writer: LakeWriter, wanted: Wanted) -> Maintained:
     for rewrite in _plan(writer.log, writer.connection, wanted):
         dropped = _droppable(writer.log, writer.connection, rewrite, wanted)
         cut = wanted.history_from if dropped else None
-        parts = _written(writer.log, writer.connection, rewrite, cut)
+        parts = written(writer.log, writer.connection, rewrite, cut)
         kept = {HISTORY_KEY: _later(cut, writer.log.properties.get(HISTORY_KEY))} if cut else None
         writer.replace(parts, rewrite.files, same_rows=not dropped, properties=kept)
         done.append(Rewritten(rewrite.entity, len(rewrite.files), rewrite.rows, len(parts), dropped))
@@ -113,69 +109,13 @@ def _plan(log: Log, connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> li
     return due(log.files, whole=whole)
 
 
-def _source(log: Log, rewrite: Rewrite) -> str:
-    return files_source(log.folder, rewrite.entity, rewrite.files, added=log.added.get(rewrite.entity, ()))
-
-
 def _droppable(log: Log, connection: duckdb.DuckDBPyConnection, rewrite: Rewrite, wanted: Wanted) -> int:
     """Count the versions that were replaced before the history is to begin."""
     if wanted.history_from is None or not rewrite.apart:
         return 0
-    query = f"SELECT count(*) FROM {_with_end(_source(log, rewrite))} WHERE {_too_old(wanted.history_from)}"
+    query = f"SELECT count(*) FROM {with_end(source_of(log, rewrite))} WHERE {too_old(wanted.history_from)}"
     [(count,)] = connection.execute(query).fetchall()
     return int(count)
-
-
-def _with_end(source: str) -> str:
-    """Give a source's versions with `replaced_at`, when another took their place."""
-    later = f"(SELECT supersedes AS replaced, valid_from AS replaced_at FROM {source} WHERE supersedes IS NOT NULL)"
-    return f"{source} LEFT JOIN {later} ON row_id = replaced"
-
-
-def _too_old(history_from: datetime) -> str:
-    return f"coalesce(replaced_at < TIMESTAMP {literal(str(history_from))}, false)"
-
-
-def _written(log: Log, connection: duckdb.DuckDBPyConnection, rewrite: Rewrite, cut: datetime | None) -> list[Part]:
-    """Write the rows anew; whatever fails, nothing is left of it."""
-    schema = stored_schema(rewrite.entity, log.added.get(rewrite.entity, ()))
-    columns, source = ", ".join(map(quoted, schema.names)), _source(log, rewrite)
-    ways = {"": f"SELECT {columns} FROM {source}"}
-    if rewrite.apart:
-        current = "replaced IS NULL AND change <> 'remove'"
-        kept = f"NOT {_too_old(cut)}" if cut else "true"
-        versions = f"SELECT {columns} FROM {_with_end(source)}"
-        ways = {NOW: f"{versions} WHERE {current}", PAST: f"{versions} WHERE NOT ({current}) AND {kept}"}
-    parts: list[Part] = []
-    try:
-        for standing, query in ways.items():
-            batches = connection.sql(query).to_arrow_reader(ROW_GROUP)
-            parts.extend(full.finish() for full in _filled(log, rewrite.entity, (schema, standing), batches))
-    except BaseException:
-        for part in parts:
-            (log.folder / part.path).unlink()
-        raise
-    return parts
-
-
-def _filled(log: Log, entity: str, named: tuple[pa.Schema, str], batches: pa.RecordBatchReader) -> Iterator[OpenPart]:
-    """Give files that are full, one after another, to be finished."""
-    part: OpenPart | None = None
-    try:
-        for batch in batches:
-            if not batch.num_rows:
-                continue
-            part = part or OpenPart(log.folder, entity, log.version + 1, *named)
-            part.append(pa.Table.from_batches([batch]).cast(named[0]))
-            if part.rows >= FILE_ROWS:
-                full, part = part, None
-                yield full
-    except BaseException:
-        if part:
-            part.abandon()
-        raise
-    if part:
-        yield part
 
 
 def _measured(paths: Sequence[Path]) -> Deleted:

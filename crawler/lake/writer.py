@@ -28,8 +28,10 @@ from crawler.lake.log import Log, LogFile, log_folder, newest_version
 from crawler.lake.parts import OpenPart, Part, part_version
 from crawler.lake.query import NO_EXTENSIONS, publish_catalog
 from crawler.lake.repair import mend
+from crawler.lake.rewrite import written
 from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each
 from crawler.lake.schema import LEVELS, beyond_catalogue, completed, stored_schema, to_stored
+from crawler.lake.tidy import crowded
 from crawler.lake.views import files_source
 from crawler.model import Coverage, Finding, Level, SweepRecord
 
@@ -188,6 +190,10 @@ class LakeWriter:
             finished = [part.finish() for part in self._parts.values()]
             self._parts.clear()  # from here on the log has to say whether these files count
             self._publish(finished)
+        for rewrite in crowded(self._log.files):
+            with self._writing():
+                merged = written(self._log, self._duckdb, rewrite)
+            self.replace(merged, rewrite.files, same_rows=True)
         return self.version
 
     def replace(
