@@ -36,7 +36,7 @@ def test_a_sweep_merges_each_row_a_few_times_only() -> None:
     for number in range(20_000):
         files.append(file(number, 1))
         for one in crowded(files):
-            assert len(one.files) > CROWD // 2
+            assert len(one.files) >= CROWD // 2
             merged += one.rows
             files = [other for other in files if other not in one.files]
             files.append(file(number, one.rows))
