@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test peers check format lock bench clean
+.PHONY: help setup demo test soak peers check format lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -27,6 +27,10 @@ demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions wi
 
 test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
 	$(BIN)/python -m pytest
+
+soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks, on two cores: half an hour
+	@for half in 1 2; do CI= PACSLAKE_SCHEDULES=5000 $(BIN)/python -m pytest tests/acceptance/test_quirk_schedules.py & \
+	  halves="$$halves $$!"; done; for half in $$halves; do wait $$half || failed=1; done; test -z "$$failed"
 
 peers: # Orthanc, DCMTK and Daft, which tests meet: installed where that is allowed
 	@PYTHON=$(PYTHON) VENV=$(VENV) tests/install_peers

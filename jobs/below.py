@@ -11,7 +11,7 @@ from crawler.model import Identifiers, Level, Model, Outcome, WindowState
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import attributes
 from crawler.pacs.status import describe
-from crawler.plan.sweep import Accept, filter_ignored
+from crawler.plan.answers import Accept
 from jobs.caller import Caller
 from jobs.ledger import Ledger, Tally
 from jobs.publish import PARENT_KEYS, Child, Publisher, Source
@@ -36,7 +36,7 @@ class Descent:
     stopping: asyncio.Event
 
     async def ask(self, caller: Caller, level: Level, parents: Sequence[tuple[str, ...]]) -> Ledger:
-        """Ask one level down for each parent. A query that fails leaves the level unproven; the others are asked."""
+        """Ask for what lies below each parent. A query that fails leaves the level unproven; the others are asked."""
         ledger = Ledger(level)
         held: list[Child] = []
         self.tally.parents_due += len(parents)
@@ -53,15 +53,16 @@ class Descent:
                 held, kept_at = await self._keep(held, ledger), time.monotonic()
         await self._keep(held, ledger)
         if ledger.complete and ledger.outside:
-            ledger.verdict = filter_ignored(ledger.outside)
+            ledger.verdict = Accept(WindowState.FILTER_IGNORED, f"{ledger.outside} rows belong to other parents")
         return ledger
 
     async def _keep(self, held: list[Child], ledger: Ledger) -> list[Child]:
         """Hand over what is held; give the empty list to go on with."""
         if held:
             kept = await self.publisher.keep_children(self.source, ledger.level, held)
-            ledger.count(kept.staged.rows, kept)
-            self.tally.count(ledger.level, kept)
+            ledger.count(kept.rows, kept)
+            self.tally.count(kept)
+            self.tally.rows[ledger.level] += kept.rows
         return []
 
     async def _ask_parent(self, caller: Caller, level: Level, parent: tuple[str, ...], ledger: Ledger) -> list[Child]:
@@ -81,4 +82,10 @@ class Descent:
             lost = ended in (Outcome.INTERRUPTED, Outcome.CANCELLED)
             state = WindowState.INTERRUPTED if lost else WindowState.REFUSED
             ledger.verdict = Accept(state, f"a {level.query_retrieve_level} query ended with {describe(ledger.status)}")
+        elif (
+            self.source.profile.cap is not None
+            and sum(map(len, (child.batch for child in children))) >= self.source.profile.cap
+        ):
+            reason = f"a {level.query_retrieve_level} answer has as many rows as the cap of this PACS"
+            ledger.verdict = Accept(WindowState.CAPPED, reason)
         return children

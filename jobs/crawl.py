@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from crawler.errors import RefusedError
-from crawler.model import Identifiers, Level, Model, Outcome, Peer, SweepRecord, SweepState, Window
+from crawler.model import Finding, Identifiers, Level, Model, Peer, SweepRecord, SweepState, Window
 from crawler.pacs.identifier import Query
-from crawler.pacs.profile import attributes
-from crawler.plan.sweep import Answer, Retry, Split, SweepMachine
+from crawler.pacs.profile import CAP, attributes
+from crawler.plan.answers import Accept, Answer, Ask, Retry
+from crawler.plan.doubts import UNTIMED
+from crawler.plan.sweep import SweepMachine
 from jobs.below import STOPPED, Descent
 from jobs.caller import Caller
 from jobs.ledger import Ledger, Tally
@@ -52,6 +54,7 @@ class Crawl:
             for number in range(associations):
                 caller = Caller(self.peer, self.model, once=self.source.profile.one_query_per_association)
                 workers.create_task(self._work(caller, spare=number > 0))
+        await self._cover_notes()
         self.tally.trouble = self.machine.abandoned or self.tally.trouble
         self.over = True
 
@@ -82,12 +85,20 @@ class Crawl:
         state = self.state if self.over else SweepState.RUNNING
         return self.tally.added_to(replace(self.begun, state=state), datetime.now(UTC) if self.over else None)
 
+    def findings(self) -> list[Finding]:
+        """Say what the crawl found out about the PACS that was not known before."""
+        cap, before = self.machine.cap, self.source.profile.cap
+        if cap == before:
+            return []
+        evidence = f"parts of windows with {cap} rows had more" if cap else f"an answer had over {before} rows"
+        return [Finding(self.source.pacs, Level.STUDY, CAP, str(cap or 0), evidence, datetime.now(UTC))]
+
     async def _work(self, caller: Caller, *, spare: bool) -> None:
         try:
             if spare and not await caller.reaches():
                 return
-            while (window := await self._next()) is not None:
-                await self._settle(caller, window)
+            while (ask := await self._next()) is not None:
+                await self._settle(caller, ask)
                 self._changed.set()
         except RefusedError as refused:
             self.machine.abandon(str(refused))
@@ -96,48 +107,68 @@ class Crawl:
             self._changed.set()
             await caller.hang_up()
 
-    async def _next(self) -> Window | None:
-        """Wait for a window that is due; None when the crawl is over."""
+    async def _next(self) -> Ask | None:
+        """Wait for a question that is due; None when the crawl is over."""
         while not (self._stopping.is_set() or self.machine.finished):
-            window = self.machine.next()
-            if window is not None:
-                return window
-            self._changed.clear()
-            await self._changed.wait()
+            ask = self.machine.next()
+            if ask is not None:
+                return ask
+            if not self.machine.finished:
+                self._changed.clear()
+                await self._changed.wait()
         return None
 
-    async def _settle(self, caller: Caller, window: Window) -> None:
-        """Ask for one window until the machine accepts what came, descend below it, and cover it."""
+    async def _settle(self, caller: Caller, ask: Ask) -> None:
+        """Ask one question until the machine has a verdict; descend below an answer that stands, and cover it."""
         while True:
             ledger = Ledger(Level.STUDY)
-            ended = await self._ask_window(caller, window, ledger)
-            verdict = self.machine.answered(window, Answer(ended, ledger.answers, ledger.outside))
+            answer = await self._ask(caller, ask, ledger)
+            verdict = self.machine.answered(ask, answer)
+            self.tally.queries += ledger.queries
             if not isinstance(verdict, Retry):
                 break
             if await self._stopped_within(verdict.after):
                 verdict = STOPPED
                 break
-        if isinstance(verdict, Split):
-            return
         if not caller.reached:
             self.machine.abandon(caller.trouble or "the PACS was never reached")
-        ledger.verdict = verdict
+        if isinstance(verdict, Accept):
+            ledger.verdict = verdict
+            await self._accept(caller, ask.window, ledger)
+        await self._cover_notes()
+
+    async def _accept(self, caller: Caller, window: Window, ledger: Ledger) -> None:
+        """Descend level by level as long as each is complete, and write the window's rows of the ledger."""
+        self.tally.rows[Level.STUDY] += ledger.rows
         ledgers = [ledger]
         for level in self.levels[1:]:
             if ledgers[-1].complete:
                 ledgers.append(await self._descent.ask(caller, level, ledgers[-1].keys))
-        self.tally.settle(ledgers)
-        await self.publisher.cover([one.coverage(self.source, window) for one in ledgers], self.record())
+        self.tally.windows += 1
+        self.tally.queries += sum(one.queries for one in ledgers[1:])
+        if not ledgers[-1].complete:
+            self.tally.doubt(ledgers[-1].verdict.state)
+        rows = [one.coverage(self.source, window, self.machine.cap) for one in ledgers]
+        await self.publisher.cover(rows, self.record())
 
-    async def _ask_window(self, caller: Caller, window: Window, ledger: Ledger) -> Outcome:
+    async def _cover_notes(self) -> None:
+        """Write what the machine found out later about windows that it had split or held back."""
+        for window, verdict in self.machine.take_notes():
+            ledger = Ledger(Level.STUDY, verdict)
+            self.tally.windows += ledger.complete
+            if not ledger.complete and (window.key != UNTIMED or self.machine.doubts.suspects_untimed):
+                self.tally.doubt(verdict.state)
+            await self.publisher.cover([ledger.coverage(self.source, window, self.machine.cap)], self.record())
+
+    async def _ask(self, caller: Caller, ask: Ask, ledger: Ledger) -> Answer:
         async def keep(batch: Identifiers) -> None:
-            kept = await self.publisher.keep(self.source, batch, window)
+            kept = await self.publisher.keep(self.source, batch, ask)
             ledger.count(len(batch), kept)
-            self.tally.count(Level.STUDY, kept)
+            self.tally.count(kept)
 
-        return await caller.ask(
-            Query.of_window(self.model, window, attributes(self.source.profile, Level.STUDY)), ledger, keep
-        )
+        wanted = attributes(self.source.profile, Level.STUDY)
+        ended = await caller.ask(Query.of_window(self.model, ask.query, wanted), ledger, keep)
+        return Answer(ended, ledger.answers, ledger.sight)
 
     async def _stopped_within(self, seconds: float) -> bool:
         """Wait so long, or until a stop is asked for; say which."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from crawler.model import Coverage, Level, SweepRecord, Window, WindowState
-from crawler.plan.sweep import COMPLETE, Accept
+from crawler.plan.answers import COMPLETE, Accept
+from crawler.plan.sight import Sight
 from jobs.publish import Kept, Source
 
 
@@ -31,19 +31,16 @@ class Tally:
     trouble: str | None = None
     """Why the crawl ended before its time, for the person who started it."""
 
-    def count(self, level: Level, kept: Kept) -> None:
+    def count(self, kept: Kept) -> None:
         """Add what became of one batch."""
-        self.rows[level] += kept.staged.rows
         self.inserted += kept.staged.inserted
         self.updated += kept.staged.updated
         self.rejects += kept.staged.rejects
 
-    def settle(self, ledgers: Sequence[Ledger]) -> None:
-        """Add a window that was asked for at these levels."""
-        self.windows += 1
-        self.queries += sum(one.queries for one in ledgers)
-        self.unproven += not ledgers[-1].complete
-        self.capped += ledgers[-1].verdict.state is WindowState.CAPPED
+    def doubt(self, state: WindowState) -> None:
+        """Add a window that is not proven."""
+        self.unproven += 1
+        self.capped += state is WindowState.CAPPED
 
     def added_to(self, record: SweepRecord, finished_at: datetime | None) -> SweepRecord:
         """Give the record with all of this counted on top."""
@@ -71,9 +68,9 @@ class Ledger:
     """Rows as the PACS sent them, before any was dropped."""
     rows: int = 0
     queries: int = 0
-    duplicates: int = 0
     rejects: int = 0
     outside: int = 0
+    sight: Sight = field(default_factory=Sight)
     keys: list[tuple[str, ...]] = field(default_factory=list)
     """The unique keys of its rows, which the next level is asked with."""
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -82,8 +79,8 @@ class Ledger:
     def count(self, answers: int, kept: Kept) -> None:
         """Add what became of a batch of so many answers."""
         self.answers += answers
-        self.rows += kept.staged.rows
-        self.duplicates += kept.staged.duplicates
+        self.rows += kept.rows
+        self.sight += kept.sight
         self.rejects += kept.staged.rejects
         self.outside += kept.outside
         self.keys.extend(kept.keys)
@@ -93,8 +90,8 @@ class Ledger:
         """Whether nothing speaks against its being complete."""
         return self.verdict.state is WindowState.COMPLETE
 
-    def coverage(self, source: Source, window: Window) -> Coverage:
-        """Make the row of the `windows` table."""
+    def coverage(self, source: Source, window: Window, cap: int | None = None) -> Coverage:
+        """Make the row of the `windows` table; `cap` is what is known of the PACS."""
         return Coverage(
             pacs=source.pacs,
             level=self.level,
@@ -106,8 +103,9 @@ class Ledger:
             took_ms=round((time.monotonic() - self.began) * 1000),
             status=self.status,
             queries=self.queries,
-            duplicates=self.duplicates,
+            duplicates=self.sight.repeated,
+            undated=self.sight.undated,
             rejects=self.rejects,
             reason=self.verdict.reason,
-            cap=source.profile.cap if self.verdict.state is WindowState.CAPPED else None,
+            cap=cap if self.verdict.state is WindowState.CAPPED else None,
         )

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,9 +15,11 @@ import pyarrow as pa
 
 from crawler.decode.decode import decode
 from crawler.lake.writer import LakeWriter, Staged
-from crawler.model import Coverage, Identifiers, Level, SweepRecord, Window
-from crawler.pacs.profile import Profile
-from crawler.plan.outside import belonging_to, outside_window
+from crawler.model import Coverage, Finding, Identifiers, Level, SweepRecord
+from crawler.pacs.profile import Profile, added
+from crawler.plan.answers import Ask
+from crawler.plan.outside import belonging_to
+from crawler.plan.sight import Sight, belongs, see, stays
 
 COMMIT_AFTER_ROWS = 200_000
 COMMIT_AFTER_SECONDS = 5.0
@@ -54,11 +56,16 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of a batch: counts, rows outside the question, and the unique keys that ask for the next level."""
+    """What became of a batch: counts, what was seen in it, and the unique keys that ask for the next level.
+
+    `rows` of it are what was asked for; `outside` contradict the question.
+    """
 
     staged: Staged
+    rows: int
     outside: int
     keys: list[tuple[str, ...]]
+    sight: Sight = field(default_factory=Sight)
 
 
 class Publisher:
@@ -69,6 +76,7 @@ class Publisher:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lake")
         self._coverage: list[Coverage] = []
         self._sweeps: dict[str, SweepRecord] = {}
+        self._findings: list[Finding] = []
         self._rows = 0
         self._committed_at = time.monotonic()
 
@@ -80,10 +88,10 @@ class Publisher:
         await self._in_thread(self.writer.close)
         self._thread.shutdown()
 
-    async def keep(self, source: Source, batch: Identifiers, window: Window) -> Kept:
-        """Decode a batch of the answer to a window's STUDY query and stage its rows for the next commit."""
+    async def keep(self, source: Source, batch: Identifiers, ask: Ask) -> Kept:
+        """Decode a batch of the answer to a STUDY query and stage its rows for the next commit."""
         self._rows += len(batch)
-        return await self._in_thread(lambda: self._keep(source, batch, window))
+        return await self._in_thread(lambda: self._keep(source, batch, ask))
 
     async def keep_children(self, source: Source, level: Level, children: Sequence[Child]) -> Kept:
         """Decode answers from below STUDY level and stage their rows for the next commit. All are of one encoding."""
@@ -102,13 +110,15 @@ class Publisher:
         """Publish all that was kept and covered since the last commit."""
         coverage, self._coverage = self._coverage, []
         sweeps, self._sweeps = list(self._sweeps.values()), {}
+        findings, self._findings = self._findings, []
         self._rows = 0
-        await self._in_thread(lambda: self.writer.commit(coverage, sweeps))
+        await self._in_thread(lambda: self.writer.commit(coverage, sweeps, findings))
         self._committed_at = time.monotonic()
 
-    async def record(self, sweep: SweepRecord) -> None:
-        """Have a sweep's record in the next commit."""
+    def record(self, sweep: SweepRecord, findings: Sequence[Finding]) -> None:
+        """Have a sweep's record, and what it found out about the PACS, in the next commit."""
         self._sweeps[sweep.sweep_id] = sweep
+        self._findings.extend(findings)
 
     async def read(self, question: Callable[[], T]) -> T:
         """Ask the lake something between commits."""
@@ -117,26 +127,38 @@ class Publisher:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _keep(self, source: Source, batch: Identifiers, window: Window) -> Kept:
-        modality = source.profile.study_modality
-        rows = decode(batch, Level.STUDY, default_charset=source.default_charset, study_modality=modality)
-        if window.undated:
-            rows = rows.filter(rows["StudyDate"].is_null())
-        return self._stage(source, Level.STUDY, rows, outside_window(rows, window))
+    def _keep(self, source: Source, batch: Identifiers, ask: Ask) -> Kept:
+        profile = source.profile
+        rows = decode(
+            batch,
+            Level.STUDY,
+            default_charset=source.default_charset,
+            study_modality=profile.study_modality,
+            added=added(profile, Level.STUDY),
+        )
+        sight = see(rows, ask.window, ask.query)
+        mine = rows.filter(belongs(rows, ask.window))
+        staged = self._stage(source, Level.STUDY, rows.filter(stays(rows, ask.window)))
+        return Kept(staged, mine.num_rows, sight.outside, _keys(mine, Level.STUDY), sight)
 
     def _keep_children(self, source: Source, level: Level, children: Sequence[Child]) -> Kept:
         batch = Identifiers.joined([child.batch for child in children])
-        rows = decode(batch, level, default_charset=source.default_charset)
+        rows = decode(batch, level, default_charset=source.default_charset, added=added(source.profile, level))
         counts = [len(child.batch) for child in children]
         outside = 0
         for place, keyword in enumerate(PARENT_KEYS[level]):
             asked = np.repeat(np.array([child.parents[place] for child in children], dtype=object), counts)
             rows, contradicting = belonging_to(rows, keyword, pa.array(asked, pa.string()))
             outside += contradicting
-        return self._stage(source, level, rows, outside)
+        staged = self._stage(source, level, rows)
+        return Kept(staged, rows.num_rows, outside, _keys(rows, level))
 
-    def _stage(self, source: Source, level: Level, rows: pa.Table, outside: int) -> Kept:
-        staged = self.writer.stage(level, source.pacs, source.sweep_id, rows)
-        names = (*PARENT_KEYS[level], level.unique_key) if level is not Level.IMAGE else ()
-        columns = [rows[name].to_pylist() for name in names]
-        return Kept(staged, outside, [keys for keys in zip(*columns, strict=True) if all(keys)])
+    def _stage(self, source: Source, level: Level, rows: pa.Table) -> Staged:
+        return self.writer.stage(level, source.pacs, source.sweep_id, rows)
+
+
+def _keys(rows: pa.Table, level: Level) -> list[tuple[str, ...]]:
+    """Give the unique keys of each row down to its own level; none for images, below which there is nothing."""
+    names = (*PARENT_KEYS[level], level.unique_key) if level is not Level.IMAGE else ()
+    columns = [rows[name].to_pylist() for name in names]
+    return [keys for keys in zip(*columns, strict=True) if all(keys)]

@@ -19,6 +19,7 @@ import click
 from crawler.lake.resume import complete_windows, findings_of, last_sweep
 from crawler.model import Level, SweepRecord, SweepState
 from crawler.pacs.profile import profile_from
+from crawler.plan.answers import Known
 from crawler.plan.coverage import covered
 from crawler.plan.sweep import SweepMachine
 from crawler.settings import Settings
@@ -88,9 +89,11 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         begun = earlier
         rows = await publisher.read(lambda: complete_windows(lake, name, begun.sweep_id))
     done = covered(rows, levels, now)
-    found = sum(row.rows for row in rows if row.level is Level.STUDY and row.window in done and not row.window.undated)
+    dated = sum(row.rows for row in rows if row.level is Level.STUDY and row.window in done and row.window.key is None)
     profile = profile_from(await publisher.read(lambda: findings_of(lake, name)), pacs.overrides)
-    machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], found, profile.cap)
+    busy = [row.window for row in rows if row.level is Level.STUDY and row.rows and row.window in done]
+    known = Known(profile.cap, profile.unsupported, tuple(one for one in busy if one.key is None and not one.time_from))
+    machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known)
     return Crawl(
         peer=settings.peer(name),
         model=pacs.model,
@@ -111,7 +114,7 @@ def _levels(configured: tuple[Level, ...], deepest: Level | None) -> tuple[Level
 
 async def _run(crawl: Crawl, associations: int) -> None:
     await crawl.run(associations)
-    await crawl.publisher.record(crawl.record())
+    crawl.publisher.record(crawl.record(), crawl.findings())
 
 
 @contextmanager

@@ -1,22 +1,9 @@
-"""Which rows of an answer do not answer the question: a PACS may ignore a key it was given. Pure."""
+"""Whose children the rows of an answer below STUDY level are: a PACS may ignore the parent, or leave it out. Pure."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from crawler.model import Window
-
-
-def outside_window(rows: pa.Table, window: Window) -> int:
-    """Count decoded STUDY rows whose StudyDate lies outside the window; rows without a StudyDate are not counted."""
-    dates = rows["StudyDate"]
-    outside = 0
-    if window.date_from is not None:
-        outside += pc.sum(pc.less(dates, window.date_from)).as_py() or 0
-    if window.date_to is not None:
-        outside += pc.sum(pc.greater(dates, window.date_to)).as_py() or 0
-    return outside
 
 
 def belonging_to(rows: pa.Table, keyword: str, asked: pa.Array) -> tuple[pa.Table, int]:

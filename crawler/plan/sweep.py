@@ -1,21 +1,26 @@
 """The sweep machine: hands out the windows that are due and decides what each answer means.
 
-Events in (`answered`), windows and verdicts out. It is the one owner of retrying, splitting and giving up: whoever
-drives it only asks the PACS and reports. It owns no clock, no socket and no table. Pure.
+Events in (`answered`), questions and verdicts out. It is the one owner of sizing, splitting, retrying and giving up:
+whoever drives it only asks the PACS and reports. It owns no clock, no socket and no table. Pure.
+
+How it knows that nothing is missing. A PACS that caps its answers sends no more than so many rows, and an answer with
+fewer rows than another one had is whole. So only an answer that is the largest yet is in doubt, or one of a round
+number of rows: it is tested by asking for its parts. Parts with more studies prove the cap, and from then on windows
+stay below it; parts with as many prove the answer. A refusal splits without a test.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from dataclasses import dataclass
 
-from crawler.model import UNDATED, Outcome, Window, WindowState
-from crawler.plan.days import BEGINNING, END, Days, days_of, subtract
-
-DAWN = date(1970, 1, 1).toordinal()
-"""No image archive holds much before this day: all that is older is asked for at once."""
+from crawler.model import Outcome, Window, WindowState
+from crawler.plan.agenda import GROWTH, Agenda
+from crawler.plan.answers import COMPLETE, SPLIT, Accept, Answer, Ask, Retry, Verdict
+from crawler.plan.doubts import ROUND
+from crawler.plan.narrow import keyword_of, whole_of
+from crawler.plan.sight import Sight
+from crawler.plan.spans import DAY, Span, span_of
+from crawler.plan.trials import Comparison, Trial
 
 RETRY_AFTER = (1.0, 5.0, 20.0)
 """Seconds to wait before each new try of a window whose answer was cut off."""
@@ -23,213 +28,289 @@ RETRY_AFTER = (1.0, 5.0, 20.0)
 GIVE_UP_AFTER = 5
 """So many windows in a row without a full answer, none splittable, and the PACS is left alone."""
 
-GROWTH = 4
-"""A window is at most so many times as long as the one whose answer it is sized by."""
+MOST_REFUSED_RANGES = 30
+"""So many ranges of days refused, none answered in between: this PACS would have to be asked day by day for decades."""
 
+MOST_SINGLE_DAYS = 1500
+"""No more days than these are asked for one by one where a PACS ignores ranges of days."""
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back for a window: how its query ended, after how many rows, and how many of them do not belong."""
+BUSY = 10
+"""No rows in some hours where the neighbours let one expect so many is in doubt."""
 
-    outcome: Outcome
-    rows: int = 0
-    outside: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Accept:
-    """The window is settled: this is its state for the ledger."""
-
-    state: WindowState
-    reason: str | None = None
-
-
-COMPLETE = Accept(WindowState.COMPLETE)
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """The window is dropped in favour of its parts, which `next` will hand out."""
-
-    parts: tuple[Window, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Ask for the same window again after so many seconds."""
-
-    after: float
-
-
-Verdict = Accept | Split | Retry
+ENOUGH_CUTS = 4
+"""Halves of halves with as many rows as the whole, and the rows are those of a cap: four isolate a second of a day."""
 
 
 @dataclass
-class SweepMachine:
-    """Plan the days from `date_from` to `date_to` (None: an open end), newest first, less those `covered`.
+class SweepMachine(Agenda):
+    """Decide what each answer means for its window and for what is asked next."""
 
-    Windows adapt their length so that an answer has about `target_rows` rows. Without either day everything is asked
-    for, and last of all the studies without a date. Their query matches every study, so that an answer with fewer rows
-    than all days together were answered with (`rows_found`, those of `covered` to begin with) proves itself capped.
-    """
-
-    date_from: date | None
-    date_to: date | None
-    today: date
-    covered: Iterable[Window] = ()
-    target_rows: int = 5000
-    rows_found: int = 0
-    cap: int | None = None
-    """An answer with so many rows is not believed but split; what cannot be split is `capped`."""
-    abandoned: str | None = None
-    """Why no further window is handed out though some are due, None while all is well."""
-    _gaps: list[Days] = field(init=False)
-    _undated: bool = field(init=False)
-    _parts: list[Window] = field(default_factory=list)
-    _tries: Counter[Window] = field(default_factory=Counter)
-    _outstanding: set[Window] = field(default_factory=set)
-    _length: int = 1
-    _failures: int = 0
-
-    def __post_init__(self) -> None:
-        covered = list(self.covered)
-        dated = [days_of(one.date_from, one.date_to) for one in covered if not one.undated]
-        self._gaps = subtract(days_of(self.date_from, self.date_to), dated)
-        self._undated = self.date_from is None and self.date_to is None and UNDATED not in covered
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is due and nothing is being asked."""
-        return self.exhausted or (self.abandoned is not None and not self._outstanding)
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether every window that was due has been asked for and settled."""
-        return not (self._outstanding or self._parts or self._gaps or self._undated)
-
-    @property
-    def days_due(self) -> int:
-        """How many days since `DAWN`, or since `date_from`, are still to be handed out."""
-        today = self.today.toordinal()
-        return sum(max(0, min(gap.last, today) - max(gap.first, DAWN) + 1) for gap in self._gaps)
-
-    def next(self) -> Window | None:
-        """Hand out a window, or None when there is none now: `finished`, or wait for what is being asked."""
-        if self.abandoned is not None:
-            return None
-        window = self._parts.pop() if self._parts else self._newest() or self._last()
-        if window is not None:
-            self._outstanding.add(window)
-        return window
-
-    def answered(self, window: Window, answer: Answer) -> Verdict:
-        """Decide what the answer to a window means. Every verdict but Retry ends its being asked."""
+    def answered(self, ask: Ask, answer: Answer) -> Verdict:
+        """Decide what the answer to a question means. Every verdict but Retry ends its being asked."""
         if answer.outcome in (Outcome.INTERRUPTED, Outcome.CANCELLED):
-            return self._cut_off(window)
-        self._outstanding.discard(window)
+            return self._cut_off(ask)
+        self._outstanding.discard(ask)
+        verdict = self._judge(ask, answer)
+        if verdict == COMPLETE:
+            self._failures = 0
+            if span_of(ask.window).days > 1:
+                self._refused_ranges = 0
+        elif isinstance(verdict, Accept):
+            self._unproven += 1
+        if isinstance(verdict, Accept):
+            self._settle(ask.window, answer, complete=verdict == COMPLETE and not self.doubts.doubts(ask.window))
+        return verdict
+
+    def _judge(self, ask: Ask, answer: Answer) -> Verdict:
         match answer.outcome:
             case Outcome.SUCCESS:
-                self._failures = 0
-                if self.cap is not None and answer.rows >= self.cap and not window.undated:
-                    return self._split(window, Accept(WindowState.CAPPED, f"{answer.rows} rows, a cap of this PACS"))
-                return self._complete(window, answer)
+                return self._believe(ask, answer)
             case Outcome.TOO_MANY | Outcome.FAILED:
-                return self._split(window, Accept(WindowState.REFUSED, answer.outcome.value))
+                return self._smaller(ask, WindowState.REFUSED, answer.outcome.value)
             case _:
                 self.abandoned = "the PACS refuses the query"
                 return Accept(WindowState.REFUSED, answer.outcome.value)
 
-    def abandon(self, reason: str) -> None:
-        """Hand out nothing more: the PACS turned us away outside any answer."""
-        self.abandoned = self.abandoned or reason
-        self._outstanding.clear()
-
-    def _newest(self) -> Window | None:
-        if not self._gaps:
-            return None
-        gap = self._gaps.pop()
-        taken = self._take(gap)
-        if taken.first > gap.first:
-            self._gaps.append(Days(gap.first, taken.first - 1))
-        return taken.window
-
-    def _take(self, gap: Days) -> Days:
-        """Cut a window off the newest end of a gap; what lies ahead and what is very old are windows of their own."""
-        today = self.today.toordinal()
-        if gap.last > today:
-            return Days(max(gap.first, today + 1), gap.last)
-        if gap.last < DAWN:
-            return gap
-        return Days(max(gap.first, gap.last - self._length + 1, DAWN), gap.last)
-
-    def _last(self) -> Window | None:
-        """Hand out the studies without a date, once all days are settled."""
-        if not self._undated or self._outstanding:
-            return None
-        self._undated = False
-        return UNDATED
-
-    def _complete(self, window: Window, answer: Answer) -> Accept:
-        if answer.outside:
-            return filter_ignored(answer.outside)
-        if not window.undated:
-            self.rows_found += answer.rows
-            self._adapt(window, answer.rows)
-        elif answer.rows < self.rows_found:
-            return Accept(WindowState.CAPPED, f"{answer.rows} rows for all studies, {self.rows_found} for their days")
+    def _believe(self, ask: Ask, answer: Answer) -> Verdict:
+        """Decide whether an answer that ended with success is whole."""
+        if ask.window.undated:
+            return self._believe_undated(answer)
+        span, sight = span_of(ask.window), answer.sight
+        self._learn(ask, sight)
+        if sight.outside_days:
+            return self._days_ignored(span, sight)
+        if sight.outside_times:
+            return self._times_ignored(span)
+        if sight.outside_keys:
+            return self._keys_ignored(ask.window)
+        if ask.window in self._proofs:
+            return self._believe_proof(span, sight)
+        if self.cap is not None and answer.rows > self.cap:
+            self.cap, self._cap_proven = None, False  # it was none, or it was lifted
+        if self.cap is not None and answer.rows == self.cap:
+            if sight.timeless and span.days == 1:
+                return self._without_times(span, f"{answer.rows} rows, the cap of this PACS, none with a time")
+            return self._smaller(ask, WindowState.CAPPED, f"{answer.rows} rows, the cap of this PACS")
+        if sight.timeless and span.length < DAY:
+            return COMPLETE
+        largest, self._largest = self._largest, max(self._largest, answer.rows)
+        if ask.window in self._trusted or ask.window.key is not None:
+            return COMPLETE
+        in_doubt = not self._cap_proven and (answer.rows >= largest or answer.rows % ROUND == 0)
+        if sight.dated and in_doubt:
+            return self._test(ask, answer) if answer.rows > 1 else self._leave_in_doubt(ask, answer)
+        if not sight.dated:
+            return self._believe_empty(ask, span)
+        self._times_helped |= span.length < DAY
+        self._adapt(span, answer.rows)
         return COMPLETE
 
-    def _adapt(self, window: Window, rows: int) -> None:
-        days = days_of(window.date_from, window.date_to)
-        if days.first < DAWN or days.last > self.today.toordinal():
-            return
-        fitting = days.length * self.target_rows // max(rows, 1)
-        self._length = max(1, min(fitting, days.length * GROWTH))
+    def _believe_undated(self, answer: Answer) -> Accept:
+        dated = answer.sight.dated
+        if dated < self.dated:
+            return Accept(WindowState.CAPPED, f"{dated} dated studies in the answer for all, {self.dated} by days")
+        if answer.sight.undated and answer.rows > self._largest and answer.rows % ROUND == 0:
+            return Accept(WindowState.CAPPED, f"{answer.rows} rows, more than any other answer and a round number")
+        self._largest = max(self._largest, answer.rows)
+        if self._unproven or self.doubts.days(self._largest, self.cap) or answer.rows == self.cap:
+            return Accept(WindowState.CAPPED, "some days are not proven, so that nothing proves the answer for all")
+        return COMPLETE
 
-    def _cut_off(self, window: Window) -> Verdict:
-        tried = self._tries[window]
-        if tried < len(RETRY_AFTER) and self.abandoned is None:
-            self._tries[window] += 1
-            return Retry(RETRY_AFTER[tried])
-        self._outstanding.discard(window)
-        self._count_failure("the association is lost again and again")
-        return Accept(WindowState.INTERRUPTED, "no final response")
+    def _believe_empty(self, ask: Ask, span: Span) -> Verdict:
+        """Leave empty days to be proven by their neighbours; doubt empty hours where the neighbours were busy."""
+        self._rate /= 2
+        if span.is_whole_days:
+            self._empties.empty(span)
+            self._adapt(span, 0)
+            self._settle(ask.window, Answer(Outcome.SUCCESS), complete=True)
+            return SPLIT
+        expected = 2 * self._rate * span.length
+        if expected >= BUSY and span.length >= DAY // 8 and self._put_back(span, GROWTH):
+            self._trials.append(Trial(span, 0, 0))
+            return SPLIT
+        self._adapt(span, 0)
+        return COMPLETE
 
-    def _split(self, window: Window, smallest: Accept) -> Verdict:
-        """Ask for the halves of a window; `smallest` is the verdict on one that has none."""
-        parts = halves(window, self.today)
-        if parts:
-            self._length = 1
-            self._parts.extend(parts)
-            return Split(parts)
-        if smallest.state is WindowState.REFUSED:
+    def _believe_proof(self, span: Span, sight: Sight) -> Verdict:
+        """Believe that days are empty when their neighbour came with them; otherwise ask for less."""
+        self._proofs.remove(span.window)
+        if sight.dated:
+            self._empties.proven(span)
+            return COMPLETE
+        return self._distrust_empty(span)
+
+    def _distrust_empty(self, span: Span) -> Verdict:
+        self._empties.merging = False
+        self._empties.failed += 1
+        self._crowded = True
+        if self._put_back(span, GROWTH):
+            return SPLIT
+        return Accept(WindowState.SUSPICIOUS_ZERO, "no rows, and none together with days that have some")
+
+    def _test(self, ask: Ask, answer: Answer) -> Verdict:
+        """Ask for the parts of a window whose answer may be capped; what has no parts stays in doubt.
+
+        Where the rows came from tells where to cut it into halves, each of which is smaller then and not in doubt;
+        but not where such halves have as many rows again: that is how a cap looks, and then the rows tell nothing.
+        """
+        span, sight = span_of(ask.window), answer.sight
+        below_a_day = span.days == 1
+        if below_a_day and sight.timeless:
+            return self._leave_in_doubt(ask, answer)
+        in_vain = sum(one.cut and one.rows == answer.rows and one.span.holds(span) for one in self._trials)
+        cut = in_vain < ENOUGH_CUTS and self._cut(span, sight.middle)
+        if cut or self._put_back(span, max(2, -(-answer.rows // self.target_rows))):
+            untimed = sight.untimed if below_a_day else 0
+            self._trials.append(Trial(span, answer.rows, sight.inside - untimed, again=untimed > 0, cut=cut))
+            return SPLIT
+        return self._leave_in_doubt(ask, answer)
+
+    def _leave_in_doubt(self, ask: Ask, answer: Answer) -> Accept:
+        """Take an answer for whole until the end tells whether any had more rows."""
+        self.doubts.untested[ask.window] = answer.rows
+        return COMPLETE
+
+    def _smaller(self, ask: Ask, state: WindowState, reason: str) -> Verdict:
+        """Ask for less: a shorter time, then further keys. What can get no smaller is settled as it is."""
+        span = span_of(ask.window)
+        if state is WindowState.REFUSED and span.days == 1 and self._gaps.is_far_ahead(span):
+            self.abandoned = "the PACS refuses even a day far ahead, as if it ignored StudyDate"
+            return Accept(state, reason)
+        expected = self._rate * span.length / self.target_rows
+        parts = GROWTH if not expected else max(2, min(GROWTH, round(expected)))
+        if ask.window.key is None and self._put_back(span, parts):
+            self._crowded = True
+            self._refused_ranges += span.days > 1
+            if self._refused_ranges > MOST_REFUSED_RANGES:
+                self.abandoned = "the PACS refuses every range of days"
+            self._length = min(self._length, self._gaps.limit)
+            return SPLIT
+        if state is WindowState.REFUSED and span.length < DAY and ask.window.key is None and not self._times_helped:
+            return self._times_ignored(span)
+        if self._narrowings.is_probe(ask.window):
+            return self._keys_ignored(ask.window)
+        if self._narrow(ask.window):
+            return SPLIT
+        if state is WindowState.REFUSED:
             self._count_failure("the PACS refuses even the smallest windows")
-        return smallest
+        return Accept(state, reason)
+
+    def _days_ignored(self, span: Span, sight: Sight) -> Verdict:
+        """Ask day by day where a range is ignored; where even a day is, nothing can be proven."""
+        days = max(span.days, self._gaps.days)
+        if span.days > 1 and days <= MOST_SINGLE_DAYS and self._put_back(span, span.days):
+            self._gaps.longest = DAY
+            self._empties.merging = False
+            return SPLIT
+        self._ignored_days += 1
+        if self._ignored_days >= GIVE_UP_AFTER:
+            self.abandoned = "the PACS ignores StudyDate"
+        return Accept(WindowState.FILTER_IGNORED, f"{sight.outside_days} rows of other days")
+
+    def _times_ignored(self, span: Span) -> Verdict:
+        """Give up on times for the rest of the sweep."""
+        self._has_time = False
+        self._length = max(self._length, DAY)
+        return self._without_times(span, "StudyTime is ignored and the day cannot be split otherwise")
+
+    def _without_times(self, span: Span, reason: str) -> Verdict:
+        """Ask for no more hours of a day: for the whole day again if they were a test, else by further keys."""
+        day = Span(span.first // DAY * DAY, span.first // DAY * DAY + DAY - 1)
+        self._gaps.drop(day)
+        self.doubts.cut_days.discard(day.first // DAY)
+        test = next((trial for trial in self._trials if trial.span == day), None)
+        self._trials = [trial for trial in self._trials if not day.holds(trial.span)]
+        if test is not None:
+            self._take_back(test, day.length - test.left)
+            self._parts.append(Ask(day.window, day.window))
+            return SPLIT
+        if day.window in self._narrowings or self._narrow(day.window):
+            return SPLIT
+        return Accept(WindowState.CAPPED, reason)
+
+    def _keys_ignored(self, part: Window) -> Verdict:
+        """Ask for no other value of a key that this PACS does not match on, but for those of the next one."""
+        siblings = [ask for ask in self._parts if whole_of(ask.window) == whole_of(part)]
+        self._parts = [ask for ask in self._parts if ask not in siblings]
+        outstanding = sum(whole_of(ask.window) == whole_of(part) for ask in self._outstanding)
+        parts = self._narrowings.ignored(part, outstanding)
+        self._parts.extend(Ask(part, part) for part in reversed(parts))
+        return Accept(WindowState.FILTER_IGNORED, f"{keyword_of(part)} is not matched on")
+
+    def _cut_off(self, ask: Ask) -> Verdict:
+        tried = self._tries[ask]
+        if tried < len(RETRY_AFTER) and self.abandoned is None:
+            self._tries[ask] += 1
+            return Retry(RETRY_AFTER[tried])
+        self._outstanding.discard(ask)
+        self._count_failure("the association is lost again and again")
+        self._settle(ask.window, Answer(Outcome.INTERRUPTED), complete=False)
+        return Accept(WindowState.INTERRUPTED, "no final response")
 
     def _count_failure(self, reason: str) -> None:
         self._failures += 1
         if self._failures >= GIVE_UP_AFTER:
             self.abandoned = reason
 
+    def _settle(self, window: Window, answer: Answer, *, complete: bool) -> None:
+        """Count a settled window towards the trials and narrowings that it is a part of."""
+        if window.key is not None:
+            if not window.undated:
+                self._settle_part(window)
+            return
+        span = span_of(window)
+        if complete and span.is_whole_days and answer.sight.inside:
+            self._empties.busy(span)
+        self.dated += answer.sight.inside
+        self.doubts.whole_days += answer.sight.inside if complete and span.is_whole_days else 0
+        holding = sorted((one for one in self._trials if one.span.holds(span)), key=lambda one: one.span.length)
+        for trial in holding:
+            trial.add(span, answer.sight.inside, complete=complete)
+        for trial in holding:
+            if trial.left <= 0:
+                self._conclude(trial)
 
-def filter_ignored(outside: int) -> Accept:
-    """Give the verdict on an answer with rows that nobody asked for: the PACS may have left out others just as well."""
-    return Accept(WindowState.FILTER_IGNORED, f"{outside} rows do not answer the question")
+    def _settle_part(self, part: Window) -> None:
+        """Count a part by key; when all are settled, say what they leave open."""
+        whole = whole_of(part)
+        if self._narrowings.settle(part):
+            self._note(whole, Accept(WindowState.CAPPED, f"asked for by {keyword_of(part)} alone"))
+            if whole.key is None:
+                self._settle(whole, Answer(Outcome.SUCCESS), complete=False)
+            else:
+                self._settle_part(whole)
 
+    def _conclude(self, trial: Trial) -> None:
+        self._trials.remove(trial)
+        match trial.comparison:
+            case Comparison.MORE if trial.rows:
+                self.cap, self._cap_proven = trial.rows, True
+                self._crowded = True
+                self._aim()
+            case Comparison.FEWER:
+                reason = f"{trial.inside} studies at once, {trial.found} in parts"
+                self._note(trial.span.window, Accept(WindowState.FILTER_IGNORED, reason))
+            case Comparison.SAME:
+                if trial.found and trial.span.is_whole_days:
+                    self._empties.busy(trial.span)
+                self.doubts.answered_whole(trial.span, trial.rows)
+                self._adapt(trial.span, trial.rows)
+                if trial.again:
+                    self._take_back(trial, trial.span.length)
+                    self._trusted.add(trial.span.window)
+                    self._parts.append(Ask(trial.span.window, trial.span.window))
 
-def halves(window: Window, today: date) -> tuple[Window, ...]:
-    """Split a window into two by days, the newer one last; nothing when it is a day or an end of time."""
-    days = days_of(window.date_from, window.date_to)
-    if days.length == 1 or window.undated:
-        return ()
-    soon = (today + timedelta(days=366)).toordinal()
-    old = date(1900, 1, 1).toordinal()
-    if days.first == BEGINNING:
-        middle = old - 1
-    elif days.last == END:
-        middle = soon
-    else:
-        middle = (days.first + days.last) // 2
-    if not days.first <= middle < days.last:
-        return ()
-    return (Days(days.first, middle).window, Days(middle + 1, days.last).window)
+    def _take_back(self, trial: Trial, seconds: int) -> None:
+        """Forget what so many seconds of a trial's span brought: it is asked for once more as a whole."""
+        self.dated -= trial.found
+        for outer in self._trials:
+            if outer.span.holds(trial.span):
+                outer.left += seconds
+                outer.found -= trial.found
+
+    def _learn(self, ask: Ask, sight: Sight) -> None:
+        """Note what an answer shows of how this PACS matches ranges, and of studies without a time."""
+        query = ask.query
+        if query.date_from != query.date_to:
+            self._ends |= {end for end, seen in (("low", sight.on_first_day), ("high", sight.on_last_day)) if seen}
+        self.doubts.untimed += sight.untimed if query.time_from is None and query.time_to is None else 0

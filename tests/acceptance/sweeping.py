@@ -49,10 +49,17 @@ def ask(folder: Path, statement: str) -> list[tuple[Any, ...]]:
 def differences(
     folder: Path, pacs: str, level: Level, archive: Archive, days: Sequence[date | None] = (None, None)
 ) -> list[str]:
-    """Name the columns in which the lake's rows of a PACS are not those of its archive on these days; none is right."""
+    """Name the columns in which the lake's rows of a PACS are not those of its archive on these days; none is right.
+
+    Rows of other days may be there too, from answers that proved nothing.
+    """
     truth = archive.table(level, *days).sort_by(level.unique_key)
     names = ", ".join(f'"{name}"' for name in truth.column_names)
-    statement = f"select {names} from {TABLES[level]} where pacs = '{pacs}' order by {level.unique_key}"
+    first, last = (f"'{day}'" if day else "NULL" for day in days)
+    studies = f"""(select StudyInstanceUID from studies
+        where pacs = '{pacs}' and coalesce(StudyDate >= {first}, true) and coalesce(StudyDate <= {last}, true))"""
+    statement = f"""select {names} from {TABLES[level]}
+        where pacs = '{pacs}' and StudyInstanceUID in {studies} order by {level.unique_key}"""
     with crawler.open_lake(folder / "lake") as lake:
         rows = lake.sql(statement).to_arrow_table().cast(truth.schema)
     if rows.num_rows != truth.num_rows:

@@ -16,12 +16,22 @@ ARCHIVE = Archive(60, FIRST, LAST, series_per_study=1.2, busy_day=BUSY, busy=60)
 DAYS = ("--from", FIRST.isoformat(), "--to", LAST.isoformat())
 
 
-def test_answers_at_a_known_cap_are_split_and_what_stays_capped_is_said(tmp_path: Path) -> None:
+def test_answers_at_a_known_cap_are_split_and_what_stays_in_doubt_is_said(tmp_path: Path) -> None:
     with running(Simulator(ARCHIVE, quirks=Quirks(cap=30))) as pacs:
         configure(tmp_path, {"main": pacs.port}, levels='["study"]', cap=30)
         assert sweep(tmp_path, *DAYS).returncode == 4
-    capped = "SELECT date_from, date_to, rows, cap FROM windows WHERE state = 'capped'"
-    assert ask(tmp_path, capped) == [(BUSY, BUSY, 30, 30)]
+    assert differences(tmp_path, "main", Level.STUDY, ARCHIVE, (FIRST, LAST)) == []
+    capped = "SELECT DISTINCT key, cap FROM windows WHERE state = 'capped'"
+    assert ask(tmp_path, capped) == [("StudyTime=", 30)]
+
+
+def test_what_cannot_be_split_stays_capped_and_is_said(tmp_path: Path) -> None:
+    ignoring = frozenset({"StudyTime", "ModalitiesInStudy", "PatientID"})
+    with running(Simulator(ARCHIVE, quirks=Quirks(cap=30, ignores=ignoring))) as pacs:
+        configure(tmp_path, {"main": pacs.port}, levels='["study"]', cap=30)
+        assert sweep(tmp_path, *DAYS).returncode == 3
+    capped = "SELECT DISTINCT date_from, date_to FROM windows WHERE state = 'capped'"
+    assert ask(tmp_path, capped) == [(BUSY, BUSY)]
     others = ARCHIVE.table(Level.STUDY).num_rows - ARCHIVE.table(Level.STUDY, BUSY, BUSY).num_rows
     found = f"SELECT count(*) FILTER (StudyDate <> '{BUSY}'), count(*) FILTER (StudyDate = '{BUSY}') FROM studies"
     assert ask(tmp_path, found) == [(others, 30)]

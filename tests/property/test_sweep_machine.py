@@ -1,173 +1,204 @@
-"""The sweep machine asks for every day once, whatever the PACS answers, and stops."""
+"""The sweep machine finds every study of a toy PACS, or says where it may not have, and stops."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
-from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from crawler.model import UNDATED, Outcome, Window, WindowState
-from crawler.plan.days import BEGINNING, END, Days, days_of, subtract
-from crawler.plan.sweep import Accept, Answer, Retry, SweepMachine, halves
+from crawler.plan.answers import Accept, Answer, Ask, Known, Retry
+from crawler.plan.doubts import UNTIMED
+from crawler.plan.spans import DAY, span_of
+from crawler.plan.sweep import SweepMachine
+from tests.property.toy_pacs import Study, ToyPacs, sweep
 
 TODAY = date(2024, 6, 1)
-FAR = 40_000
-"""A bound that no plan below comes near: reaching it means that the machine does not end."""
+FIRST = TODAY - timedelta(days=59)
+
+seconds = st.one_of(st.integers(0, DAY - 1), st.sampled_from([0, 1, DAY - 1, 36_000, 36_001]))
+PATIENTS = ["1", "2", "A7", "", "é"]
+MODALITIES = ["CT", "MR", "US", "", "XYZ"]
 
 
-def drive(machine: SweepMachine, reply: Callable[[Window], Answer]) -> list[tuple[Window, Accept]]:
-    """Answer every window at once until the machine is finished; give what it accepted."""
-    accepted = []
-    for _ in range(FAR):
-        window = machine.next()
-        if window is None:
-            break
-        while isinstance(verdict := machine.answered(window, reply(window)), Retry):
-            pass
-        if isinstance(verdict, Accept):
-            accepted.append((window, verdict))
-    assert machine.finished
-    return accepted
+@st.composite
+def archives(draw: st.DrawFn, *, timed: bool = True) -> list[Study]:
+    """Days of very different business, some of them crowded into one hour, some studies without date or time."""
+    studies: list[tuple[int | None, int | None]] = []
+    for _ in range(draw(st.integers(0, 6))):
+        day = (FIRST + timedelta(days=draw(st.integers(0, 59)))).toordinal()
+        count = draw(st.sampled_from([1, 2, 7, 30, 120]))
+        begin, step = draw(seconds), draw(st.sampled_from([0, 1, 60, 600]))
+        studies += [(day, (begin + number * step) % DAY) for number in range(count)]
+    if not timed:
+        studies += [(day, None) for day, _ in studies[:: draw(st.integers(3, 50))]]
+        studies += [(None, None)] * draw(st.integers(0, 5))
+    turn = draw(st.integers(1, 7))
+    return [
+        Study(uid, day, second, MODALITIES[uid % turn % len(MODALITIES)], PATIENTS[uid * turn % len(PATIENTS)])
+        for uid, (day, second) in enumerate(studies)
+    ]
 
 
-def days(windows: list[Window]) -> list[Days]:
-    return [days_of(one.date_from, one.date_to) for one in windows]
-
-
-spans = st.tuples(st.integers(-900, 60), st.integers(-900, 60)).map(
-    lambda ends: (TODAY + timedelta(days=min(ends)), TODAY + timedelta(days=max(ends)))
+pacs = st.builds(
+    ToyPacs,
+    archives(timed=False),
+    cap=st.sampled_from([0, 0, 10, 20, 37, 100]),
+    over_cap=st.sampled_from([Outcome.SUCCESS, Outcome.SUCCESS, Outcome.TOO_MANY, Outcome.FAILED]),
+    ignores=st.sets(st.sampled_from(["StudyDate", "StudyTime", "ModalitiesInStudy", "PatientID"]), max_size=2).map(
+        frozenset
+    ),
+    ignores_ranges=st.booleans(),
+    exclusive_ends=st.booleans(),
+    undated_always=st.booleans(),
+    lost=st.frozensets(st.integers(1, 60), max_size=4),
 )
-open_spans = st.one_of(
-    spans,
-    spans.map(lambda span: (None, span[1])),
-    spans.map(lambda span: (span[0], None)),
-    st.just((None, None)),
-)
 
 
-@given(open_spans, st.integers(0, 400), st.integers(1, 1000))
-def test_every_day_is_asked_for_exactly_once(
-    span: tuple[date | None, date | None], rows_a_day: int, target: int
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@given(pacs, st.booleans())
+def test_no_study_is_missing_where_the_ledger_says_complete(toy: ToyPacs, whole: bool) -> None:
+    machine = SweepMachine(None if whole else FIRST, None if whole else TODAY, TODAY, target_rows=50)
+    swept = sweep(machine, toy)
+    missing = [study for study in toy.studies if study not in swept.found]
+    event("missing" if missing else "exact")
+    for study in missing:
+        assert not swept.is_proven(study), study
+
+
+def crowd(studies: list[Study]) -> int:
+    """Count the studies that share three seconds at most: what no window can tell apart."""
+    moments = sorted(study.day * DAY + study.second for study in studies if study.day and study.second is not None)
+    return max((sum(0 <= other - one <= 2 for other in moments) for one in moments), default=0)
+
+
+@settings(max_examples=200)
+@given(archives(), st.sampled_from([0, 10, 37, 100]), st.booleans(), st.booleans())
+def test_a_silent_cap_or_a_refusal_costs_no_study(
+    studies: list[Study], cap: int, refuses: bool, exclusive: bool
 ) -> None:
-    machine = SweepMachine(*span, today=TODAY, target_rows=target)
-
-    def reply(window: Window) -> Answer:
-        return Answer(Outcome.SUCCESS, rows_a_day * min(days_of(window.date_from, window.date_to).length, 500))
-
-    accepted = [window for window, _ in drive(machine, reply)]
-    assert [window.undated for window in accepted].count(True) == (span == (None, None))
-    asked = days([window for window in accepted if not window.undated])
-    assert subtract(days_of(*span), asked) == []
-    ordered = sorted(asked)
-    assert all(one.last < other.first for one, other in pairwise(ordered))
+    ended = Outcome.TOO_MANY if refuses else Outcome.SUCCESS
+    toy = ToyPacs(studies, cap=cap, over_cap=ended, exclusive_ends=exclusive)
+    swept = sweep(SweepMachine(FIRST, TODAY, TODAY, target_rows=50), toy)
+    if not cap or crowd(studies) < cap:
+        assert swept.found == set(studies)
 
 
-@given(spans, st.integers(1, 300), st.integers(0, 40))
-def test_a_pacs_that_refuses_large_answers_is_asked_for_less_until_it_answers(
-    span: tuple[date, date], cap: int, rows_a_day: int
-) -> None:
-    machine = SweepMachine(*span, today=TODAY)
-
-    def reply(window: Window) -> Answer:
-        rows = rows_a_day * days_of(window.date_from, window.date_to).length
-        return Answer(Outcome.TOO_MANY) if rows > cap else Answer(Outcome.SUCCESS, rows)
-
-    accepted = drive(machine, reply)
-    if rows_a_day <= cap:
-        assert subtract(days_of(*span), days([window for window, _ in accepted])) == []
-        assert {verdict.state for _, verdict in accepted} == {WindowState.COMPLETE}
-    else:
-        assert WindowState.COMPLETE not in {verdict.state for window, verdict in accepted}
+def busy_day(count: int) -> list[Study]:
+    """A day as departments have it: most of it between eight and six."""
+    day = TODAY.toordinal()
+    return [Study(uid, day, 8 * 3600 + uid * 36_000 // count) for uid in range(count)]
 
 
-@given(spans, st.lists(spans, max_size=4))
-def test_what_is_covered_is_not_asked_again(span: tuple[date, date], done: list[tuple[date, date]]) -> None:
-    covered = [Window(*one) for one in done]
-    machine = SweepMachine(*span, today=TODAY, covered=covered)
-    asked = days([window for window, _ in drive(machine, lambda _: Answer(Outcome.SUCCESS, 1))])
-    due = subtract(days_of(*span), days(covered))
-    assert [part for gap in due for part in subtract(gap, asked)] == []
-    assert all(subtract(one, days(covered)) == [one] for one in asked)
+def test_a_crowded_day_behind_a_silent_cap_is_exact_and_costs_little() -> None:
+    toy = ToyPacs(busy_day(26_000), cap=500)
+    swept = sweep(SweepMachine(TODAY, TODAY, TODAY), toy)
+    assert len(swept.found) == 26_000
+    *hours, (day, doubt) = swept.ledger
+    assert {verdict.state for _, verdict in hours} == {WindowState.COMPLETE}
+    assert (day, doubt.state) == (Window(TODAY, TODAY, key=UNTIMED), WindowState.CAPPED)
+    assert toy.queries <= 3 * 26_000 // 500
 
 
-@given(spans, st.integers(1, 300), st.integers(0, 40))
-def test_answers_at_a_known_cap_are_not_believed(span: tuple[date, date], cap: int, rows_a_day: int) -> None:
-    machine = SweepMachine(*span, today=TODAY, cap=cap)
+def test_a_known_cap_is_kept_clear_of_from_the_start() -> None:
+    unknown, known = ToyPacs(busy_day(5000), cap=500), ToyPacs(busy_day(5000), cap=500)
+    sweep(SweepMachine(TODAY, TODAY, TODAY), unknown)
+    machine = SweepMachine(TODAY, TODAY, TODAY, known=Known(cap=500))
+    assert len(sweep(machine, known).found) == 5000
+    assert known.queries <= 2 * unknown.queries, "what is known from before is tested again, but not found out again"
 
-    def reply(window: Window) -> Answer:
-        return Answer(Outcome.SUCCESS, min(cap, rows_a_day * days_of(window.date_from, window.date_to).length))
 
-    states = {verdict.state for _, verdict in drive(machine, reply)}
-    assert states == {WindowState.COMPLETE if rows_a_day < cap else WindowState.CAPPED}
+def test_a_cap_is_learned_with_the_first_full_answer() -> None:
+    machine = SweepMachine(TODAY, TODAY, TODAY)
+    sweep(machine, ToyPacs(busy_day(2000), cap=137))
+    assert machine.cap == 137
+
+
+def test_a_cap_that_was_lifted_is_forgotten() -> None:
+    machine = SweepMachine(FIRST, TODAY, TODAY, known=Known(cap=50))
+    swept = sweep(machine, ToyPacs([Study(uid, TODAY.toordinal(), uid) for uid in range(400)]))
+    assert len(swept.found) == 400
+    assert machine.cap is None
+
+
+@given(st.integers(0, 400), st.integers(1, 1000))
+def test_every_day_is_asked_for_and_an_honest_pacs_costs_little(rows_a_day: int, target: int) -> None:
+    days = range(FIRST.toordinal(), TODAY.toordinal() + 1)
+    spread = DAY // max(rows_a_day, 1)
+    studies = [Study(0, day, number * spread) for day in days[:10] for number in range(rows_a_day)]
+    toy = ToyPacs(studies)
+    swept = sweep(SweepMachine(FIRST, TODAY, TODAY, target_rows=target), toy)
+    covered = {day for window, _ in swept.ledger for day in days if _touches(window, day)}
+    assert covered == set(days)
+    assert {verdict.state for _, verdict in swept.ledger} <= {WindowState.COMPLETE}
+    assert swept.found == set(studies)
+
+
+def _touches(window: Window, day: int) -> bool:
+    span = span_of(window)
+    return span.first // DAY <= day <= span.last // DAY
+
+
+def test_what_is_covered_is_not_asked_again() -> None:
+    covered = [Window(TODAY - timedelta(days=9), TODAY), Window(FIRST, FIRST + timedelta(days=9))]
+    swept = sweep(SweepMachine(FIRST, TODAY, TODAY, covered), ToyPacs([]))
+    asked = {
+        day
+        for window, _ in swept.ledger
+        for day in range(FIRST.toordinal(), TODAY.toordinal() + 1)
+        if _touches(window, day)
+    }
+    assert min(asked) == FIRST.toordinal() + 10
+    assert max(asked) == TODAY.toordinal() - 10
 
 
 def test_a_lost_association_is_retried_and_then_recorded_as_interrupted() -> None:
-    machine = SweepMachine(TODAY, TODAY, today=TODAY)
-    window = machine.next()
-    assert window is not None
+    machine = SweepMachine(TODAY, TODAY, TODAY)
+    ask = machine.next()
+    assert ask is not None
     lost = Answer(Outcome.INTERRUPTED, 7)
-    waits = [machine.answered(window, lost) for _ in range(3)]
-    assert all(isinstance(verdict, Retry) for verdict in waits)
-    assert machine.answered(window, lost) == Accept(WindowState.INTERRUPTED, "no final response")
+    assert all(isinstance(machine.answered(ask, lost), Retry) for _ in range(3))
+    assert machine.answered(ask, lost) == Accept(WindowState.INTERRUPTED, "no final response")
 
 
 def test_a_pacs_that_is_down_is_left_alone() -> None:
-    machine = SweepMachine(None, None, today=TODAY)
-    accepted = drive(machine, lambda _: Answer(Outcome.INTERRUPTED))
+    machine = SweepMachine(None, None, TODAY)
+    toy = ToyPacs([], lost=frozenset(range(1, 1000)))
+    swept = sweep(machine, toy)
     assert machine.abandoned is not None
-    assert len(accepted) == 5
+    assert len(swept.ledger) == 5
 
 
 def test_a_pacs_that_refuses_for_good_is_asked_once() -> None:
-    machine = SweepMachine(None, None, today=TODAY)
-    accepted = drive(machine, lambda _: Answer(Outcome.REFUSED))
-    assert [verdict.state for _, verdict in accepted] == [WindowState.REFUSED]
+    machine = SweepMachine(None, None, TODAY)
+    ask = machine.next()
+    assert ask is not None
+    verdict = machine.answered(ask, Answer(Outcome.REFUSED))
+    assert verdict == Accept(WindowState.REFUSED, "refused")
+    assert machine.next() is None
+    assert machine.finished
 
 
-def test_windows_grow_over_empty_years_so_that_an_empty_archive_costs_few_queries() -> None:
-    accepted = drive(SweepMachine(None, None, today=TODAY), lambda _: Answer(Outcome.SUCCESS, 0))
-    assert len(accepted) < 15
+def test_an_empty_archive_costs_few_queries() -> None:
+    toy = ToyPacs([])
+    sweep(SweepMachine(None, None, TODAY), toy)
+    assert toy.queries < 40
 
 
 def test_undated_studies_come_last_and_a_short_answer_proves_the_cap() -> None:
-    def capped(window: Window) -> Answer:
-        return Answer(Outcome.SUCCESS, 500 if window.undated or window.date_from == TODAY else 10)
-
-    accepted = drive(SweepMachine(None, None, today=TODAY), capped)
-    window, verdict = accepted[-1]
+    studies = [Study(uid, (TODAY - timedelta(days=uid % 40)).toordinal(), uid) for uid in range(400)]
+    toy = ToyPacs(studies, cap=100)
+    swept = sweep(SweepMachine(None, None, TODAY), toy)
+    assert swept.found == set(studies)
+    window, verdict = swept.ledger[-1]
     assert window == UNDATED
     assert verdict.state is WindowState.CAPPED
-    assert {one.state for _, one in accepted[:-1]} == {WindowState.COMPLETE}
 
 
 def test_undated_studies_wait_for_every_day_to_be_settled() -> None:
-    machine = SweepMachine(None, None, today=TODAY)
-    handed_out = []
-    while (window := machine.next()) is not None:
-        handed_out.append(window)
-    assert UNDATED not in handed_out
-    for window in handed_out:
-        machine.answered(window, Answer(Outcome.SUCCESS, 0))
-    assert machine.next() == UNDATED
-
-
-@given(open_spans)
-def test_halves_are_disjoint_and_make_the_whole(span: tuple[date | None, date | None]) -> None:
-    window = Window(*span)
-    parts = halves(window, TODAY)
-    if parts:
-        older, newer = days(list(parts))
-        assert older.last + 1 == newer.first
-        assert Days(older.first, newer.last) == days_of(*span)
-
-
-def test_the_ends_of_time_are_not_split_without_end() -> None:
-    part: Window | None = Window(None, None)
-    for _ in range(20_000):
-        parts = halves(part, TODAY) if part else ()
-        part = parts[0] if parts else None
-    assert part is None
-    assert days_of(None, None) == Days(BEGINNING, END)
+    machine = SweepMachine(None, None, TODAY)
+    handed_out: list[Ask] = []
+    while (ask := machine.next()) is not None:
+        handed_out.append(ask)
+    assert UNDATED not in [ask.window for ask in handed_out]

@@ -1,0 +1,74 @@
+"""What remains in doubt about windows that were settled, until the end of a sweep. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from crawler.model import Window, WindowState
+from crawler.plan.answers import Accept
+from crawler.plan.spans import DAY, Span
+
+UNTIMED = "StudyTime="
+"""The key of a day's studies without StudyTime, which no range of times is sure to find and no key asks for alone."""
+
+ROUND = 100
+"""Caps are round more often than archives are: 100, 200, 500, 1000."""
+
+SMALLEST_CAP = 10
+"""Fewer rows than this are no cap where they cannot be tested."""
+
+EVIDENCE = 100
+"""After so many studies of which none lacks StudyTime, there is no reason to suspect that a day has such studies."""
+
+
+@dataclass
+class Doubts:
+    """Days asked for by their hours, and answers that were the largest yet and could not be tested."""
+
+    untimed: int = 0
+    """Studies without a time, in answers about whole days."""
+    whole_days: int = 0
+    """Studies in answers about whole days, nothing missing."""
+    cut_days: set[int] = field(default_factory=set)
+    untested: dict[Window, int] = field(default_factory=dict)
+    """Windows without parts, and how many dated rows their answers had."""
+    _whole_by_rows: dict[int, set[int]] = field(default_factory=dict)
+
+    @property
+    def suspects_untimed(self) -> bool:
+        """Whether days that were asked for by their hours may well lack studies without StudyTime."""
+        return self.untimed > 0 or self.whole_days < EVIDENCE
+
+    def doubts(self, window: Window) -> bool:
+        """Whether a window's answer may be capped, and its rows are not only a few."""
+        return self.untested.get(window, 0) >= SMALLEST_CAP
+
+    def answered_whole(self, span: Span, rows: int) -> None:
+        """Note that days which were cut had been answered whole after all: unless so many rows are a cap."""
+        if span.is_whole_days:
+            days = set(range(span.first // DAY, span.last // DAY + 1)) & self.cut_days
+            self.cut_days -= days
+            self._whole_by_rows.setdefault(rows, set()).update(days)
+
+    def days(self, largest: int, cap: int | None) -> set[int]:
+        """Give the days whose studies without a time may be missing, by what is known of the cap now."""
+        doubtful = (days for rows, days in self._whole_by_rows.items() if rows and self._may_be_cap(rows, largest, cap))
+        return self.cut_days.union(*doubtful)
+
+    @staticmethod
+    def _may_be_cap(rows: int, largest: int, cap: int | None) -> bool:
+        return rows == cap or (rows >= largest and rows % ROUND == 0)
+
+    def take(self, largest: int, cap: int | None) -> list[tuple[Window, Accept]]:
+        """Say at the end what is not proven, each window once."""
+        notes = [
+            (window, Accept(WindowState.CAPPED, f"{rows} rows, as many as any answer had"))
+            for window, rows in self.untested.items()
+            if rows == cap or rows >= max(largest, SMALLEST_CAP)
+        ]
+        seen = f"{self.untimed} of {self.whole_days} studies of whole days had none"
+        for day in sorted(self.days(largest, cap)):
+            window = replace(Span(day * DAY, day * DAY + DAY - 1).window, key=UNTIMED)
+            notes.append((window, Accept(WindowState.CAPPED, f"studies without a time cannot be asked for: {seen}")))
+        self.cut_days, self.untested, self._whole_by_rows = set(), {}, {}
+        return notes

@@ -1,0 +1,55 @@
+"""No study is lost in silence, whatever the PACS does: sweeps under drawn mixtures of quirks, against the truth.
+
+The lake equals the archive, or what it lacks lies where the ledger says `not complete`. `make test` draws the same 200
+schedules each time, `make soak` 10,000 others; PACSLAKE_SCHEDULES draws so many others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from crawler.testing.archive import Archive
+from crawler.testing.quirks import OverCap, Quirks
+from tests.acceptance import schedules as replay
+from tests.acceptance.schedules import Schedule, judge, schedules
+
+SOAK = os.environ.get("PACSLAKE_SCHEDULES")
+MOST_QUERIES = 1500
+"""No mixture of quirks needs more for a few hundred studies; more is a storm."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _impatient() -> Iterator[None]:
+    """Ask again at once: a simulated PACS does not recover by waiting."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("crawler.plan.sweep.RETRY_AFTER", (0.0, 0.0, 0.0))
+        yield
+
+
+@settings(max_examples=int(SOAK or 200), derandomize=SOAK is None, suppress_health_check=list(HealthCheck))
+@given(schedules())
+def test_nothing_is_lost_in_silence(schedule: Schedule) -> None:
+    judgement = judge(schedule)
+    assert not judgement.lost, f"{judgement.lost[:5]} and {len(judgement.lost)} in all; exit code {judgement.code}"
+    assert judgement.queries <= MOST_QUERIES
+
+
+def test_a_loss_in_silence_would_be_seen() -> None:
+    days = (date(2024, 1, 1), date(2024, 1, 9))
+    held, truth = Archive(40, *days, undated=1), Archive(40, *days, undated=3, busy_day=days[1], busy=2)
+    for range_ in (days, (None, None)):
+        judgement = judge(Schedule(held, Quirks(), days=range_), truth)
+        assert judgement.missing == (2 if range_ == days else 4)
+        assert any("of 2024-01-09 is missing" in one for one in judgement.lost)
+        assert any("of no day is missing" in one for one in judgement.lost) == (range_ != days)
+
+
+def test_what_is_printed_of_a_schedule_makes_it_again() -> None:
+    quirks = Quirks(cap=50, over_cap=OverCap.REFUSE_A700, ignores=frozenset({"StudyTime"}))
+    schedule = Schedule(Archive(7, undated=2), quirks, ("study", "series"), (date(2024, 1, 1), None), sweeps=2)
+    assert eval(repr(schedule), vars(replay)) == schedule
