@@ -16,7 +16,6 @@ from crawler.model import Finding, Identifiers, Level, Model, Peer, SweepRecord,
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import CAP, attributes
 from crawler.plan.answers import Accept, Answer, Ask, Retry
-from crawler.plan.doubts import UNTIMED
 from crawler.plan.sweep import SweepMachine
 from jobs.below import STOPPED, Descent
 from jobs.caller import Caller
@@ -156,7 +155,7 @@ class Crawl:
         for window, verdict in self.machine.take_notes():
             ledger = Ledger(Level.STUDY, verdict)
             self.tally.windows += ledger.complete
-            if not ledger.complete and (window.key != UNTIMED or self.machine.doubts.suspects_untimed):
+            if not ledger.complete:
                 self.tally.doubt(verdict.state)
             await self.publisher.cover([ledger.coverage(self.source, window, self.machine.cap)], self.record())
 

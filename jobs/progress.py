@@ -108,7 +108,7 @@ def summary(crawl: Crawl) -> str:
             return f"{line}; complete."
         case SweepState.INTERRUPTED:
             return f"{line}; stopped. Run the same command again to go on."
-    unproven = f"{tally.unproven:,} windows unproven" if tally.unproven else ""
+    unproven = f"{tally.unproven:,} windows not proven (`pacslake coverage` says why)" if tally.unproven else ""
     why = ": ".join(filter(None, (unproven, tally.trouble)))
     return f"{line}; NOT complete: {why}. Run the same command again to ask for what is missing alone."
 

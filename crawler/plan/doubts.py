@@ -17,7 +17,7 @@ ROUND = 100
 SMALLEST_CAP = 10
 """Fewer rows than this are no cap where they cannot be tested."""
 
-EVIDENCE = 100
+EVIDENCE = 300
 """After so many studies of which none lacks StudyTime, there is no reason to suspect that a day has such studies."""
 
 
@@ -52,6 +52,8 @@ class Doubts:
 
     def days(self, largest: int, cap: int | None) -> set[int]:
         """Give the days whose studies without a time may be missing, by what is known of the cap now."""
+        if not self.suspects_untimed:
+            return set()
         doubtful = (days for rows, days in self._whole_by_rows.items() if rows and self._may_be_cap(rows, largest, cap))
         return self.cut_days.union(*doubtful)
 
