@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from crawler.errors import RefusedError
 from crawler.model import Finding, Identifiers, Level, Model, Peer, SweepRecord, SweepState, Window
 from crawler.pacs.identifier import Query
-from crawler.pacs.profile import CAP, attributes
+from crawler.pacs.profile import attributes
 from crawler.plan.answers import Accept, Answer, Ask, Retry
 from crawler.plan.sweep import SweepMachine
 from jobs.below import STOPPED, Descent
 from jobs.caller import Caller
+from jobs.learned import learned
 from jobs.ledger import Ledger, Tally
 from jobs.publish import Publisher, Source
 
@@ -86,11 +87,9 @@ class Crawl:
 
     def findings(self) -> list[Finding]:
         """Say what the crawl found out about the PACS that was not known before."""
-        cap, before = self.machine.cap, self.source.profile.cap
-        if cap == before:
-            return []
-        evidence = f"parts of windows with {cap} rows had more" if cap else f"an answer had over {before} rows"
-        return [Finding(self.source.pacs, Level.STUDY, CAP, str(cap or 0), evidence, datetime.now(UTC))]
+        pacs, now = self.source.pacs, datetime.now(UTC)
+        found = learned(self.source.profile, self.machine.found_out)
+        return [Finding(pacs, Level.STUDY, name, *said, now) for name, said in found.items()]
 
     async def _work(self, caller: Caller, *, spare: bool) -> None:
         try:

@@ -92,7 +92,8 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     dated = sum(row.rows for row in rows if row.level is Level.STUDY and row.window in done and row.window.key is None)
     profile = profile_from(await publisher.read(lambda: findings_of(lake, name)), pacs.overrides)
     busy = [row.window for row in rows if row.level is Level.STUDY and row.rows and row.window in done]
-    known = Known(profile.cap, profile.unsupported, tuple(one for one in busy if one.key is None and not one.time_from))
+    whole = tuple(one for one in busy if one.key is None and not one.time_from)
+    known = Known(profile.cap, profile.unsupported, profile.always_timed or None, whole)
     machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known)
     return Crawl(
         peer=settings.peer(name),

@@ -21,6 +21,7 @@ ONE_QUERY = "one_query_per_association"
 STUDY_MODALITY = "study_modality"
 UNDATED_IN_RANGES = "undated_in_ranges"
 EXCLUSIVE_ENDS = "exclusive_ends"
+ALWAYS_TIMED = "always_timed"
 
 YES, NO = "yes", "no"
 MATCHED, IGNORED, REFUSED, WRONG = "matched", "ignored", "refused", "wrong"
@@ -46,9 +47,11 @@ class Profile:
     undated_in_ranges: bool | None = None
     """Whether studies without a StudyDate come with every range of days; None where that is not known."""
     exclusive_ends: bool = False
+    """The ends of a range do not belong to it, against PS3.4 C.2.2.2.5: a day more is asked for on either side."""
+    always_timed: bool = False
+    """Every study has a StudyTime, so that the hours of a day hold all of its studies."""
     added: tuple[tuple[Level, Attribute], ...] = ()
     """What users ask for at each level beyond the catalogue, and keep as columns."""
-    """The ends of a range do not belong to it, against PS3.4 C.2.2.2.5: a day more is asked for on either side."""
 
 
 def profile_from(findings: Iterable[Finding], overrides: Mapping[str, Any] | None = None) -> Profile:
@@ -95,5 +98,6 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     STUDY_MODALITY: ("study_modality", _flag),
     UNDATED_IN_RANGES: ("undated_in_ranges", _flag),
     EXCLUSIVE_ENDS: ("exclusive_ends", _flag),
+    ALWAYS_TIMED: ("always_timed", _flag),
 }
 """Name of a finding -> the field that it sets, and how its value is read."""

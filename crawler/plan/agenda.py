@@ -94,7 +94,14 @@ class Agenda:
         self._narrowings = Narrowings(self.known.unsupported)
         self._has_time = "StudyTime" not in self.known.unsupported
         self.cap = self.known.cap
+        self.doubts.always_timed = bool(self.known.always_timed)
         self._aim()
+
+    @property
+    def found_out(self) -> Known:
+        """What is known of the PACS by now."""
+        times = frozenset() if self._has_time else frozenset({"StudyTime"})
+        return Known(self.cap, frozenset(self._narrowings.unsupported | times), self.doubts.are_timed)
 
     @property
     def exhausted(self) -> bool:

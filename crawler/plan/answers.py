@@ -54,9 +54,11 @@ SPLIT = Split()
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the PACS before the sweep: its cap, keys that it does not match on, days with studies."""
+    """What is known of the PACS: its cap, keys that it does not match on, whether all studies have a time."""
 
     cap: int | None = None
     unsupported: frozenset[str] = frozenset()
+    always_timed: bool | None = None
+    """None where too few studies were seen to tell."""
     busy: tuple[Window, ...] = ()
     """Windows of whole days among those covered whose answers had studies."""

@@ -29,6 +29,8 @@ class Doubts:
     """Studies without a time, in answers about whole days."""
     whole_days: int = 0
     """Studies in answers about whole days, nothing missing."""
+    always_timed: bool = False
+    """Whether earlier sweeps found a time in every study."""
     cut_days: set[int] = field(default_factory=set)
     untested: dict[Window, int] = field(default_factory=dict)
     """Windows without parts, and how many dated rows their answers had."""
@@ -37,7 +39,14 @@ class Doubts:
     @property
     def suspects_untimed(self) -> bool:
         """Whether days that were asked for by their hours may well lack studies without StudyTime."""
-        return self.untimed > 0 or self.whole_days < EVIDENCE
+        return self.untimed > 0 or not (self.always_timed or self.whole_days >= EVIDENCE)
+
+    @property
+    def are_timed(self) -> bool | None:
+        """Whether every study seen had a time; None where too few were seen to tell."""
+        if self.untimed:
+            return False
+        return True if self.whole_days >= EVIDENCE else None
 
     def doubts(self, window: Window) -> bool:
         """Whether a window's answer may be capped, and its rows are not only a few."""

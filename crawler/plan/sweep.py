@@ -94,8 +94,10 @@ class SweepMachine(Agenda):
         if sight.timeless and span.length < DAY:
             return COMPLETE
         largest, self._largest = self._largest, max(self._largest, answer.rows)
-        if ask.window in self._trusted or ask.window.key is not None:
+        if ask.window.key is not None:
             return COMPLETE
+        if ask.window in self._trusted:
+            return self._leave_in_doubt(ask, answer)
         in_doubt = not self._cap_proven and (answer.rows >= largest or answer.rows % ROUND == 0)
         if sight.dated and in_doubt:
             return self._test(ask, answer) if answer.rows > 1 else self._leave_in_doubt(ask, answer)
