@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crawler.model import Identifiers, Level, Model, Outcome, WindowState
 from crawler.pacs.identifier import Query
@@ -14,6 +14,7 @@ from crawler.pacs.status import describe
 from crawler.plan.answers import Accept
 from jobs.caller import Caller
 from jobs.ledger import Ledger, Tally
+from jobs.lists import Lists
 from jobs.publish import PARENT_KEYS, Child, Publisher, Source
 
 STAGE_ROWS, STAGE_SECONDS = 5000, 1.0
@@ -34,6 +35,10 @@ class Descent:
     publisher: Publisher
     tally: Tally
     stopping: asyncio.Event
+    lists: Lists = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lists = Lists(self.model, self.source, self.publisher)
 
     async def ask(self, caller: Caller, level: Level, parents: Sequence[tuple[str, ...]]) -> Ledger:
         """Ask for what lies below each parent. A query that fails leaves the level unproven; the others are asked."""
@@ -41,13 +46,13 @@ class Descent:
         held: list[Child] = []
         self.tally.parents_due += len(parents)
         kept_at = time.monotonic()
-        for parent in parents:
+        for group in self.lists.groups(level, parents):
             if self.stopping.is_set():
                 ledger.verdict = STOPPED
             if ledger.verdict.state is WindowState.INTERRUPTED:
                 break
-            held += await self._ask_parent(caller, level, parent, ledger)
-            self.tally.parents_asked += 1
+            held += await self.lists.ask(caller, level, group, ledger, self._ask_parent)
+            self.tally.parents_asked += len(group)
             late = time.monotonic() - kept_at > STAGE_SECONDS
             if late or sum(len(child.batch) for child in held) >= STAGE_ROWS:
                 held, kept_at = await self._keep(held, ledger), time.monotonic()

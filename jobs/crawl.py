@@ -89,7 +89,8 @@ class Crawl:
         """Say what the crawl found out about the PACS that was not known before."""
         pacs, now = self.source.pacs, datetime.now(UTC)
         found = learned(self.source.profile, self.machine.found_out)
-        return [Finding(pacs, Level.STUDY, name, *said, now) for name, said in found.items()]
+        of_studies = [Finding(pacs, Level.STUDY, name, *said, now) for name, said in found.items()]
+        return of_studies + self._descent.lists.findings()
 
     async def _work(self, caller: Caller, *, spare: bool) -> None:
         try:

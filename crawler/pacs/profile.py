@@ -21,6 +21,7 @@ ONE_QUERY = "one_query_per_association"
 STUDY_MODALITY = "study_modality"
 UNDATED_IN_RANGES = "undated_in_ranges"
 EXCLUSIVE_ENDS = "exclusive_ends"
+UID_LISTS = "uid_lists"
 ALWAYS_TIMED = "always_timed"
 
 YES, NO = "yes", "no"
@@ -50,14 +51,18 @@ class Profile:
     """The ends of a range do not belong to it, against PS3.4 C.2.2.2.5: a day more is asked for on either side."""
     always_timed: bool = False
     """Every study has a StudyTime, so that the hours of a day hold all of its studies."""
+    uid_lists: bool = False
+    """A list of StudyInstanceUIDs brings the series of all of them."""
     added: tuple[tuple[Level, Attribute], ...] = ()
     """What users ask for at each level beyond the catalogue, and keep as columns."""
 
 
 def profile_from(findings: Iterable[Finding], overrides: Mapping[str, Any] | None = None) -> Profile:
     """Make a profile of the newest findings about a PACS; `overrides` are values of fields that win over them."""
-    known = {finding.name: finding.value for finding in findings if finding.level in (None, Level.STUDY)}
+    heard = list(findings)
+    known = {finding.name: finding.value for finding in heard if finding.level in (None, Level.STUDY)}
     learned: dict[str, Any] = {field: read(known[name]) for name, (field, read) in _FIELDS.items() if name in known}
+    learned["uid_lists"] = any((one.name, one.level, one.value) == (UID_LISTS, Level.SERIES, YES) for one in heard)
     keys = {name.removeprefix(UNSUPPORTED_KEY): value for name, value in known.items() if UNSUPPORTED_KEY in name}
     learned["unsupported"] = frozenset(key for key, value in keys.items() if value != MATCHED)
     profile = replace(Profile(), **{**learned, **(overrides or {})})
