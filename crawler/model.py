@@ -93,7 +93,8 @@ class Window:
     """A part of an archive that one STUDY query asks for. Days and times are wall-clock, both ends included.
 
     `None` leaves that end open. `time_from`/`time_to` are TM strings and stand only in one-day windows, because
-    StudyDate and StudyTime match independently (PS3.4 C.2.2.2.5). `key` narrows further, as `ModalitiesInStudy=CT`.
+    StudyDate and StudyTime match independently (PS3.4 C.2.2.2.5). `key` narrows further, as
+    `ModalitiesInStudy=CT&PatientID=7*`.
     """
 
     date_from: date | None = None
@@ -105,7 +106,7 @@ class Window:
     @property
     def undated(self) -> bool:
         """Whether it stands for the studies without a StudyDate, which no range of days is sure to find."""
-        return self == UNDATED
+        return self.key is not None and self.key.split("&")[0] == UNDATED.key
 
 
 UNDATED = Window(key="StudyDate=")

@@ -79,6 +79,12 @@ class Agenda:
     _times_helped: bool = False
     """Whether an answer about part of a day had rows and was whole."""
     _has_time: bool = field(init=False)
+    _tails: set[str] = field(default_factory=set)
+    _undated_apart: int | None = None
+    """Undated studies in parts of the answer for all studies, None where such were not asked for."""
+    _undated_rows: int = 0
+    _untestable: bool = False
+    """Whether such parts are of no use."""
     _ends: set[str] = field(default_factory=set)
     """Ends of ranges that were seen to belong to them: `low`, `high`."""
     _trusted: set[Window] = field(default_factory=set)

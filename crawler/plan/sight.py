@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from datetime import date, time
 from typing import Any
@@ -12,6 +13,9 @@ import pyarrow.compute as pc
 
 from crawler.model import Window
 from crawler.plan.spans import DAY, Span, second_of_day, span_of
+
+WILD = frozenset(["", "*", "?", "\\"])
+"""What cannot stand for itself in a matching key (PS3.4 C.2.2.2.4)."""
 
 _EPOCH = date(1970, 1, 1).toordinal() * DAY
 
@@ -33,13 +37,15 @@ class Sight:
     untimed: int = 0
     on_first_day: int = 0
     on_last_day: int = 0
+    tails: frozenset[str] = frozenset()
+    """Last characters of the PatientIDs that came: by these any set of studies can be taken apart."""
     middle: int | None = None
     """The second on the axis of spans that parts those inside into two halves, None where nothing does."""
 
     def __add__(self, other: Sight) -> Sight:
         larger = self if self.inside >= other.inside else other
-        counts = {one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(Sight)[:-1]}
-        return Sight(**counts, middle=larger.middle)
+        counts = {one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(Sight)[:-2]}
+        return Sight(**counts, tails=self.tails | other.tails, middle=larger.middle)
 
     @property
     def timeless(self) -> bool:
@@ -65,12 +71,13 @@ def see(rows: pa.Table, window: Window, query: Window) -> Sight:
         inside=mine.num_rows,
         outside_days=_count(pc.and_(pc.is_valid(days), pc.invert(in_query))),
         outside_times=_count(pc.invert(_between(times, *_moments(query)))) if timed else 0,
-        outside_keys=_count(_contradicting(rows, query.key)) if query.key and not query.undated else 0,
+        outside_keys=_count(_contradicting(rows, query.key)) if query.key else 0,
         repeated=sent - rows.num_rows,
         undated=_count(pc.is_null(days)),
         untimed=_count(pc.and_(pc.is_null(times), pc.is_valid(days))),
         on_first_day=_count(_between(days, query.date_from, query.date_from)) if query.date_from else 0,
         on_last_day=_count(_between(days, query.date_to, query.date_to)) if query.date_to else 0,
+        tails=frozenset(pc.unique(pc.utf8_slice_codeunits(rows["PatientID"], -1)).drop_null().to_pylist()) - WILD,
         middle=_middle(mine, window),
     )
 
@@ -155,11 +162,14 @@ def _contradicting(rows: pa.Table, key: str) -> pa.ChunkedArray:
     contradicting = pa.chunked_array([pa.array([False] * rows.num_rows)])
     for condition in key.split("&"):
         keyword, _, value = condition.partition("=")
+        if not value:
+            continue
         values = rows[keyword]
         if pa.types.is_list(values.type):
             agrees = pa.array([one is None or not one or value in one for one in values.to_pylist()], pa.bool_())
         else:
-            agrees = pc.fill_null(pc.starts_with(values, value.rstrip("*"), ignore_case=True), fill_value=True)
+            pattern = "(?i)^" + ".*".join(map(re.escape, value.split("*"))) + "$"
+            agrees = pc.fill_null(pc.match_substring_regex(values, pattern), fill_value=True)
         contradicting = pc.or_(contradicting, pc.invert(agrees))
     return contradicting
 

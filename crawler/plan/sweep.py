@@ -11,12 +11,13 @@ stay below it; parts with as many prove the answer. A refusal splits without a t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
 
-from crawler.model import Outcome, Window, WindowState
+from crawler.model import UNDATED, Outcome, Window, WindowState
 from crawler.plan.agenda import GROWTH, Agenda
 from crawler.plan.answers import COMPLETE, SPLIT, Accept, Answer, Ask, Retry, Verdict
-from crawler.plan.doubts import ROUND
+from crawler.plan.doubts import ROUND, SMALLEST_CAP
 from crawler.plan.narrow import keyword_of, whole_of
 from crawler.plan.sight import Sight
 from crawler.plan.spans import DAY, Span, span_of
@@ -36,6 +37,9 @@ MOST_SINGLE_DAYS = 1500
 
 BUSY = 10
 """No rows in some hours where the neighbours let one expect so many is in doubt."""
+
+LARGEST_CAP = 20_000
+"""No PACS caps its answers above this; up to here the answer for all studies is tested when some are undated."""
 
 ENOUGH_CUTS = 4
 """Halves of halves with as many rows as the whole, and the rows are those of a cap: four isolate a second of a day."""
@@ -74,7 +78,7 @@ class SweepMachine(Agenda):
     def _believe(self, ask: Ask, answer: Answer) -> Verdict:
         """Decide whether an answer that ended with success is whole."""
         if ask.window.undated:
-            return self._believe_undated(answer)
+            return self._believe_undated(ask, answer)
         span, sight = span_of(ask.window), answer.sight
         self._learn(ask, sight)
         if sight.outside_days:
@@ -107,8 +111,21 @@ class SweepMachine(Agenda):
         self._adapt(span, answer.rows)
         return COMPLETE
 
-    def _believe_undated(self, answer: Answer) -> Accept:
-        dated = answer.sight.dated
+    def _believe_undated(self, ask: Ask, answer: Answer) -> Verdict:
+        """Decide whether all studies came, by the dated ones among them and by the undated ones of their parts."""
+        sight, dated = answer.sight, answer.sight.dated
+        if ask.window.key != UNDATED.key:
+            return self._count_undated(answer)
+        in_doubt = sight.undated and max(self._largest, SMALLEST_CAP - 1) < answer.rows <= LARGEST_CAP
+        if in_doubt and self._undated_apart is None:
+            self._undated_rows = answer.rows
+            self._ask_undated_apart(self._tails | sight.tails)
+            return SPLIT
+        if self._untestable:
+            return Accept(WindowState.CAPPED, f"{answer.rows} rows, more than any other answer, and no way to test it")
+        if (self._undated_apart or 0) > sight.undated:
+            reason = f"{sight.undated} studies at once, {self._undated_apart} in parts by PatientID"
+            return Accept(WindowState.CAPPED, reason)
         if dated < self.dated:
             return Accept(WindowState.CAPPED, f"{dated} dated studies in the answer for all, {self.dated} by days")
         if answer.sight.undated and answer.rows > self._largest and answer.rows % ROUND == 0:
@@ -117,6 +134,21 @@ class SweepMachine(Agenda):
         if self._unproven or self.doubts.days(self._largest, self.cap) or answer.rows == self.cap:
             return Accept(WindowState.CAPPED, "some days are not proven, so that nothing proves the answer for all")
         return COMPLETE
+
+    def _ask_undated_apart(self, tails: Set[str]) -> None:
+        """Ask for all studies by how their PatientID ends, and once more for all of them."""
+        parts = [replace(UNDATED, key=f"{UNDATED.key}&PatientID=*{tail}") for tail in sorted(tails)]
+        self._undated_apart, self._undated = 0, True
+        self._parts.extend(Ask(part, part) for part in parts)
+
+    def _count_undated(self, answer: Answer) -> Verdict:
+        """Count the undated studies of a part, unless it is the whole again."""
+        sight = answer.sight
+        if sight.outside_keys or answer.rows >= self._undated_rows:
+            self._untestable = True
+            self._parts = [ask for ask in self._parts if not ask.window.undated]
+        self._undated_apart = (self._undated_apart or 0) + sight.undated
+        return SPLIT
 
     def _believe_empty(self, ask: Ask, span: Span) -> Verdict:
         """Leave empty days to be proven by their neighbours; doubt empty hours where the neighbours were busy."""
@@ -315,4 +347,5 @@ class SweepMachine(Agenda):
         query = ask.query
         if query.date_from != query.date_to:
             self._ends |= {end for end, seen in (("low", sight.on_first_day), ("high", sight.on_last_day)) if seen}
+        self._tails |= sight.tails
         self.doubts.untimed += sight.untimed if query.time_from is None and query.time_to is None else 0

@@ -94,7 +94,11 @@ class ToyPacs:
             return True
         if keyword == "ModalitiesInStudy":
             return study.modality == value
-        return study.patient.startswith(value.rstrip("*"))
+        return _is_like(study.patient, value)
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    return text.startswith(pattern[:-1]) if pattern.endswith("*") else text.endswith(pattern[1:])
 
 
 def _ordinal(day: date | None) -> int | None:
@@ -107,7 +111,7 @@ def _sight(rows: list[Study], ask: Ask) -> Sight:
     low = None if query.time_from is None else second_of_day(query.time_from)
     high = None if query.time_to is None else second_of_day(query.time_to)
     dated = [study for study in rows if study.day is not None]
-    key = query.key if query.key and not query.undated else ""
+    key = (query.key or "").removeprefix("StudyDate=")
     return Sight(
         dated=len(dated),
         inside=sum(_inside(study, window) for study in dated),
@@ -118,6 +122,7 @@ def _sight(rows: list[Study], ask: Ask) -> Sight:
         untimed=sum(study.second is None for study in dated),
         on_first_day=sum(study.day == first for study in dated),
         on_last_day=sum(study.day == last for study in dated),
+        tails=frozenset(study.patient[-1] for study in rows if study.patient),
         middle=_middle([study for study in dated if _inside(study, window)], window),
     )
 
@@ -135,7 +140,7 @@ def _beyond(value: int | None, low: int | None, high: int | None) -> bool:
 
 def _agrees(study: Study, condition: str) -> bool:
     keyword, _, value = condition.partition("=")
-    return study.modality == value if keyword == "ModalitiesInStudy" else study.patient.startswith(value.rstrip("*"))
+    return study.modality == value if keyword == "ModalitiesInStudy" else _is_like(study.patient, value)
 
 
 def _inside(study: Study, span: Span) -> bool:

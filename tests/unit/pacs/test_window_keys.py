@@ -24,6 +24,8 @@ from crawler.pacs.identifier import Query, window_keys
             {"StudyDate": "20240102", "StudyTime": "080000-085959.999999"},
         ),
         (Window(key="ModalitiesInStudy=CT"), {"ModalitiesInStudy": "CT"}),
+        (Window(key="ModalitiesInStudy=CT&PatientID=7*"), {"ModalitiesInStudy": "CT", "PatientID": "7*"}),
+        (Window(key="StudyDate=&PatientID=*7"), {"StudyDate": "", "PatientID": "*7"}),
     ],
 )
 def test_matching_keys_of_a_window(window: Window, keys: dict[str, str]) -> None:
