@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from benchmarks import queries
+from benchmarks import queries, upkeep
 from benchmarks.measure import Cost, best, run, simulated_pacs
 from crawler.columns import CATALOGUE
 from crawler.model import Level
@@ -45,7 +45,7 @@ class Line:
 
 def main(quick: bool) -> None:
     lines: list[Line] = []
-    for part in (study_answers, series_queries, whole_archive, start_up, lake_queries):
+    for part in (study_answers, series_queries, whole_archive, start_up, lake_queries, lake_upkeep):
         for line in part(10 if quick else 1):
             print(f"{line.what}: {line.ours} against {line.peer}: {line.figure} (aim: {line.aim})", flush=True)
             lines.append(line)
@@ -136,6 +136,23 @@ def lake_queries(share: int) -> Iterator[Line]:
             ours, theirs = (f"{took * 1000:,.0f} ms" for took in (taken.ours, taken.theirs))
             ratio = f"{taken.ours / taken.theirs:.2f} times its time"
             yield Line(what, ours, theirs, ratio, f"{taken.question.aim} or less")
+
+
+def lake_upkeep(share: int) -> Iterator[Line]:
+    """What a commit costs in a lake of ten million series, and what queries cost after thousands of small ones."""
+    costs = {}
+    for series in (1_000_000 // share, 10_000_000 // share):
+        with tempfile.TemporaryDirectory() as name:
+            costs[series] = upkeep.commit_seconds(Path(name), series)
+    small, large = costs.values()
+    what = f"commit of {upkeep.CHANGED:,} changed series into {max(costs):,}, against the same into a tenth"
+    ours, peer = (f"{took * 1000:,.0f} ms" for took in (large, small))
+    yield Line(what, ours, peer, f"{large / small:.2f} times", "1.5 or less, and 1 s")
+    with tempfile.TemporaryDirectory() as name:
+        for asked in upkeep.after_upkeep(Path(name), 5_000 // share):
+            what = f"{asked.name}, after {5_000 // share:,} small commits and maintain, against a lake freshly written"
+            ours, peer = (f"{took * 1000:,.0f} ms" for took in (asked.maintained, asked.fresh))
+            yield Line(what, ours, peer, f"{asked.maintained / asked.fresh:.2f} times", "1.2 or less")
 
 
 def sweep(port: int, level: str, folder: Path | None = None) -> Cost:
