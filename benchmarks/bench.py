@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from benchmarks import queries, upkeep
+from benchmarks import caps, queries, upkeep
 from benchmarks.measure import Cost, best, run, simulated_pacs
 from crawler.columns import CATALOGUE
 from crawler.model import Level
@@ -45,7 +45,7 @@ class Line:
 
 def main(quick: bool) -> None:
     lines: list[Line] = []
-    for part in (study_answers, series_queries, whole_archive, start_up, lake_queries, lake_upkeep):
+    for part in (study_answers, series_queries, whole_archive, start_up, crowded_day, lake_queries, lake_upkeep):
         for line in part(10 if quick else 1):
             print(f"{line.what}: {line.ours} against {line.peer}: {line.figure} (aim: {line.aim})", flush=True)
             lines.append(line)
@@ -125,6 +125,18 @@ def start_up(share: int) -> Iterator[Line]:
             cost = best(5, ["pacslake", *words], cwd=name)
             took = f"{cost.seconds * 1000:.0f} ms"
             yield Line(f"pacslake {words[0]}", took, "-", took, f"{aim} ms or less")
+
+
+def crowded_day(share: int) -> Iterator[Line]:
+    """A day that the PACS does not answer for at once, against a plan that knows its limit and every study's second."""
+    studies = caps.STUDIES // share
+    for taken in caps.measure(studies):
+        what = f"{studies:,} studies on one day found exactly, {taken.limit}: queries against the fewest possible"
+        ratio = f"{taken.queries / taken.oracle:.2f} times as many"
+        yield Line(what, f"{taken.queries}", f"{taken.oracle}", ratio, taken.aim)
+        what = f"time of that day, {taken.limit}, against none"
+        ours, theirs = (f"{took:.2f} s" for took in (taken.seconds, taken.unlimited))
+        yield Line(what, ours, theirs, f"{taken.seconds - taken.unlimited:.2f} s more", "-")
 
 
 def lake_queries(share: int) -> Iterator[Line]:
