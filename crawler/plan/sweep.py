@@ -35,6 +35,8 @@ MOST_REFUSED_RANGES = 30
 MOST_SINGLE_DAYS = 1500
 """No more days than these are asked for one by one where a PACS ignores ranges of days."""
 
+REFUSALS = {Outcome.TOO_MANY: "refused as too much to answer", Outcome.FAILED: "the PACS failed to answer"}
+
 BUSY = 10
 """No rows in some hours where the neighbours let one expect so many is in doubt."""
 
@@ -69,8 +71,11 @@ class SweepMachine(Agenda):
         match answer.outcome:
             case Outcome.SUCCESS:
                 return self._believe(ask, answer)
+            case Outcome.TOO_MANY | Outcome.FAILED if ask.window in self._proofs:
+                self._proofs.remove(ask.window)
+                return COMPLETE  # a PACS that refuses what is too much does not answer nothing instead
             case Outcome.TOO_MANY | Outcome.FAILED:
-                return self._smaller(ask, WindowState.REFUSED, answer.outcome.value)
+                return self._smaller(ask, WindowState.REFUSED, REFUSALS[answer.outcome])
             case _:
                 self.abandoned = "the PACS refuses the query"
                 return Accept(WindowState.REFUSED, answer.outcome.value)
@@ -128,8 +133,6 @@ class SweepMachine(Agenda):
             return Accept(WindowState.CAPPED, reason)
         if dated < self.dated:
             return Accept(WindowState.CAPPED, f"{dated} dated studies in the answer for all, {self.dated} by days")
-        if answer.sight.undated and answer.rows > self._largest and answer.rows % ROUND == 0:
-            return Accept(WindowState.CAPPED, f"{answer.rows} rows, more than any other answer and a round number")
         self._largest = max(self._largest, answer.rows)
         if self._unproven or self.doubts.days(self._largest, self.cap) or answer.rows == self.cap:
             return Accept(WindowState.CAPPED, "some days are not proven, so that nothing proves the answer for all")
