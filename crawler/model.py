@@ -50,6 +50,13 @@ class Model(StrEnum):
 
     PATIENT_ROOT = "patient"
     STUDY_ROOT = "study"
+    PATIENT_STUDY_ONLY = "patient_study"
+    """Retired, and PATIENT and STUDY level alone."""
+
+    @property
+    def known_as(self) -> str:
+        """The name that people know it by."""
+        return "Patient/Study Only" if self is Model.PATIENT_STUDY_ONLY else f"{self.value.title()} Root"
 
 
 class WindowState(StrEnum):

@@ -113,6 +113,8 @@ _LEARNED = (
     "study_modality",
     "undated_in_ranges",
     "exclusive_ends",
+    "always_timed",
+    "uid_lists",
 )
 """Keys of `[pacs.NAME]` that bear the name of a field of the profile."""
 
@@ -201,6 +203,8 @@ class PacsSettings(_Table):
     study_modality: bool | None = None
     undated_in_ranges: bool | None = None
     exclusive_ends: bool | None = None
+    always_timed: bool | None = None
+    uid_lists: bool | None = None
 
     _added: tuple[tuple[Level, Attribute], ...] = PrivateAttr(default=())
 

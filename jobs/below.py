@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crawler.model import Identifiers, Level, Model, Outcome, WindowState
@@ -35,6 +35,8 @@ class Descent:
     publisher: Publisher
     tally: Tally
     stopping: asyncio.Event
+    above: Mapping[str, str] = field(default_factory=dict)
+    """Unique keys above STUDY level, which Patient Root wants in every query (PS3.4 C.4.1.2.1)."""
     lists: Lists = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +74,7 @@ class Descent:
 
     async def _ask_parent(self, caller: Caller, level: Level, parent: tuple[str, ...], ledger: Ledger) -> list[Child]:
         """Ask for what lies below one parent; an answer that was cut off is thrown away and asked for again."""
-        keys = dict(zip(PARENT_KEYS[level], parent, strict=True))
+        keys = {**self.above, **dict(zip(PARENT_KEYS[level], parent, strict=True))}
         query = Query.below(self.model, level, keys, attributes(self.source.profile, level))
         for _ in range(CHILD_TRIES):
             children: list[Child] = []

@@ -20,7 +20,7 @@ from jobs.crawl import Crawl
 LOG_EVERY = 30.0
 DRAW_EVERY = 0.25
 
-_ROW_NAMES = {Level.STUDY: "studies", Level.SERIES: "series", Level.IMAGE: "instances"}
+_ROW_NAMES = {Level.PATIENT: "patients", Level.STUDY: "studies", Level.SERIES: "series", Level.IMAGE: "instances"}
 
 
 @asynccontextmanager

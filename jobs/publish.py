@@ -26,6 +26,7 @@ COMMIT_AFTER_SECONDS = 5.0
 """A commit costs about 20 ms and a small file: windows share one until this many rows or seconds have come together."""
 
 PARENT_KEYS: dict[Level, tuple[str, ...]] = {
+    Level.PATIENT: (),
     Level.STUDY: (),
     Level.SERIES: ("StudyInstanceUID",),
     Level.IMAGE: ("StudyInstanceUID", "SeriesInstanceUID"),
@@ -44,6 +45,8 @@ class Source:
     default_charset: str
     profile: Profile
     """How the PACS wants to be asked and read."""
+    names_images: bool = False
+    """Whether the keys of images are wanted too, to see which have gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +154,14 @@ class Publisher:
             rows, contradicting = belonging_to(rows, keyword, pa.array(asked, pa.string()))
             outside += contradicting
         staged = self._stage(source, level, rows)
-        return Kept(staged, rows.num_rows, outside, _keys(rows, level))
+        return Kept(staged, rows.num_rows, outside, _keys(rows, level, source.names_images))
 
     def _stage(self, source: Source, level: Level, rows: pa.Table) -> Staged:
         return self.writer.stage(level, source.pacs, source.sweep_id, rows)
 
 
-def _keys(rows: pa.Table, level: Level) -> list[tuple[str, ...]]:
-    """Give the unique keys of each row down to its own level; none for images, below which there is nothing."""
-    names = (*PARENT_KEYS[level], level.unique_key) if level is not Level.IMAGE else ()
+def _keys(rows: pa.Table, level: Level, names_images: bool = False) -> list[tuple[str, ...]]:
+    """Give the unique keys of each row down to its own level; of images, below which there is nothing, on request."""
+    names = (*PARENT_KEYS[level], level.unique_key) if level is not Level.IMAGE or names_images else ()
     columns = [rows[name].to_pylist() for name in names]
     return [keys for keys in zip(*columns, strict=True) if all(keys)]

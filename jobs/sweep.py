@@ -17,19 +17,20 @@ from datetime import UTC, date, datetime
 import click
 
 from crawler.lake.resume import complete_windows, findings_of, last_sweep
-from crawler.model import Level, SweepRecord, SweepState
+from crawler.model import Level, Model, SweepRecord, SweepState
 from crawler.pacs.profile import profile_from
 from crawler.plan.answers import Known
 from crawler.plan.coverage import covered
 from crawler.plan.sweep import SweepMachine
 from crawler.settings import Settings
 from jobs.crawl import Crawl
+from jobs.patients import PatientCrawl, levels_of
 from jobs.progress import progress, summary
 from jobs.publish import Publisher, Source
 
 OK, PARTIAL, CAPPED, INTERRUPTED = 0, 3, 4, 130
 
-TARGET_ROWS = {Level.STUDY: 5000, Level.SERIES: 500, Level.IMAGE: 100}
+TARGET_ROWS = {Level.PATIENT: 5000, Level.STUDY: 5000, Level.SERIES: 500, Level.IMAGE: 100}
 """Studies a window should hold, by the deepest level asked for: what a kill may cost, against queries spent."""
 
 
@@ -78,7 +79,7 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
 async def _prepare(settings: Settings, request: SweepRequest, name: str, publisher: Publisher) -> Crawl:
     """Plan the crawl of one PACS: what was asked for, less what an unended sweep for the same has covered."""
     pacs = settings.pacs[name]
-    levels = _levels(pacs.levels, request.deepest)
+    levels = levels_of(pacs.model, pacs.levels, request.deepest)
     now = datetime.now(UTC)
     lake, days = settings.lake.path, (request.date_from, request.date_to)
     earlier = None if request.restart else await publisher.read(lambda: last_sweep(lake, name, levels, days))
@@ -95,7 +96,7 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     whole = tuple(one for one in busy if one.key is None and not one.time_from)
     known = Known(profile.cap, profile.unsupported, profile.always_timed or None, whole)
     machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known)
-    return Crawl(
+    return (Crawl if pacs.model is Model.STUDY_ROOT else PatientCrawl)(
         peer=settings.peer(name),
         model=pacs.model,
         levels=levels,
@@ -104,13 +105,6 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         publisher=publisher,
         begun=begun,
     )
-
-
-def _levels(configured: tuple[Level, ...], deepest: Level | None) -> tuple[Level, ...]:
-    """Give the levels from STUDY down to the one asked for, or to the deepest configured."""
-    order = (Level.STUDY, Level.SERIES, Level.IMAGE)
-    last = order.index(deepest) if deepest else max(order.index(level) for level in configured)
-    return order[: last + 1]
 
 
 async def _run(crawl: Crawl, associations: int) -> None:

@@ -26,6 +26,7 @@ from crawler.pacs.upper_layer import Connection
 FIND_CLASSES = {
     Model.PATIENT_ROOT: "1.2.840.10008.5.1.4.1.2.1.1",
     Model.STUDY_ROOT: "1.2.840.10008.5.1.4.1.2.2.1",
+    Model.PATIENT_STUDY_ONLY: "1.2.840.10008.5.1.4.1.2.3.1",
 }
 """SOP classes of C-FIND by information model (PS3.4 C.6)."""
 
@@ -91,7 +92,7 @@ class Association:
 
         A batch ends at `batch_rows` rows, give or take what one read brings: who wants few rows can cancel early.
         """
-        name = f"{query.model.value.title()} Root C-FIND"
+        name = f"{query.model.known_as} C-FIND"
         context = self._context(FIND_CLASSES[query.model], name)
         message_id = self._next_message_id()
         explicit_vr = context.transfer_syntaxes == (EXPLICIT_VR,)

@@ -59,7 +59,8 @@ def read_question(identifier: bytes, *, explicit_vr: bool, model: Model) -> Ques
     """Read an identifier. Raises BadQuestionError."""
     elements = dict(_elements(identifier, explicit_vr))
     level = _LEVELS.get(_ascii(elements.pop(QUERY_LEVEL, b"")))
-    if level is None or (level is Level.PATIENT and model is not Model.PATIENT_ROOT):
+    below_study = level not in (Level.PATIENT, Level.STUDY) and model is Model.PATIENT_STUDY_ONLY
+    if level is None or below_study or (level is Level.PATIENT and model is Model.STUDY_ROOT):
         raise BadQuestionError("unknown QueryRetrieveLevel for this SOP class")
     charset = _ascii(elements.get(CHARSET, b""))
     table = known(level)
@@ -85,7 +86,7 @@ def _returned(level: Level, tags: tuple[int, ...]) -> tuple[int, ...]:
 def _require_parents(question: Question, model: Model) -> None:
     """Refuse what only relational queries may ask: a level without the unique keys above it (PS3.4 C.4.1.3.1)."""
     levels = list(Level)
-    first = 0 if model is Model.PATIENT_ROOT else 1
+    first = 1 if model is Model.STUDY_ROOT else 0
     for parent in levels[first : levels.index(question.level)]:
         if not question.uids(parent.unique_key):
             raise BadQuestionError(f"{parent.unique_key} is required at this level")

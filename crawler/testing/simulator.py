@@ -35,6 +35,7 @@ EXPLICIT_VR = "1.2.840.10008.1.2.1"
 FIND_MODELS = {
     "1.2.840.10008.5.1.4.1.2.1.1": Model.PATIENT_ROOT,
     "1.2.840.10008.5.1.4.1.2.2.1": Model.STUDY_ROOT,
+    "1.2.840.10008.5.1.4.1.2.3.1": Model.PATIENT_STUDY_ONLY,
 }
 """The C-FIND SOP classes (PS3.4 C.3)."""
 

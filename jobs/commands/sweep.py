@@ -19,7 +19,7 @@ from jobs.wiring import settings_from, start_logging
 @click.option("--to", "date_to", callback=day, metavar="DAY", help="Last day, included.")
 @click.option(
     "--level",
-    type=click.Choice([Level.STUDY.value, Level.SERIES.value, Level.IMAGE.value]),
+    type=click.Choice([level.value for level in Level]),
     help="The deepest level to ask for.  [default: the deepest of the PACS's `levels`]",
 )
 @click.option("--restart", is_flag=True, help="Begin again instead of going on where an interrupted sweep ended.")

@@ -73,6 +73,8 @@ def test_the_examples_of_a_second_pacs_are_right(file: Path) -> None:
         study_modality=True,
         undated_in_ranges=True,
         exclusive_ends=True,
+        always_timed=True,
+        uid_lists=True,
         added=load(file).attributes.resolved(),
     )
 

@@ -106,7 +106,7 @@ class Examination:
         writer.close()
         yield ok("address", f"{peer.host}:{peer.port} takes connections")
         try:
-            assoc = await Association.open(peer, list(Model))
+            assoc = await Association.open(peer, list(dict.fromkeys((*reaching.ROOTS, self._plan.model))))
         except PeerError as error:
             yield reaching.not_associated(str(error), self._us)
             return

@@ -13,6 +13,7 @@ from crawler.pacs.status import describe
 IMPLICIT_VR = "1.2.840.10008.1.2"
 SMALL_PDU = 16384
 SLOW_ECHO_MS = 500
+ROOTS = (Model.STUDY_ROOT, Model.PATIENT_ROOT)
 _RELATIONAL, _DATE_TIME = 0, 1
 """Bytes of the extended negotiation of C-FIND (PS3.4 C.5.1.1)."""
 
@@ -55,8 +56,8 @@ def echoed(status: int | None, milliseconds: float, us: Us) -> Verdict:
 def roots(offered: Collection[Model], configured: Model, name: str, us: Us) -> list[Verdict]:
     """Judge which information models are offered for C-FIND."""
     verdicts = []
-    for model in (Model.STUDY_ROOT, Model.PATIENT_ROOT):
-        check, title = f"{model.value}_root", f"{model.value.title()} Root C-FIND"
+    for model in dict.fromkeys((*ROOTS, configured)):
+        check, title = f"{model.value}_root", f"{model.known_as} C-FIND"
         if model in offered:
             verdicts.append(ok(check, f"{title} is offered"))
         elif model is not configured:
