@@ -16,8 +16,17 @@ from crawler.model import Coverage, Finding, Level, SweepRecord, SweepState, Win
 
 
 def complete_windows(lake: str | os.PathLike[str], pacs: str, sweep_id: str) -> list[Coverage]:
-    """Give what a sweep has proven complete at a PACS, in the order it was proven."""
-    query = """SELECT * FROM windows WHERE pacs = ? AND sweep_id = ? AND state = 'complete'
+    """Give what a sweep has proven complete at a PACS, in the order it was proven.
+
+    What it came to doubt afterwards is left out: a whole day, or its studies without a time.
+    """
+    query = """WITH asked AS (SELECT * FROM windows WHERE pacs = ? AND sweep_id = ?),
+        doubted AS (
+            SELECT coalesce(date_from, '-infinity') AS first, coalesce(date_to, 'infinity') AS last, level, asked_at
+            FROM asked WHERE state <> 'complete' AND time_from IS NULL AND coalesce(key, 'StudyTime=') = 'StudyTime=')
+        SELECT * FROM asked WHERE state = 'complete' AND NOT EXISTS (
+            FROM doubted WHERE asked.key IS NULL AND doubted.level = asked.level AND doubted.asked_at > asked.asked_at
+                AND coalesce(asked.date_from, '-infinity') <= last AND coalesce(asked.date_to, 'infinity') >= first)
         ORDER BY asked_at, date_from, time_from"""
     with open_lake(lake) as opened:
         found = opened.connection.execute(query, [pacs, sweep_id])

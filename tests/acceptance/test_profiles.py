@@ -50,3 +50,11 @@ def test_a_pacs_that_ends_the_association_after_a_query_is_asked_once_for_each(t
         assert sweep(tmp_path, *DAYS).returncode == 0
         assert pacs.counts.queries[Level.SERIES] == 120
     assert differences(tmp_path, "main", Level.SERIES, ARCHIVE, (FIRST, LAST)) == []
+
+
+def test_what_was_doubted_is_asked_again_and_doubted_again(tmp_path: Path) -> None:
+    archive = Archive(1, FIRST, FIRST, busy_day=BUSY, busy=40, untimed=0.02)
+    with running(Simulator(archive, quirks=Quirks(cap=10))) as pacs:
+        configure(tmp_path, {"main": pacs.port}, levels='["study"]')
+        assert [sweep(tmp_path, *DAYS).returncode for _ in range(2)] == [4, 4]
+    assert len(differences(tmp_path, "main", Level.STUDY, archive)) == 1
