@@ -12,16 +12,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from crawler.errors import RefusedError
-from crawler.model import Finding, Identifiers, Level, Model, Peer, SweepRecord, SweepState, Window
+from crawler.lake.memory import Memory, Remembered
+from crawler.model import UNDATED, Finding, Identifiers, Level, Model, Peer, SweepRecord, SweepState, Window
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import attributes
 from crawler.plan.answers import Accept, Answer, Ask, Retry
+from crawler.plan.settled import Settled
 from crawler.plan.sweep import SweepMachine
 from jobs.below import STOPPED, Descent
 from jobs.caller import Caller
 from jobs.learned import learned
 from jobs.ledger import Ledger, Tally
 from jobs.publish import Publisher, Source
+from jobs.revisit import Revisit
 
 
 @dataclass
@@ -36,6 +39,10 @@ class Crawl:
     publisher: Publisher
     begun: SweepRecord
     """The sweep's record when this crawl went on with it."""
+    memory: Memory | None = None
+    """What the lake knew of the PACS before this crawl."""
+    settled: dict[Level, Settled] = field(default_factory=dict)
+    """Since when what lies below studies is known; empty to ask for all of it again."""
     tally: Tally = field(default_factory=Tally)
     days: int = field(init=False)
     """How many days were due when the crawl began."""
@@ -47,6 +54,7 @@ class Crawl:
     def __post_init__(self) -> None:
         self.days = self.machine.days_due
         self._descent = Descent(self.model, self.source, self.publisher, self.tally, self._stopping)
+        self._revisit = Revisit(self.model, self.source, self.publisher, self.tally, self.memory, self.settled)
 
     async def run(self, associations: int) -> None:
         """Work off the windows over at most so many associations at once."""
@@ -140,15 +148,30 @@ class Crawl:
         """Descend level by level as long as each is complete, and write the window's rows of the ledger."""
         self.tally.rows[Level.STUDY] += ledger.rows
         ledgers = [ledger]
+        known = await self._revisit.known(window) if ledger.complete else {}
+        if ledger.complete and (window.key is None or window == UNDATED):
+            await self._revisit.miss_studies(caller, ledger, window, known)
         for level in self.levels[1:]:
             if ledgers[-1].complete:
-                ledgers.append(await self._descent.ask(caller, level, ledgers[-1].keys))
+                ledgers.append(await self._below(caller, level, ledgers[-1], known))
         self.tally.windows += 1
         self.tally.queries += sum(one.queries for one in ledgers[1:])
         if not ledgers[-1].complete:
             self.tally.doubt(ledgers[-1].verdict.state)
         rows = [one.coverage(self.source, window, self.machine.cap) for one in ledgers]
         await self.publisher.cover(rows, self.record())
+
+    async def _below(self, caller: Caller, level: Level, above: Ledger, known: dict[str, Remembered]) -> Ledger:
+        """Ask for what lies below the rows of an answer, but for those that have not changed since that was done."""
+        due = await self._revisit.due(level, above.keys, known)
+        ledger = await self._descent.ask(caller, level, due)
+        unchanged = len(above.keys) - len(due)
+        ledger.unchanged = above.unchanged + unchanged
+        self.tally.parents_due += unchanged
+        self.tally.parents_asked += unchanged
+        if ledger.complete:
+            await self._revisit.miss_below(caller, ledger, due, known)
+        return ledger
 
     async def _cover_notes(self) -> None:
         """Write what the machine found out later about windows that it had split or held back."""

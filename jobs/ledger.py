@@ -11,6 +11,8 @@ from crawler.plan.answers import COMPLETE, Accept
 from crawler.plan.sight import Sight
 from jobs.publish import Kept, Source
 
+UNCHANGED = "not asked below again, because unchanged"
+
 
 @dataclass
 class Tally:
@@ -23,6 +25,8 @@ class Tally:
     queries: int = 0
     inserted: int = 0
     updated: int = 0
+    removed: int = 0
+    """Studies, series and instances that have gone from the PACS."""
     rejects: int = 0
     parents_due: int = 0
     """Studies, and series, that the answers so far named and whose series, or images, are to be asked for."""
@@ -70,6 +74,8 @@ class Ledger:
     queries: int = 0
     rejects: int = 0
     outside: int = 0
+    unchanged: int = 0
+    """Studies and series that were not asked below again, because they are as they were when that was done."""
     sight: Sight = field(default_factory=Sight)
     keys: list[tuple[str, ...]] = field(default_factory=list)
     """The unique keys of its rows, which the next level is asked with."""
@@ -106,6 +112,6 @@ class Ledger:
             duplicates=self.sight.repeated,
             undated=self.sight.undated,
             rejects=self.rejects,
-            reason=self.verdict.reason,
+            reason=self.verdict.reason or (f"{UNCHANGED}: {self.unchanged}" if self.unchanged else None),
             cap=cap if self.verdict.state is WindowState.CAPPED else None,
         )

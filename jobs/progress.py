@@ -100,7 +100,8 @@ def summary(crawl: Crawl) -> str:
     if crawl.state is SweepState.PARTIAL and tally.windows == tally.unproven and tally.trouble:
         return f"{name}: NOT crawled: {tally.trouble}."
     figures = ", ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
-    line = f"{name}: {figures} ({tally.inserted:,} new, {tally.updated:,} changed) with {tally.queries:,} queries"
+    gone = f", {tally.removed:,} gone" if tally.removed else ""
+    line = f"{name}: {figures} ({tally.inserted:,} new, {tally.updated:,} changed{gone}) with {tally.queries:,} queries"
     if tally.rejects:
         line += f"; {tally.rejects:,} answers without a key, see the table rejects"
     match crawl.state:

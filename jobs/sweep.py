@@ -16,11 +16,13 @@ from datetime import UTC, date, datetime
 
 import click
 
+from crawler.lake.memory import Memory
 from crawler.lake.resume import complete_windows, findings_of, last_sweep
 from crawler.model import Level, Model, SweepRecord, SweepState
 from crawler.pacs.profile import profile_from
 from crawler.plan.answers import Known
 from crawler.plan.coverage import covered
+from crawler.plan.settled import by_level
 from crawler.plan.sweep import SweepMachine
 from crawler.settings import Settings
 from jobs.crawl import Crawl
@@ -43,7 +45,7 @@ class SweepRequest:
     date_to: date | None = None
     deepest: Level | None = None
     restart: bool = False
-    """Ask for everything again instead of going on with a sweep that did not end."""
+    """Ask for everything again, also for what did not change, instead of going on with a sweep that did not end."""
 
 
 def run_sweep(settings: Settings, request: SweepRequest) -> int:
@@ -94,21 +96,28 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     profile = profile_from(await publisher.read(lambda: findings_of(lake, name)), pacs.overrides)
     busy = [row.window for row in rows if row.level is Level.STUDY and row.rows and row.window in done]
     whole = tuple(one for one in busy if one.key is None and not one.time_from)
+    memory = await publisher.read(lambda: Memory(lake, name, publisher.writer.next_row_id))
+    whole += await publisher.read(lambda: memory.neighbours(*days))
+    below = [] if request.restart else await publisher.read(memory.ledger)
     known = Known(profile.cap, profile.unsupported, profile.always_timed or None, whole)
     machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known)
     return (Crawl if pacs.model is Model.STUDY_ROOT else PatientCrawl)(
         peer=settings.peer(name),
         model=pacs.model,
         levels=levels,
-        source=Source(name, begun.sweep_id, pacs.default_charset, profile),
+        source=Source(name, begun.sweep_id, pacs.default_charset, profile, names_images=not memory.is_empty),
         machine=machine,
         publisher=publisher,
         begun=begun,
+        memory=memory,
+        settled={} if request.restart else by_level(below, levels[1:], now),
     )
 
 
 async def _run(crawl: Crawl, associations: int) -> None:
     await crawl.run(associations)
+    if crawl.memory is not None:
+        await crawl.publisher.read(crawl.memory.close)
     crawl.publisher.record(crawl.record(), crawl.findings())
 
 

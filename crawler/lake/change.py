@@ -55,13 +55,30 @@ def hash_columns(level: Level, added: Sequence[str] = ()) -> str:
 
     A null in an `added` column leaves the hash as it was before the lake had this column.
     """
-    key = f"pacs || chr(31) || {quoted(level.unique_key)}"
     decoded = ", ".join(quoted(name) for name in columns.schema(level).names)
     version = f"hash({decoded})"
     for name in added:
         also = f"CASE WHEN {quoted(name)} IS NULL THEN 0::UBIGINT ELSE hash({literal(name)}, {quoted(name)}) END"
         version = f"xor({version}, {also})"
-    return f"hash({key}) AS high, hash({literal('#')} || {key}) AS low, greatest({version}, 1::UBIGINT) AS version"
+    return f"{_key_hashes(level)}, greatest({version}, 1::UBIGINT) AS version"
+
+
+def hash_keys(connection: duckdb.DuckDBPyConnection, level: Level, pacs: str, keys: Sequence[str]) -> Run:
+    """Hash unique keys as `hash_rows` does, in their order; all but HIGH and LOW is left open."""
+    named = pa.table({"pacs": pa.repeat(pacs, len(keys)), level.unique_key: pa.array(keys, pa.string())})
+    connection.register("staged", named)
+    try:
+        found = connection.execute(f"SELECT {_key_hashes(level)} FROM staged").fetchnumpy()
+    finally:
+        connection.unregister("staged")
+    hashed = empty_run(len(keys))
+    hashed[HIGH], hashed[LOW] = found["high"], found["low"]
+    return hashed
+
+
+def _key_hashes(level: Level) -> str:
+    key = f"pacs || chr(31) || {quoted(level.unique_key)}"
+    return f"hash({key}) AS high, hash({literal('#')} || {key}) AS low"
 
 
 def hash_rows(connection: duckdb.DuckDBPyConnection, level: Level, stored: pa.Table) -> Run:

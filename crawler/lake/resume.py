@@ -31,7 +31,7 @@ def complete_windows(lake: str | os.PathLike[str], pacs: str, sweep_id: str) -> 
     with open_lake(lake) as opened:
         found = opened.connection.execute(query, [pacs, sweep_id])
         names = [column[0] for column in found.description]
-        return [_coverage(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+        return [coverage_of(dict(zip(names, row, strict=True))) for row in found.fetchall()]
 
 
 def last_sweep(
@@ -79,7 +79,8 @@ def busy_day(lake: str | os.PathLike[str], pacs: str, moderate: int = 400) -> da
     return found[0] if found else None
 
 
-def _coverage(row: dict[str, Any]) -> Coverage:
+def coverage_of(row: dict[str, Any]) -> Coverage:
+    """Make the ledger row of a row of the table `windows`, given by column."""
     window = Window(*(row.pop(name) for name in ("date_from", "date_to", "time_from", "time_to", "key")))
     level, state, asked_at = Level(row.pop("level")), WindowState(row.pop("state")), _aware(row.pop("asked_at"))
     return Coverage(level=level, window=window, state=state, asked_at=asked_at, **row)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from crawler import columns
 from crawler.errors import LakeError, NoLakeError
 from crawler.lake import ledger
-from crawler.lake.change import GONE, Change, Stamp, compare, hash_columns, hash_rows, keyless
+from crawler.lake.change import GONE, Change, Stamp, compare, hash_columns, hash_keys, hash_rows, keyless
 from crawler.lake.keys import EPOCH, KeyIndex
 from crawler.lake.lock import OwnerLock
 from crawler.lake.log import Log, LogFile, log_folder, newest_version
@@ -29,7 +29,7 @@ from crawler.lake.parts import OpenPart, Part, part_version
 from crawler.lake.query import NO_EXTENSIONS, publish_catalog
 from crawler.lake.repair import mend
 from crawler.lake.rewrite import written
-from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each
+from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each, look_up
 from crawler.lake.schema import LEVELS, beyond_catalogue, completed, stored_schema, to_stored
 from crawler.lake.tidy import crowded
 from crawler.lake.views import files_source
@@ -147,6 +147,18 @@ class LakeWriter:
         nulls = {field.name: pa.nulls(len(keys), field.type) for field in table.schema}
         gone = pa.table({**nulls, level.unique_key: pa.array(keys, pa.string())}, schema=table.schema)
         return self._compare(level, to_stored(gone, pacs), sweep_id, gone=True).updated
+
+    @property
+    def next_row_id(self) -> int:
+        """The row_id that the next row will have."""
+        return self._mark.next_row_id
+
+    def changed_from(self, row_id: int, level: Level, pacs: str, keys: Sequence[str]) -> set[str]:
+        """Say which of these studies, series or instances have a version with this row_id or a later one."""
+        hashed = hash_keys(self._duckdb, level, pacs, keys)
+        known, entries = look_up(self._keys.runs(level.entity), hashed[HIGH], hashed[LOW])
+        self._keys.rest()
+        return {keys[place] for place in np.flatnonzero(known & (entries[ROW] >= row_id)).tolist()}
 
     def _compare(self, level: Level, stored: pa.Table, sweep_id: str, *, gone: bool = False) -> Change:
         """Stage what differs from what is known."""

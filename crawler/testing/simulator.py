@@ -24,6 +24,7 @@ from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
 from crawler.pacs.messages import Message
 from crawler.testing.answers import Answers
 from crawler.testing.archive import Archive
+from crawler.testing.changing import ChangingArchive, TableAnswers
 from crawler.testing.encoding import Constant
 from crawler.testing.matching import BadKeyError
 from crawler.testing.question import BadQuestionError, Question, read_question
@@ -70,7 +71,7 @@ class Simulator:
 
     def __init__(
         self,
-        archive: Archive,
+        archive: Archive | ChangingArchive,
         *,
         ae_title: str | None = None,
         host: str = "127.0.0.1",
@@ -83,7 +84,12 @@ class Simulator:
         self.quirks = quirks or Quirks()
         self.counts = Counts()
         self._port = port
-        self._answers = Answers(archive, _PRIVATE if self.quirks.unsolicited else (), self.quirks.always)
+        extras = _PRIVATE if self.quirks.unsolicited else ()
+        self._answers: Answers | TableAnswers
+        if isinstance(archive, ChangingArchive):
+            self._answers = TableAnswers(archive, extras, self.quirks.always)
+        else:
+            self._answers = Answers(archive, extras, self.quirks.always)
         syntaxes = (EXPLICIT_VR,) if self.quirks.explicit_vr else (IMPLICIT_VR, EXPLICIT_VR)
         offered = dict.fromkeys((*FIND_MODELS, dimse.VERIFICATION), syntaxes)
         self._service = Service(offered, ae_title=ae_title, max_associations=self.quirks.max_associations)

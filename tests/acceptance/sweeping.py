@@ -13,6 +13,7 @@ import pyarrow as pa
 import crawler
 from crawler.model import Level
 from crawler.testing.archive import Archive
+from crawler.testing.changing import ChangingArchive
 from tests.acceptance.installed import pacslake
 
 TABLES = {Level.STUDY: "studies", Level.SERIES: "series", Level.IMAGE: "instances"}
@@ -47,7 +48,11 @@ def ask(folder: Path, statement: str) -> list[tuple[Any, ...]]:
 
 
 def differences(
-    folder: Path, pacs: str, level: Level, archive: Archive, days: Sequence[date | None] = (None, None)
+    folder: Path,
+    pacs: str,
+    level: Level,
+    archive: Archive | ChangingArchive,
+    days: Sequence[date | None] = (None, None),
 ) -> list[str]:
     """Name the columns in which the lake's rows of a PACS are not those of its archive on these days; none is right.
 

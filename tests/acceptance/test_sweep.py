@@ -73,13 +73,13 @@ def test_both_days_belong_to_the_range(folder: Path, days: list[str], first: dat
     assert differences(folder, "main", Level.STUDY, MAIN, (first, last)) == []
 
 
-def test_a_second_sweep_asks_again_and_writes_no_row(folder: Path, pacs: dict[str, Simulator]) -> None:
+def test_a_second_sweep_asks_for_studies_alone_and_writes_no_row(folder: Path, pacs: dict[str, Simulator]) -> None:
     assert sweep(folder, "main").returncode == 0
     before, queries = ask(folder, CHANGES), asked(pacs["main"])
     again = sweep(folder, "main")
     assert again.returncode == 0
     assert "(0 new, 0 changed)" in said(again)
-    assert asked(pacs["main"]) - queries >= 240
+    assert asked(pacs["main"]) - queries <= 30
     assert ask(folder, CHANGES) == before
     assert differences(folder, "main", Level.SERIES, MAIN) == []
 

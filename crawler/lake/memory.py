@@ -1,0 +1,130 @@
+"""What a lake knew of one PACS when a sweep began: what it may leave out, and what it must miss. Touches: disk.
+
+One snapshot for the whole sweep, so that what the sweep itself finds never passes for what was there before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from crawler.lake.query import open_lake
+from crawler.lake.resume import coverage_of
+from crawler.model import Coverage, Level, Window
+
+FEW = 400
+"""So many studies of a day are few enough to come along with a question about others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A study, series or instance as it stands in the lake. `keys` are its unique keys from STUDY level down."""
+
+    keys: tuple[str, ...]
+    changed_at: datetime
+    counted: bool
+    """Whether the PACS says how many instances it has, so that growth shows."""
+    day: date | None = None
+    clock: time | None = None
+    """Date and time of a study."""
+
+
+class Memory:
+    """For one thread. `first_new` is the row_id from which on rows are of this sweep."""
+
+    def __init__(self, lake: str | os.PathLike[str], pacs: str, first_new: int) -> None:
+        self.first_new = first_new
+        self._pacs = pacs
+        self._lake = open_lake(lake)
+        self.is_empty = not self._ask("SELECT 1 FROM studies WHERE pacs = $pacs LIMIT 1")
+
+    def close(self) -> None:
+        """Let the lake go."""
+        self._lake.close()
+
+    def ledger(self) -> list[Coverage]:
+        """Give the newest ledger row of each window below STUDY level."""
+        query = """SELECT * FROM windows WHERE pacs = $pacs AND level <> 'study'
+            QUALIFY row_number() OVER (PARTITION BY level, date_from, date_to, time_from, time_to, "key"
+                ORDER BY asked_at DESC) = 1"""
+        found = self._lake.connection.execute(query, {"pacs": self._pacs})
+        names = [column[0] for column in found.description]
+        return [coverage_of(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+
+    def studies(self, window: Window) -> dict[str, Remembered]:
+        """Give the studies of a window by StudyInstanceUID, whatever further key it has."""
+        given: dict[str, Any] = {"first": window.date_from or date.min, "last": window.date_to or date.max}
+        condition = "StudyDate BETWEEN $first AND $last"
+        if window.time_from or window.time_to:
+            given |= {"low": _clock(window.time_from or "000000"), "high": _clock(window.time_to or "235959")}
+            given["high"] = given["high"].replace(microsecond=999_999)  # its last second counts to a window's end
+            condition += " AND StudyTime BETWEEN $low AND $high"
+        if window.undated:
+            given, condition = {}, "StudyDate IS NULL"
+        rows = self._ask(
+            f"""SELECT StudyInstanceUID, changed_at, NumberOfStudyRelatedInstances IS NOT NULL, StudyDate, StudyTime
+            FROM studies WHERE pacs = $pacs AND {condition}""",
+            **given,
+        )
+        return {uid: Remembered((uid,), _aware(changed), *more) for uid, changed, *more in rows}
+
+    def below(self, level: Level, studies: Sequence[str]) -> dict[str, Remembered]:
+        """Give the series or instances of some studies, by their own UID."""
+        if level is Level.SERIES:
+            found = "SeriesInstanceUID, changed_at, NumberOfSeriesRelatedInstances IS NOT NULL, StudyInstanceUID"
+            table = "series"
+        else:
+            found = "SOPInstanceUID, changed_at, true, StudyInstanceUID, SeriesInstanceUID"
+            table = "instances"
+        rows = self._ask(
+            f"SELECT {found} FROM {table} WHERE pacs = $pacs AND StudyInstanceUID IN (SELECT unnest($studies))",
+            studies=list(studies),
+        )
+        return {uid: Remembered((*above, uid), _aware(changed), counted) for uid, changed, counted, *above in rows}
+
+    def witnesses(self, window: Window, count: int = 3) -> list[str]:
+        """Give some studies that lie outside a window, the newest."""
+        return [
+            uid
+            for (uid,) in self._ask(
+                """SELECT StudyInstanceUID FROM studies WHERE pacs = $pacs AND StudyDate IS NOT NULL
+            AND (StudyDate < $first OR StudyDate > $last) ORDER BY StudyDate DESC LIMIT $count""",
+                first=window.date_from or date.min,
+                last=window.date_to or date.max,
+                count=count,
+            )
+        ]
+
+    def neighbours(self, first: date | None, last: date | None) -> tuple[Window, ...]:
+        """Give the nearest day with studies before a range of days and behind it: with few if there is one.
+
+        Asked for together with empty days of the range they show that the PACS answers such questions.
+        """
+        query = """SELECT StudyDate FROM (
+                SELECT StudyDate, count(*) AS n FROM studies
+                WHERE pacs = $pacs AND StudyDate BETWEEN $low AND $high GROUP BY StudyDate)
+            ORDER BY n > $few, abs(StudyDate - $edge) LIMIT 1"""
+        found = []
+        for edge, side in ((first, -1), (last, 1)):
+            if edge is not None:
+                low, high = sorted((_shifted(edge, side), _shifted(edge, side * 30)))
+                found += self._ask(query, low=low, high=high, edge=edge, few=FEW)
+        return tuple(Window(day, day) for (day,) in found)
+
+    def _ask(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
+        return self._lake.connection.execute(query, {"pacs": self._pacs, **given}).fetchall()
+
+
+def _clock(text: str) -> time:
+    return time(int(text[:2]), int(text[2:4]), int(text[4:6]))
+
+
+def _shifted(day: date, days: int) -> date:
+    return date.fromordinal(min(max(day.toordinal() + days, date.min.toordinal()), date.max.toordinal()))
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)

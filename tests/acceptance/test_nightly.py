@@ -1,0 +1,135 @@
+"""Sweeps of an archive that changes meanwhile: what a night costs, and what becomes of what changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from crawler.model import Level
+from crawler.testing.archive import Archive
+from crawler.testing.changing import ChangingArchive
+from crawler.testing.simulator import Simulator, running
+from tests.acceptance.installed import pacslake
+from tests.acceptance.sweeping import ask, configure, differences, said, sweep
+
+TODAY = date.today()
+FIRST = TODAY - timedelta(days=60)
+LEVELS = (Level.STUDY, Level.SERIES, Level.IMAGE)
+OTHER = Archive(30, FIRST, TODAY, seed=9, series_per_study=2)
+
+
+@pytest.fixture
+def hospital(tmp_path: Path) -> Iterator[tuple[ChangingArchive, Simulator]]:
+    archive = ChangingArchive(Archive(150, FIRST, TODAY, seed=5, series_per_study=2, undated=3))
+    with running(Simulator(archive)) as pacs:
+        configure(tmp_path, {"main": pacs.port})
+        yield archive, pacs
+
+
+def data_files(folder: Path) -> dict[str, set[str]]:
+    """Name the data files of the lake by entity."""
+    return {one.name: {file.name for file in one.iterdir()} for one in (folder / "lake/log").glob("entity=*")}
+
+
+def asked(pacs: Simulator) -> Counter[Level]:
+    """Give what was asked since the last time, by level."""
+    counts, pacs.counts.queries = pacs.counts.queries, Counter()
+    return counts
+
+
+def assert_true(folder: Path, archive: ChangingArchive, *levels: Level) -> None:
+    for level in levels:
+        assert differences(folder, "main", level, archive) == []
+    verified = pacslake(folder, "verify")
+    assert verified.returncode == 0, verified.stdout.decode()
+
+
+def test_a_night_without_changes_asks_for_studies_alone_and_rewrites_nothing(
+    tmp_path: Path, hospital: tuple[ChangingArchive, Simulator]
+) -> None:
+    archive, pacs = hospital
+    assert sweep(tmp_path, "--level", "image").returncode == 0
+    before = data_files(tmp_path)
+    asked(pacs)
+    done = sweep(tmp_path, "--level", "image")
+    assert done.returncode == 0, said(done)
+    assert asked(pacs).keys() == {Level.STUDY}
+    after = data_files(tmp_path)
+    assert {entity for entity in after if after[entity] != before.get(entity)} == {"entity=window", "entity=sweep"}
+    assert_true(tmp_path, archive, *LEVELS)
+    assert pacslake(tmp_path, "coverage", "--level", "image").returncode == 0
+
+
+def test_only_what_changed_is_asked_below_again(tmp_path: Path, hospital: tuple[ChangingArchive, Simulator]) -> None:
+    archive, pacs = hospital
+    assert sweep(tmp_path, "--level", "image").returncode == 0
+    grown, corrected, shrunk, *_ = archive.studies()[5:]
+    archive.grow(grown, "2.25.4711")
+    archive.alter(corrected, PatientID="MERGED", StudyDescription="corrected")
+    archive.delete_series(shrunk, archive.series(shrunk)[-1])
+    archive.receive(OTHER, OTHER.table(Level.STUDY)["StudyInstanceUID"].to_pylist()[:2])
+    asked(pacs)
+    done = sweep(tmp_path, "--level", "image")
+    assert done.returncode == 0, said(done)
+    below = asked(pacs)
+    assert 5 <= below[Level.SERIES] <= 7, "five studies, and a series that was missed"
+    assert_true(tmp_path, archive, *LEVELS)
+
+
+def test_what_vanished_is_removed_with_all_below_it_and_may_come_back(
+    tmp_path: Path, hospital: tuple[ChangingArchive, Simulator]
+) -> None:
+    archive, _ = hospital
+    assert sweep(tmp_path, "--level", "image").returncode == 0
+    gone = OTHER.table(Level.STUDY)["StudyInstanceUID"].to_pylist()[3]
+    archive.receive(OTHER, [gone])
+    assert sweep(tmp_path, "--level", "image").returncode == 0
+    archive.delete(gone)
+    archive.delete(archive.studies()[10])
+    done = sweep(tmp_path, "--level", "image")
+    assert done.returncode == 0, said(done)
+    assert ", 2 gone)" in said(done)
+    assert_true(tmp_path, archive, *LEVELS)
+    archive.receive(OTHER, [gone])
+    assert sweep(tmp_path, "--level", "image").returncode == 0
+    assert_true(tmp_path, archive, *LEVELS)
+    history = f"select change from studies_history where StudyInstanceUID = '{gone}' order by valid_from"
+    assert ask(tmp_path, history) == [("insert",), ("remove",), ("reappear",)]
+
+
+def test_a_corrected_date_and_a_merged_patient_are_versions(
+    tmp_path: Path, hospital: tuple[ChangingArchive, Simulator]
+) -> None:
+    archive, _ = hospital
+    assert sweep(tmp_path).returncode == 0
+    study = archive.studies()[20]
+    archive.alter(study, StudyDate=FIRST, PatientID="MERGED")
+    assert sweep(tmp_path).returncode == 0
+    history = f"select change, PatientID from studies_history where StudyInstanceUID = '{study}' order by valid_from"
+    assert [change for change, _ in ask(tmp_path, history)] == ["insert", "update"]
+    assert ask(tmp_path, history)[-1] == ("update", "MERGED")
+    assert_true(tmp_path, archive, Level.STUDY, Level.SERIES)
+
+
+def test_a_study_that_the_pacs_does_not_count_is_asked_below_each_time(tmp_path: Path) -> None:
+    archive = ChangingArchive(Archive(12, FIRST, TODAY, seed=5, series_per_study=2), counted=False)
+    with running(Simulator(archive)) as pacs:
+        configure(tmp_path, {"main": pacs.port})
+        assert sweep(tmp_path).returncode == 0
+        archive.grow(archive.studies()[3], "2.25.4711")
+        asked(pacs)
+        assert sweep(tmp_path).returncode == 0
+        assert asked(pacs)[Level.SERIES] == archive.total
+        assert_true(tmp_path, archive, Level.STUDY, Level.SERIES)
+
+
+def test_restart_asks_below_unchanged_studies_too(tmp_path: Path, hospital: tuple[ChangingArchive, Simulator]) -> None:
+    archive, pacs = hospital
+    assert sweep(tmp_path).returncode == 0
+    asked(pacs)
+    assert sweep(tmp_path, "--restart").returncode == 0
+    assert asked(pacs)[Level.SERIES] == archive.total
