@@ -156,11 +156,14 @@ class Agenda:
         """Hand out an empty span together with its neighbour, once the days between have been asked for."""
         while self._empties and not self._outstanding:
             span, neighbour = self._empties.take()
-            ranges_work = self._gaps.longest > DAY
+            ranges_work = self._gaps.longest > DAY or not span.is_whole_days
             if neighbour is not None and ranges_work and self._empties.failed < MOST_FAILED_PROOFS:
                 self._proofs.add(span.window)
                 return Ask(span.window, widened(joined(span, neighbour), self._ends))
-            self._nothing_found(span, alone=neighbour is None or not ranges_work)
+            if span.is_whole_days:
+                self._nothing_found(span, alone=neighbour is None or not ranges_work)
+            else:
+                self._no_hours_found(span)
             if self._gaps:
                 return self._newest()
         return None
@@ -177,6 +180,14 @@ class Agenda:
             self._note(span.window, COMPLETE)
         else:
             reason = "no rows, and no neighbouring day to prove that there are none"
+            self._note(span.window, Accept(WindowState.SUSPICIOUS_ZERO, reason))
+
+    def _no_hours_found(self, span: Span) -> None:
+        """Ask for less where no other hour of the day proves anything, as long as that is cheap."""
+        cheap = span.length > DAY // 16 and self._empties.failed < MOST_FAILED_PROOFS
+        self._empties.failed += 1
+        if not (cheap and self._put_back(span, GROWTH)):
+            reason = "no rows, and no other hours of that day to prove that there are none"
             self._note(span.window, Accept(WindowState.SUSPICIOUS_ZERO, reason))
 
     def _last(self) -> Ask | None:

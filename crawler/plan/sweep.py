@@ -15,7 +15,7 @@ from collections.abc import Set
 from dataclasses import dataclass, replace
 
 from crawler.model import UNDATED, Outcome, Window, WindowState
-from crawler.plan.agenda import GROWTH, Agenda
+from crawler.plan.agenda import BELOW_CAP, GROWTH, Agenda
 from crawler.plan.answers import COMPLETE, SPLIT, Accept, Answer, Ask, Retry, Verdict
 from crawler.plan.doubts import ROUND, SMALLEST_CAP
 from crawler.plan.narrow import keyword_of, whole_of
@@ -35,7 +35,11 @@ MOST_REFUSED_RANGES = 30
 MOST_SINGLE_DAYS = 1500
 """No more days than these are asked for one by one where a PACS ignores ranges of days."""
 
-REFUSALS = {Outcome.TOO_MANY: "refused as too much to answer", Outcome.FAILED: "the PACS failed to answer"}
+REFUSALS = {
+    Outcome.TOO_MANY: "refused as too much to answer",
+    Outcome.CANCELLED: "ended by the PACS before all was answered",
+    Outcome.FAILED: "the PACS failed to answer",
+}
 
 BUSY = 10
 """No rows in some hours where the neighbours let one expect so many is in doubt."""
@@ -53,7 +57,7 @@ class SweepMachine(Agenda):
 
     def answered(self, ask: Ask, answer: Answer) -> Verdict:
         """Decide what the answer to a question means. Every verdict but Retry ends its being asked."""
-        if answer.outcome in (Outcome.INTERRUPTED, Outcome.CANCELLED):
+        if answer.outcome is Outcome.INTERRUPTED:
             return self._cut_off(ask)
         self._outstanding.discard(ask)
         verdict = self._judge(ask, answer)
@@ -71,14 +75,23 @@ class SweepMachine(Agenda):
         match answer.outcome:
             case Outcome.SUCCESS:
                 return self._believe(ask, answer)
-            case Outcome.TOO_MANY | Outcome.FAILED if ask.window in self._proofs:
+            case Outcome.TOO_MANY | Outcome.CANCELLED | Outcome.FAILED if ask.window in self._proofs:
                 self._proofs.remove(ask.window)
                 return COMPLETE  # a PACS that refuses what is too much does not answer nothing instead
-            case Outcome.TOO_MANY | Outcome.FAILED:
+            case Outcome.TOO_MANY | Outcome.CANCELLED | Outcome.FAILED:
+                self._heed(answer)
                 return self._smaller(ask, WindowState.REFUSED, REFUSALS[answer.outcome])
             case _:
                 self.abandoned = "the PACS refuses the query"
                 return Accept(WindowState.REFUSED, answer.outcome.value)
+
+    def _heed(self, answer: Answer) -> None:
+        """Stay below the rows after which the PACS ended an answer because there were more of them.
+
+        Orthanc ends it as if we had cancelled it, which we never do.
+        """
+        if answer.rows and answer.outcome is not Outcome.FAILED:
+            self.target_rows = max(1, min(self.target_rows, int(answer.rows * BELOW_CAP)))
 
     def _believe(self, ask: Ask, answer: Answer) -> Verdict:
         """Decide whether an answer that ended with success is whole."""
@@ -154,9 +167,12 @@ class SweepMachine(Agenda):
         return SPLIT
 
     def _believe_empty(self, ask: Ask, span: Span) -> Verdict:
-        """Leave empty days to be proven by their neighbours; doubt empty hours where the neighbours were busy."""
+        """Leave empty days to be proven by their neighbours; doubt empty hours where the neighbours were busy.
+
+        Hours need a proof too at a PACS that once answered nothing for too much.
+        """
         self._rate /= 2
-        if span.is_whole_days:
+        if span.is_whole_days or self._empties.failed:
             self._empties.empty(span)
             self._adapt(span, 0)
             self._settle(ask.window, Answer(Outcome.SUCCESS), complete=True)
@@ -296,7 +312,7 @@ class SweepMachine(Agenda):
                 self._settle_part(window)
             return
         span = span_of(window)
-        if complete and span.is_whole_days and answer.sight.inside:
+        if complete and answer.sight.inside:
             self._empties.busy(span)
         self.dated += answer.sight.inside
         self.doubts.whole_days += answer.sight.inside if complete and span.is_whole_days else 0

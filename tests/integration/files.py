@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pydicom
@@ -111,5 +112,18 @@ def many_studies(folder: Path, count: int) -> list[Path]:
         charset, name, sex, born = PATIENTS[number % len(PATIENTS)]
         path = folder / f"study{number:05}.dcm"
         _dataset(f"{number + 1}.1.1.1", charset, name, sex, born).save_as(path, enforce_file_format=True)
+        paths.append(path)
+    return paths
+
+
+def studies_at(folder: Path, moments: Iterable[datetime]) -> list[Path]:
+    """Write a study of one instance for each of these moments."""
+    paths = []
+    for number, moment in enumerate(moments):
+        charset, name, sex, born = PATIENTS[number % len(PATIENTS)]
+        dataset = _dataset(f"{number + 1}.1.1.1", charset, name, sex, born)
+        dataset.StudyDate, dataset.StudyTime = f"{moment:%Y%m%d}", f"{moment:%H%M%S}"
+        path = folder / f"study{number:05}.dcm"
+        dataset.save_as(path, enforce_file_format=True)
         paths.append(path)
     return paths

@@ -45,7 +45,7 @@ pacs = st.builds(
     ToyPacs,
     archives(timed=False),
     cap=st.sampled_from([0, 0, 10, 20, 37, 100]),
-    over_cap=st.sampled_from([Outcome.SUCCESS, Outcome.SUCCESS, Outcome.TOO_MANY, Outcome.FAILED]),
+    over_cap=st.sampled_from([Outcome.SUCCESS, Outcome.SUCCESS, Outcome.TOO_MANY, Outcome.FAILED, Outcome.CANCELLED]),
     ignores=st.sets(st.sampled_from(["StudyDate", "StudyTime", "ModalitiesInStudy", "PatientID"]), max_size=2).map(
         frozenset
     ),
@@ -74,11 +74,15 @@ def crowd(studies: list[Study]) -> int:
 
 
 @settings(max_examples=200)
-@given(archives(), st.sampled_from([0, 10, 37, 100]), st.booleans(), st.booleans())
+@given(
+    archives(),
+    st.sampled_from([0, 10, 37, 100]),
+    st.sampled_from([Outcome.SUCCESS, Outcome.TOO_MANY, Outcome.CANCELLED]),
+    st.booleans(),
+)
 def test_a_silent_cap_or_a_refusal_costs_no_study(
-    studies: list[Study], cap: int, refuses: bool, exclusive: bool
+    studies: list[Study], cap: int, ended: Outcome, exclusive: bool
 ) -> None:
-    ended = Outcome.TOO_MANY if refuses else Outcome.SUCCESS
     toy = ToyPacs(studies, cap=cap, over_cap=ended, exclusive_ends=exclusive)
     swept = sweep(SweepMachine(FIRST, TODAY, TODAY, target_rows=50), toy)
     if not cap or crowd(studies) < cap:
@@ -99,6 +103,27 @@ def test_a_crowded_day_behind_a_silent_cap_is_exact_and_costs_little() -> None:
     assert {verdict.state for _, verdict in hours} == {WindowState.COMPLETE}
     assert (day, doubt.state) == (Window(TODAY, TODAY, key=UNTIMED), WindowState.CAPPED)
     assert toy.queries <= 3 * 26_000 // 500
+
+
+def quiet_days(count: int) -> list[Study]:
+    return [Study(-day, (FIRST + timedelta(days=day)).toordinal(), 36_000 + day) for day in range(count)]
+
+
+@given(archives(), st.sampled_from([10, 37, 100]), st.integers(1, 60), st.booleans())
+def test_no_study_is_missing_in_silence_where_too_much_is_answered_by_nothing(
+    studies: list[Study], cap: int, quiet: int, exclusive: bool
+) -> None:
+    toy = ToyPacs([*quiet_days(quiet), *studies], cap=cap, zero_over_cap=True, exclusive_ends=exclusive)
+    swept = sweep(SweepMachine(FIRST, TODAY, TODAY, target_rows=50), toy)
+    for study in set(toy.studies) - swept.found:
+        assert not swept.is_proven(study), study
+
+
+def test_a_crowded_day_is_exact_where_too_much_is_answered_by_nothing() -> None:
+    quiet = quiet_days(50)
+    toy = ToyPacs([*quiet, *busy_day(1500)], cap=200, zero_over_cap=True)
+    assert sweep(SweepMachine(FIRST, TODAY, TODAY), toy).found == set(toy.studies)
+    assert toy.queries < 100
 
 
 def test_a_known_cap_is_kept_clear_of_from_the_start() -> None:
