@@ -179,7 +179,7 @@ class Agenda:
         elif alone and (days == 1 or self._gaps.is_ahead(span)):
             self._note(span.window, COMPLETE)
         else:
-            reason = "no rows, and no neighbouring day to prove that there are none"
+            reason = "no rows, and no neighbouring day as proof"
             self._note(span.window, Accept(WindowState.SUSPICIOUS_ZERO, reason))
 
     def _no_hours_found(self, span: Span) -> None:
@@ -187,7 +187,7 @@ class Agenda:
         cheap = span.length > DAY // 16 and self._empties.failed < MOST_FAILED_PROOFS
         self._empties.failed += 1
         if not (cheap and self._put_back(span, GROWTH)):
-            reason = "no rows, and no other hours of that day to prove that there are none"
+            reason = "no rows, and no other hours of it as proof"
             self._note(span.window, Accept(WindowState.SUSPICIOUS_ZERO, reason))
 
     def _last(self) -> Ask | None:
