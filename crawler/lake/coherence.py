@@ -60,6 +60,8 @@ def incoherent(lake: Lake) -> Iterator[tuple[str, str]]:
         versions = f"{files_source(log_folder(lake.path), entity, of.get(entity, []))}"
         names = {"$versions": versions, "$table": table, "$history_from": cut}
         names["$key"] = quoted(LEVELS[entity].unique_key)
+        if entity == "patient":  # those whom only studies name have no history of their own
+            names["$table"] = f"(FROM {table} SEMI JOIN {versions} AS known USING (pacs, PatientID))"
         for said, query in _BROKEN.items() if entity in of else ():
             if count := _count(lake, query, names):
                 yield table, f"{count:,} {said}"

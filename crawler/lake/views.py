@@ -53,6 +53,10 @@ def view_statements(
         names = _sources(log, entity, of.get(entity, []), as_of, beyond)
         names |= {"table": table, "columns": _public_columns(entity, beyond)}
         statements += [current.substitute(names), history.substitute(names)]
+        if entity == "patient":
+            [of_patients] = map(Template, _statements("views_of_patients.sql"))
+            patients = of_patients.substitute(names, told=statements[-2].partition(" AS\n")[2])
+    statements.append(patients)
     statements.append(windows.substitute(windows=known("window")))
     statements.append(sweeps.substitute(sweeps=known("sweep")))
     statements.append(rejects.substitute(rejects=known("reject")))

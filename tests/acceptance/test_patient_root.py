@@ -11,6 +11,7 @@ from crawler.model import Level
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import OverCap, Quirks
 from crawler.testing.simulator import Simulator, running
+from tests.acceptance.installed import pacslake
 from tests.acceptance.sweeping import ask, configure, differences, said, states, sweep
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 2, 29)
@@ -98,3 +99,23 @@ def test_a_pacs_that_ignores_the_patient_proves_nothing(tmp_path: Path) -> None:
         done = sweep(tmp_path, "--level", "study")
         assert done.returncode == 3, said(done)
     assert ask(tmp_path, "select distinct state from windows where level = 'study'") == [("filter_ignored",)]
+
+
+def test_under_study_root_patients_are_those_that_studies_name(tmp_path: Path) -> None:
+    with running(Simulator(ARCHIVE)) as simulator:
+        configure(tmp_path, {"main": simulator.port})
+        assert sweep(tmp_path, "--level", "study").returncode == 0
+    names = "PatientName, PatientSex, PatientBirthDate, NumberOfPatientRelatedStudies, NumberOfPatientRelatedSeries"
+    truth = ARCHIVE.table(Level.PATIENT).select([*names.split(", "), "PatientID"]).sort_by("PatientID").to_pylist()
+    rows = ask(tmp_path, f"select {names}, PatientID from patients order by PatientID")
+    assert rows == [tuple(one.values()) for one in truth]
+    assert pacslake(tmp_path, "verify").returncode == 0
+
+
+def test_one_lake_of_both_roots_names_each_patient_once(tmp_path: Path) -> None:
+    with running(Simulator(ARCHIVE)) as simulator:
+        for model, level in (("study", "study"), ("patient", "patient")):
+            configure(tmp_path, {"main": simulator.port}, model=f'"{model}"')
+            assert sweep(tmp_path, "--level", level).returncode == 0
+    assert listed(tmp_path) == PATIENTS
+    assert pacslake(tmp_path, "verify").returncode == 0

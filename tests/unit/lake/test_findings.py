@@ -70,7 +70,7 @@ def test_an_old_lake_takes_what_is_new(old_lake: Path) -> None:
     assert findings_of(old_lake, "main") == [CAP]
     assert before is not None
     assert last_sweep(old_lake, "main", [Level.STUDY], (None, None)) == before
-    assert status_of(old_lake).pacs[0].rows == {"studies": 13}
+    assert status_of(old_lake).pacs[0].rows == {"patients": 3, "studies": 13}
     with open_lake(old_lake) as lake:
         assert lake.sql("SELECT count(*), sum(undated) FROM windows").fetchall() == [(18, 3)]
 
