@@ -17,6 +17,7 @@ from itertools import pairwise
 
 from crawler.model import UNDATED, Coverage, Level, SweepRecord, Window, WindowState
 from crawler.plan.days import BEGINNING, END, Days, days_of, subtract
+from crawler.plan.spans import DAY, second_of_day
 
 UNDATED_DAY = BEGINNING - 1
 """The studies without a StudyDate, as if they had been made the day before the calendar begins."""
@@ -75,7 +76,7 @@ class _Claim:
     """False when a further key narrows it."""
 
 
-_ALL_DAY = Days(0, 24 * 60 * 60 - 1)
+_ALL_DAY = Days(0, DAY - 1)
 
 
 def runs_of(rows: Iterable[Coverage], levels: Sequence[Level], today: date) -> list[Run]:
@@ -200,11 +201,7 @@ def _hours(window: Window, days: Days) -> Days:
     """Give the seconds of the day that a window is about: HHMMSS, both ends included. Of several days, all."""
     if days.length > 1:
         return _ALL_DAY
-    first, last = (
-        int(text[:2]) * 3600 + int(text[2:4]) * 60 + int(text[4:6])
-        for text in (window.time_from or "000000", window.time_to or "235959")
-    )
-    return Days(first, last)
+    return Days(second_of_day(window.time_from or "000000"), second_of_day(window.time_to or "235959"))
 
 
 def _newest(claims: list[_Claim], narrow: Iterable[int]) -> Iterator[tuple[Days, _Claim | None]]:

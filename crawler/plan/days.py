@@ -1,4 +1,4 @@
-"""Arithmetic on day ranges with open ends: what of a range is not covered yet. Pure."""
+"""Ranges of whole days with open ends: the coarser view of spans, for what is told of days. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from datetime import date
 from typing import NamedTuple
 
 from crawler.model import Window
+from crawler.plan import spans
+from crawler.plan.spans import DAY, Span
 
-BEGINNING = date.min.toordinal()
-END = date.max.toordinal()
+BEGINNING = spans.BEGINNING // DAY
+END = spans.END // DAY
 
 
 class Days(NamedTuple):
@@ -24,32 +26,25 @@ class Days(NamedTuple):
         return self.last - self.first + 1
 
     @property
+    def span(self) -> Span:
+        """All seconds of these days."""
+        return Span(self.first * DAY, self.last * DAY + DAY - 1)
+
+    @property
     def window(self) -> Window:
         """The window that asks for all of these days."""
-        return Window(
-            date_from=None if self.first == BEGINNING else date.fromordinal(self.first),
-            date_to=None if self.last == END else date.fromordinal(self.last),
-        )
+        return self.span.window
 
 
 def days_of(date_from: date | None, date_to: date | None) -> Days:
     """Give the days from `date_from` to `date_to`, None meaning an open end."""
-    return Days(
-        BEGINNING if date_from is None else date_from.toordinal(),
-        END if date_to is None else date_to.toordinal(),
-    )
+    return _days_in(spans.days_of(date_from, date_to))
 
 
 def subtract(whole: Days, covered: Iterable[Days]) -> list[Days]:
     """Give what of `whole` no range of `covered` holds: disjoint ranges in ascending order."""
-    gaps = []
-    first = whole.first
-    for taken in sorted(covered):
-        if taken.first > whole.last:
-            break
-        if taken.first > first:
-            gaps.append(Days(first, taken.first - 1))
-        first = max(first, taken.last + 1)
-    if first <= whole.last:
-        gaps.append(Days(first, whole.last))
-    return gaps
+    return [_days_in(span) for span in spans.subtract(whole.span, (days.span for days in covered))]
+
+
+def _days_in(span: Span) -> Days:
+    return Days(span.first // DAY, span.last // DAY)

@@ -63,6 +63,12 @@ def test_hours_prove_a_day_together() -> None:
     assert verdict(row(part("000000", "115958")), row(EVENING)) == (WindowState.INTERRUPTED, IN_PART)
 
 
+def test_hours_lack_the_studies_without_a_time_until_the_whole_day_is_answered() -> None:
+    untimed = row(Window(DAY, DAY, key="StudyTime="), CAPPED, after=1)
+    assert verdict(row(MORNING), row(EVENING), untimed) == (CAPPED, "why")
+    assert verdict(row(MORNING), row(EVENING), untimed, row(WHOLE, after=2)) == (COMPLETE, None)
+
+
 def test_a_further_key_proves_nothing_but_can_show_that_something_is_missing() -> None:
     scans = part("000000", "235959", "ModalitiesInStudy=CT")
     assert verdict(row(scans)) == (WindowState.INTERRUPTED, IN_PART)
