@@ -237,6 +237,7 @@ class JobSettings(_Table):
     pacs: Annotated[tuple[str, ...], Field(strict=False)] = ()
     cron: Annotated[str, AfterValidator(_cron)]
     lookback_days: Annotated[int, Field(ge=1, le=36525)] = 7
+    reconcile_days: Annotated[int, Field(ge=0, le=36525)] = 30
 
 
 class Settings(_Table):

@@ -45,7 +45,9 @@ class SweepRequest:
     date_to: date | None = None
     deepest: Level | None = None
     restart: bool = False
-    """Ask for everything again, also for what did not change, instead of going on with a sweep that did not end."""
+    """Begin again instead of going on with a sweep that did not end."""
+    unchanged_too: bool = False
+    """Ask below studies again that did not change since that was done."""
 
 
 def run_sweep(settings: Settings, request: SweepRequest) -> int:
@@ -98,7 +100,7 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     whole = tuple(one for one in busy if one.key is None and not one.time_from)
     memory = await publisher.read(lambda: Memory(lake, name, publisher.writer.next_row_id))
     whole += await publisher.read(lambda: memory.neighbours(*days))
-    below = [] if request.restart else await publisher.read(memory.ledger)
+    below = [] if request.unchanged_too else await publisher.read(memory.ledger)
     known = Known(profile.cap, profile.unsupported, profile.always_timed or None, whole)
     machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known)
     return (Crawl if pacs.model is Model.STUDY_ROOT else PatientCrawl)(
@@ -110,7 +112,7 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         publisher=publisher,
         begun=begun,
         memory=memory,
-        settled={} if request.restart else by_level(below, levels[1:], now),
+        settled={} if request.unchanged_too else by_level(below, levels[1:], now),
     )
 
 

@@ -49,11 +49,10 @@ class ChangingArchive:
         return table.filter(pc.is_in(table[STUDY], value_set=studies[STUDY].combine_chunks()))
 
     def studies(self) -> list[str]:
-        """Give the StudyInstanceUIDs, the oldest study first."""
-        uids: list[str] = (
-            self._tables[Level.STUDY].sort_by([("StudyDate", "ascending"), (STUDY, "ascending")])[STUDY].to_pylist()
-        )
-        return uids
+        """Give the StudyInstanceUIDs, those without a date first and the newest study last."""
+        table = self._tables[Level.STUDY]
+        days = zip(table["StudyDate"].to_pylist(), table[STUDY].to_pylist(), strict=True)
+        return [uid for _, uid in sorted((day or date.min, uid) for day, uid in days)]
 
     def series(self, study: str) -> list[str]:
         """Give the SeriesInstanceUIDs of a study."""

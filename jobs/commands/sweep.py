@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
 from crawler.errors import UserError
 from crawler.model import Level
+from crawler.settings import nearest
 from jobs.options import Talk, config_option, day, talk_options
 from jobs.wiring import settings_from, start_logging
 
@@ -22,40 +25,75 @@ from jobs.wiring import settings_from, start_logging
     type=click.Choice([level.value for level in Level]),
     help="The deepest level to ask for.  [default: the deepest of the PACS's `levels`]",
 )
-@click.option("--restart", is_flag=True, help="Begin again instead of going on where an interrupted sweep ended.")
+@click.option("--restart", is_flag=True, help="Begin again, and ask below unchanged studies too.")
+@click.option("--lookback", type=click.IntRange(1), metavar="DAYS", help="The last days, and what lies ahead.")
+@click.option("--reconcile", is_flag=True, help="Days again whose answers are the oldest: a thirtieth of all.")
+@click.option("--job", metavar="NAME", help="What the section [jobs.NAME] says, once.")
 @config_option
 @talk_options
 @click.pass_obj
-def command(
-    talk: Talk,
-    pacs: tuple[str, ...],
-    date_from: date | None,
-    date_to: date | None,
-    level: str | None,
-    restart: bool,
-    config: Path,
-) -> int:
+def command(talk: Talk, /, config: Path, **typed: Any) -> int:
     """Crawl PACS into the lake: all that are configured, or those named.
 
     Days are those of StudyDate, both ends included. Without --from and --to everything the PACS has is asked for,
-    studies without a date too. Ctrl-C once ends the sweep cleanly; the same command then goes on where it ended.
+    studies without a date too. Series and images are asked for only where a study is new or changed. Ctrl-C once
+    ends the sweep cleanly; the same command then goes on where it ended.
+
+    Night after night, --lookback with --reconcile finds what is new, changed or deleted: the last days, and of all
+    other days a thirtieth. --job reads both from the settings.
 
     \b
     pacslake sweep
     pacslake sweep main --from 2024-01-01 --to 2024-12-31
     pacslake sweep main archive --from 2024-06-01 --level image
+    pacslake sweep --lookback 7 --reconcile
+    pacslake sweep --job nightly
 
     Exit codes: 0 every window is complete, 3 some are not, 130 interrupted.
     """
-    if date_from and date_to and date_from > date_to:
-        raise UserError(f"--from {date_from} is after --to {date_to}")
+    asked = Asked(**{**typed, "pacs": tuple(dict.fromkeys(typed["pacs"]))})
+    asked.require_sense()
     settings = settings_from(config)
-    settings.require_pacs(pacs)
+    settings.require_pacs(asked.pacs)
     if not settings.pacs:
         raise UserError(f"{config}: no PACS is configured; add a section [pacs.NAME]")
+    if asked.job is not None and asked.job not in settings.jobs:
+        raise UserError(f"{config}: there is no section [jobs.{asked.job}]{nearest(asked.job, settings.jobs)}")
     start_logging(talk.log_level)
 
+    from jobs.nightly import NIGHTS, Night, run_night
     from jobs.sweep import SweepRequest, run_sweep
 
-    deepest = Level(level) if level else None
-    return run_sweep(settings, SweepRequest(tuple(dict.fromkeys(pacs)), date_from, date_to, deepest, restart))
+    deepest = Level(asked.level) if asked.level else None
+    if asked.job is not None:
+        return run_night(settings, Night.of(settings.jobs[asked.job]))
+    if asked.lookback or asked.reconcile:
+        return run_night(settings, Night(asked.pacs, asked.lookback or 0, NIGHTS if asked.reconcile else 0, deepest))
+    days = (asked.date_from, asked.date_to)
+    request = SweepRequest(asked.pacs, *days, deepest, asked.restart, unchanged_too=asked.restart)
+    return run_sweep(settings, request)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was typed."""
+
+    pacs: tuple[str, ...]
+    date_from: date | None
+    date_to: date | None
+    level: str | None
+    restart: bool
+    lookback: int | None
+    reconcile: bool
+    job: str | None
+
+    def require_sense(self) -> None:
+        """UserError where options contradict each other."""
+        ranged = self.date_from or self.date_to or self.restart
+        nightly = self.lookback or self.reconcile
+        if self.date_from and self.date_to and self.date_from > self.date_to:
+            raise UserError(f"--from {self.date_from} is after --to {self.date_to}")
+        if nightly and ranged:
+            raise UserError("--lookback and --reconcile say which days: leave --from, --to and --restart out")
+        if self.job is not None and (nightly or ranged or self.pacs or self.level):
+            raise UserError("--job takes all from its section: leave the other options and the names of PACS out")

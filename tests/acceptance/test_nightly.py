@@ -133,3 +133,54 @@ def test_restart_asks_below_unchanged_studies_too(tmp_path: Path, hospital: tupl
     asked(pacs)
     assert sweep(tmp_path, "--restart").returncode == 0
     assert asked(pacs)[Level.SERIES] == archive.total
+
+
+def test_a_lookback_asks_for_the_last_days_alone(tmp_path: Path, hospital: tuple[ChangingArchive, Simulator]) -> None:
+    archive, pacs = hospital
+    assert sweep(tmp_path).returncode == 0
+    old, young = archive.studies()[3], archive.studies()[-1]
+    archive.grow(old, "2.25.1")
+    archive.grow(young, "2.25.2")
+    asked(pacs)
+    done = sweep(tmp_path, "--lookback", "7")
+    assert done.returncode == 0, said(done)
+    assert asked(pacs)[Level.SERIES] == 1
+    assert ask(tmp_path, "select SeriesInstanceUID from series where length(SeriesInstanceUID) = 6") == [("2.25.2",)]
+
+
+def test_reconciling_finds_late_arrivals_growth_and_deletions_in_old_days(
+    tmp_path: Path, hospital: tuple[ChangingArchive, Simulator]
+) -> None:
+    archive, _ = hospital
+    assert sweep(tmp_path).returncode == 0
+    archive.receive(OTHER)
+    archive.grow(archive.studies()[9], "2.25.1")
+    archive.delete(archive.studies()[12])
+    job = '[jobs.nightly]\nkind = "sweep"\ncron = "0 1 * * *"\nlookback_days = 1\nreconcile_days = 3\n'
+    settings = tmp_path / "pacslake.toml"
+    settings.write_text(settings.read_text() + job)
+    for _ in range(4):
+        done = sweep(tmp_path, "--job", "nightly")
+        assert done.returncode == 0, said(done)
+    assert_true(tmp_path, archive, Level.STUDY, Level.SERIES)
+
+
+def test_a_quiet_week_is_proven_by_what_lies_near_by(tmp_path: Path) -> None:
+    archive = Archive(60, FIRST, TODAY - timedelta(days=10), seed=5, series_per_study=2)
+    with running(Simulator(archive)) as pacs:
+        configure(tmp_path, {"main": pacs.port})
+        assert sweep(tmp_path).returncode == 0
+        asked(pacs)
+        done = sweep(tmp_path, "--lookback", "7")
+        assert done.returncode == 0, said(done)
+        assert asked(pacs)[Level.STUDY] <= 6
+        assert pacslake(tmp_path, "coverage", "--from", str(TODAY - timedelta(days=7))).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--job", "nightly"), ("--lookback", "7", "--from", "2024-01-01"), ("main", "--job", "x"), ("--lookback", "0")],
+)
+def test_what_makes_no_sense_is_said(tmp_path: Path, words: tuple[str, ...]) -> None:
+    configure(tmp_path, {"main": 1})
+    assert sweep(tmp_path, *words).returncode == 2

@@ -1,0 +1,75 @@
+"""What is swept night after night: the last days, and a share of the rest of the archive, the stalest first.
+
+Touches: network, disk, clock, standard error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import click
+
+from crawler.lake.catalog import ledgers
+from crawler.model import Level
+from crawler.plan.days import BEGINNING, END, Days
+from crawler.plan.settled import Settled
+from crawler.plan.stalest import stalest
+from crawler.settings import JobSettings, Settings
+from jobs.exits import Exit
+from jobs.explain import words
+from jobs.sweep import SweepRequest, run_sweep
+
+NIGHTS = 30
+"""So many nights go round an archive where nothing else is said."""
+
+WORST_FIRST = (Exit.INTERRUPTED, Exit.PARTIAL, Exit.CAPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What to ask for tonight, of which PACS (none: all), down to which level (None: as configured)."""
+
+    pacs: tuple[str, ...] = ()
+    lookback: int = 0
+    """So many days before today, and all that lies ahead; 0 for none."""
+    reconcile: int = 0
+    """In so many nights everything is asked for again; 0 for never."""
+    deepest: Level | None = None
+
+    @staticmethod
+    def of(job: JobSettings) -> Night:
+        """Read it from a section `[jobs.NAME]`."""
+        return Night(job.pacs, job.lookback_days, job.reconcile_days)
+
+
+def run_night(settings: Settings, night: Night) -> int:
+    """Sweep; give the worst exit code: 130 interrupted, 3 something not complete, 4 only caps, 0 all complete."""
+    codes: set[int] = set()
+    today = date.today()
+    since = today - timedelta(days=night.lookback) if night.lookback else None
+    if since:
+        codes.add(run_sweep(settings, SweepRequest(night.pacs, since, None, night.deepest)))
+    names = (night.pacs or tuple(settings.pacs)) if night.reconcile else ()
+    for name in names:
+        for days in _stalest(settings, name, night.reconcile, since):
+            if Exit.INTERRUPTED in codes:
+                break
+            click.echo(f"pacslake: {name}: again {words(days)}", err=True)
+            first, last = (None if day in (BEGINNING, END) else date.fromordinal(day) for day in days)
+            code = run_sweep(settings, SweepRequest((name,), first, last, night.deepest, restart=True))
+            codes.add(code)
+            if code == Exit.PARTIAL:
+                break  # a PACS in trouble is left alone until tomorrow
+    return next((code for code in WORST_FIRST if code in codes), Exit.OK)
+
+
+def _stalest(settings: Settings, name: str, nights: int, before: date | None) -> Iterator[Days]:
+    """Give the ranges of days to ask a PACS for again, the newest first."""
+    known = ledgers(settings.lake.path).get(name)
+    if known is None:
+        click.echo(f"pacslake: {name} was never asked; type: pacslake sweep {name}", err=True)
+        return
+    studies = (row for row in known.rows if row.level is Level.STUDY)
+    yield from reversed(stalest(Settled.of(studies, datetime.now(UTC)), nights, before))
