@@ -101,7 +101,8 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     memory = await publisher.read(lambda: Memory(lake, name, publisher.writer.next_row_id))
     whole += await publisher.read(lambda: memory.neighbours(*days))
     below = [] if request.unchanged_too else await publisher.read(memory.ledger)
-    known = Known(profile.cap, profile.unsupported, profile.always_timed or None, whole)
+    told = frozenset(pacs.overrides.get("unsupported") or ()) | ({"StudyTime"} if profile.dates_only else set())
+    known = Known(profile.cap, told, profile.always_timed or None, whole)  # what was only found out may have changed
     machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known)
     return (Crawl if pacs.model is Model.STUDY_ROOT else PatientCrawl)(
         peer=settings.peer(name),
