@@ -19,7 +19,7 @@ LIBRARIES = {
     "deltalake": ("crawler/lake/",),
     "duckdb": ("crawler/lake/",),
     "apscheduler": ("jobs/scheduler.py",),
-    "pydantic": ("crawler/settings.py",),
+    "pydantic": ("crawler/settings/",),
     "click": ("jobs/",),
     "rich": ("jobs/",),
 }

@@ -1,0 +1,64 @@
+"""Reading `pacslake.toml`. Whatever is wrong in it becomes one sentence that names the file and the key.
+
+Touches: disk (one file is read).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from crawler.attributes import contradiction
+from crawler.errors import UserError
+from crawler.settings.sections import KEYS, Settings
+from crawler.settings.sentences import nearest, sentence, syntax_error
+
+
+def load(path: Path) -> Settings:
+    """Read and check a settings file. UserError, in one sentence, for whatever is wrong with it."""
+    text = _read(path)
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: {syntax_error(str(error), text)}") from None
+    try:
+        settings = Settings.model_validate(content, context={"folder": path.absolute().parent})
+    except ValidationError as error:
+        unknown_first = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+        first, *others = unknown_first
+        more = f" ({len(others)} more after this one)" if others else ""
+        raise UserError(f"{path}: {sentence(first, KEYS)}{more}") from None
+    _check_names(path, settings)
+    return settings
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; `pacslake init` writes one") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is not UTF-8 text") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _check_names(path: Path, settings: Settings) -> None:
+    """Check what one key alone cannot show: names that stand twice, names that stand for nothing."""
+    for table in ("pacs", "jobs"):
+        seen: dict[str, str] = {}
+        for name in getattr(settings, table):
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+                raise UserError(f"{path}: {table}.{name!r}: a name has letters, digits, - and _ only, 64 at most")
+            if (twin := seen.setdefault(name.lower(), name)) != name:
+                raise UserError(f"{path}: {table}.{name} and {table}.{twin} are the same name")
+    if wrong := contradiction(settings.attributes.resolved()):
+        raise UserError(f"{path}: {wrong}")
+    for job, value in settings.jobs.items():
+        for name in value.pacs:
+            if name not in settings.pacs:
+                hint = nearest(name, settings.pacs)
+                raise UserError(f"{path}: jobs.{job}.pacs: there is no PACS named {name!r}{hint}")

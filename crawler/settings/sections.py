@@ -1,0 +1,202 @@
+"""The sections of `pacslake.toml` as typed, frozen tables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo
+
+from crawler.attributes import Told, resolve, with_blocks
+from crawler.columns import Attribute, Phi
+from crawler.errors import UserError
+from crawler.model import AETitle, Level, Limits, Model, Peer
+from crawler.settings.sentences import nearest
+from crawler.settings.values import (
+    AEText,
+    CrawledLevel,
+    Cron,
+    DefinedTerms,
+    Folder,
+    Host,
+    Keyword,
+    OptionalKeyword,
+    Port,
+    Seconds,
+)
+
+_DEFAULTS = Limits()
+
+_LEARNED = (
+    "dates_only",
+    "one_query_per_association",
+    "study_modality",
+    "undated_in_ranges",
+    "exclusive_ends",
+    "always_timed",
+    "uid_lists",
+)
+"""Keys of `[pacs.NAME]` that bear the name of a field of the profile."""
+
+
+def _frozen(words: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if words is None else frozenset(words)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class LakeSettings(_Table):
+    """`[lake]`: where the tables are."""
+
+    path: Folder
+
+
+class LocalSettings(_Table):
+    """`[local]`: who we are."""
+
+    ae_title: AEText = AETitle("PACSLAKE")
+    port: Port = 11112
+
+
+class AddedAttribute(_Table):
+    """One entry of `[attributes]`: an attribute beyond the catalogue's."""
+
+    attribute: str
+    name: str | None = None
+    creator: str | None = None
+    vr: str | None = None
+    multi: bool | None = None
+    phi: Annotated[Phi, Field(strict=False)] | None = None
+    meaning: str | None = None
+
+    def at(self, level: Level) -> Attribute:
+        """Give what it adds to a level's catalogue. ValueError where that is not clear."""
+        return resolve(Told(**self.model_dump()), level)
+
+
+def _entry(value: object, info: ValidationInfo) -> object:
+    """Take a keyword, tag or path alone for a table with nothing else, and check it."""
+    entry = AddedAttribute.model_validate({"attribute": value} if isinstance(value, str) else value)
+    entry.at(Level(str(info.field_name)))
+    return entry
+
+
+Entries = Annotated[tuple[Annotated[AddedAttribute, BeforeValidator(_entry)], ...], Field(strict=False)]
+
+
+class AttributesSettings(_Table):
+    """`[attributes]`: what is asked for at each level beyond the catalogue, and becomes columns of its tables."""
+
+    study: Entries = ()
+    series: Entries = ()
+    image: Entries = ()
+
+    def resolved(self) -> tuple[tuple[Level, Attribute], ...]:
+        """Give all of them as parts of the catalogue."""
+        told = [(Level(name), entry) for name in type(self).model_fields for entry in getattr(self, name)]
+        return with_blocks((level, entry.at(level)) for level, entry in told)
+
+
+class PacsSettings(_Table):
+    """`[pacs.NAME]`: one PACS, and what it may be asked."""
+
+    host: Host
+    port: Port
+    ae_title: AEText
+    levels: Annotated[tuple[CrawledLevel, ...], Field(strict=False, min_length=1)] = (Level.STUDY, Level.SERIES)
+    max_associations: Annotated[int, Field(ge=1, le=100)] = 2
+    model: Annotated[Model, Field(strict=False)] = Model.STUDY_ROOT
+    default_charset: DefinedTerms = ""
+    connect_timeout: Seconds = _DEFAULTS.connect_timeout
+    idle_timeout: Seconds = _DEFAULTS.idle_timeout
+    total_timeout: Seconds = _DEFAULTS.total_timeout
+    max_pdu: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = _DEFAULTS.max_pdu
+
+    cap: Annotated[int, Field(ge=0)] | None = None
+    unsupported_keys: Annotated[tuple[Keyword, ...], Field(strict=False)] | None = None
+    omit_keys: Annotated[tuple[OptionalKeyword, ...], Field(strict=False)] | None = None
+    extra_keys: Annotated[tuple[Keyword, ...], Field(strict=False)] | None = None
+    dates_only: bool | None = None
+    one_query_per_association: bool | None = None
+    study_modality: bool | None = None
+    undated_in_ranges: bool | None = None
+    exclusive_ends: bool | None = None
+    always_timed: bool | None = None
+    uid_lists: bool | None = None
+
+    _added: tuple[tuple[Level, Attribute], ...] = PrivateAttr(default=())
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What is set here of a PACS's profile, by the names of the profile's fields; it wins over what was learned.
+
+        `[attributes]` is among it, although it holds for every PACS: what a PACS is asked for is its profile's.
+        """
+        given: dict[str, Any] = {
+            "unsupported": _frozen(self.unsupported_keys),
+            "omit": _frozen(self.omit_keys),
+            "extra": self.extra_keys,
+            "added": self._added or None,
+            **{name: getattr(self, name) for name in _LEARNED},
+        }
+        known = {name: value for name, value in given.items() if value is not None}
+        return known if self.cap is None else {**known, "cap": self.cap or None}
+
+    @property
+    def limits(self) -> Limits:
+        """What this PACS may do before an association is cut."""
+        return Limits(self.connect_timeout, self.idle_timeout, self.total_timeout, self.max_pdu)
+
+
+class JobSettings(_Table):
+    """`[jobs.NAME]`: what the clock starts. `pacs` names whom it concerns; without it, every PACS."""
+
+    kind: Literal["sweep"]
+    pacs: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    cron: Cron
+    lookback_days: Annotated[int, Field(ge=1, le=36525)] = 7
+    reconcile_days: Annotated[int, Field(ge=0, le=36525)] = 30
+
+
+class Settings(_Table):
+    """The whole file."""
+
+    lake: LakeSettings
+    local: LocalSettings = LocalSettings()
+    attributes: AttributesSettings = AttributesSettings()
+    pacs: dict[str, PacsSettings] = {}
+    jobs: dict[str, JobSettings] = {}
+
+    def model_post_init(self, _context: Any) -> None:
+        """Tell each PACS what it is asked for beyond the catalogue."""
+        added = self.attributes.resolved()
+        for pacs in self.pacs.values():
+            pacs._added = added
+
+    def peer(self, name: str) -> Peer:
+        """Say how to call the PACS of this name. UserError when there is none."""
+        self.require_pacs([name])
+        pacs = self.pacs[name]
+        return Peer(name, pacs.host, pacs.port, pacs.ae_title, self.local.ae_title, pacs.limits)
+
+    def require_pacs(self, names: Iterable[str]) -> None:
+        """UserError when a name is not that of a configured PACS."""
+        for name in names:
+            if name not in self.pacs:
+                raise UserError(f"there is no PACS named {name!r}{nearest(name, self.pacs)}")
+
+
+_TABLES: dict[tuple[str, ...], type[BaseModel]] = {
+    (): Settings,
+    ("lake",): LakeSettings,
+    ("local",): LocalSettings,
+    ("attributes",): AttributesSettings,
+    ("attributes", "*", "*"): AddedAttribute,
+    ("pacs", "*"): PacsSettings,
+    ("jobs", "*"): JobSettings,
+}
+
+KEYS = {path: tuple(table.model_fields) for path, table in _TABLES.items()}
+"""The known keys of each section, `*` for a name or a place in its path."""

@@ -1,0 +1,94 @@
+"""Values of single keys of `pacslake.toml`, and what is wrong with a bad one, as ValueError. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from crawler.columns import CATALOGUE
+from crawler.model import AETitle, Level
+
+
+def _ae_title(text: str) -> str:
+    """Check an AE title (PS3.5 6.2, AE); leading and trailing spaces mean nothing and are dropped."""
+    title = text.strip(" ")
+    if not title:
+        raise ValueError("must not be empty or blank")
+    if len(title) > 16:
+        raise ValueError("must have 16 characters at most")
+    if "\\" in title or not all(" " <= character <= "~" for character in title):
+        raise ValueError("must be ASCII without backslash and control characters")
+    return title
+
+
+def _crawled(level: object) -> Level:
+    """Check that a level can be crawled: patients come with their studies."""
+    if level not in ("study", "series", "image"):
+        raise ValueError("must be 'study', 'series' or 'image'")
+    return Level(level)
+
+
+def _host(text: str) -> str:
+    if not text or re.search(r"[\s/]", text):
+        raise ValueError("must be a host name or an IP address")
+    return text
+
+
+def _keyword(text: str) -> str:
+    known = {key.keyword for keys in CATALOGUE.values() for key in keys}
+    if text not in known:
+        raise ValueError(
+            f"must be the keyword of an attribute that we ask for, as 'StudyTime'{_suggested(text, known)}"
+        )
+    return text
+
+
+def _optional_keyword(text: str) -> str:
+    """Check a keyword that may be left out: an answer without its unique key is of no use."""
+    if text in ("SpecificCharacterSet", *(level.unique_key for level in (Level.STUDY, Level.SERIES, Level.IMAGE))):
+        raise ValueError("must be an attribute that answers can do without")
+    return _keyword(text)
+
+
+def _suggested(wrong: str, right: Iterable[str]) -> str:
+    near = difflib.get_close_matches(wrong, sorted(right), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _defined_term(text: str) -> str:
+    if not re.fullmatch(r"[A-Z0-9_ ]{0,16}(\\[A-Z0-9_ ]{0,16})*", text):
+        raise ValueError("must be a value of SpecificCharacterSet, as 'ISO_IR 100'")
+    return text
+
+
+def _cron(text: str) -> str:
+    if not re.fullmatch(r"[\w*/,-]+( +[\w*/,-]+){4}", text.strip()):
+        raise ValueError("must have five fields: minute, hour, day of month, month, day of week")
+    return text.strip()
+
+
+def _folder(path: Path, info: ValidationInfo) -> Path:
+    """Take a relative path from the folder of the settings file."""
+    if "://" in str(path) or ":/" in str(path):
+        raise ValueError("must be a folder")
+    if path == Path():
+        raise ValueError("must not be empty")
+    context: dict[str, Path] = info.context or {}
+    return context.get("folder", Path()) / path.expanduser()
+
+
+AEText = Annotated[AETitle, Field(strict=True), AfterValidator(_ae_title)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=7 * 86400, allow_inf_nan=False)]
+Keyword = Annotated[str, AfterValidator(_keyword)]
+OptionalKeyword = Annotated[str, AfterValidator(_optional_keyword)]
+Folder = Annotated[Path, Field(strict=False), AfterValidator(_folder)]
+DefinedTerms = Annotated[str, AfterValidator(_defined_term)]
+Cron = Annotated[str, AfterValidator(_cron)]
+Host = Annotated[str, AfterValidator(_host)]
+CrawledLevel = Annotated[Level, BeforeValidator(_crawled)]
