@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NewType
@@ -111,9 +111,20 @@ class Window:
     key: str | None = None
 
     @property
+    def conditions(self) -> dict[str, str]:
+        """The keywords and values of its key, in their order."""
+        pairs = (condition.partition("=") for condition in self.key.split("&")) if self.key else ()
+        return {keyword: value for keyword, _, value in pairs}
+
+    @property
     def undated(self) -> bool:
         """Whether it stands for the studies without a StudyDate, which no range of days is sure to find."""
-        return self.key is not None and self.key.split("&")[0] == UNDATED.key
+        return self.conditions.get("StudyDate") == ""
+
+    def narrowed(self, keyword: str, value: str) -> Window:
+        """Give the part of it that one more condition leaves."""
+        condition = f"{keyword}={value}"
+        return replace(self, key=f"{self.key}&{condition}" if self.key else condition)
 
 
 UNDATED = Window(key="StudyDate=")

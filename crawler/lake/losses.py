@@ -55,7 +55,7 @@ def in_doubt(losses: Iterable[Loss], ledger: Iterable[Asked], now: datetime) -> 
         for row in rows:
             if not _rests_on(row, loss):
                 continue
-            if UNDATED.key in (row.window.key or "").split("&"):
+            if row.window.undated:
                 undated.add((row.pacs, row.level))
             elif span := _cut(row.window, loss):
                 spans[row.pacs, row.level].append(span)

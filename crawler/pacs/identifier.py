@@ -88,8 +88,7 @@ def window_keys(window: Window) -> dict[str, str]:
         keys["StudyDate"] = _range(_da(window.date_from), _da(window.date_to))
     if window.time_from or window.time_to:
         keys["StudyTime"] = _range(window.time_from or "", window.time_to or "")
-    conditions = window.key.split("&") if window.key else []
-    return keys | {keyword: value for keyword, _, value in (condition.partition("=") for condition in conditions)}
+    return keys | window.conditions
 
 
 def _range(low: str, high: str) -> str:

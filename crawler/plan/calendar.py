@@ -173,8 +173,7 @@ def _latest(rows: Iterable[Coverage]) -> list[Coverage]:
 
 def _claims(rank: int, row: Coverage, today: date) -> Iterator[_Claim]:
     """Say for which days a row speaks, and what."""
-    conditions = row.window.key.split("&") if row.window.key else []
-    undated = UNDATED.key in conditions
+    undated = row.window.undated
     days = Days(UNDATED_DAY, UNDATED_DAY) if undated else days_of(row.window.date_from, row.window.date_to)
     hours = _hours(row.window, days)
     verdict = Verdict(row.state, row.level, row.reason, row.rows)
@@ -183,7 +182,7 @@ def _claims(rank: int, row: Coverage, today: date) -> Iterator[_Claim]:
         yield _Claim(days, hours, rank, verdict)
         return
     has_hours = row.window.time_from is not None or row.window.time_to is not None
-    whole = set(conditions) <= {UNDATED.key} and not (has_hours and days.length > 1)
+    whole = row.window.key in (None, UNDATED.key) and not (has_hours and days.length > 1)
     asked_on, now = row.asked_at.date().toordinal(), today.toordinal()
     too_early = Verdict(None, row.level, TOO_EARLY)
     pieces = [(days.first, days.last, verdict)]

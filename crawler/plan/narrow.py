@@ -79,22 +79,20 @@ class Narrowings:
 
 def whole_of(part: Window) -> Window:
     """Give the window that a part by a further key belongs to."""
-    conditions = (part.key or "").split("&")[:-1]
-    return replace(part, key="&".join(conditions) or None)
+    whole, _, _ = (part.key or "").rpartition("&")
+    return replace(part, key=whole or None)
 
 
 def keyword_of(part: Window) -> str:
     """Name the key that tells a part from its siblings."""
-    return (part.key or "").split("&")[-1].partition("=")[0]
+    return list(part.conditions)[-1]
 
 
 def parts_of(window: Window, unsupported: Set[str]) -> list[Window]:
     """Give a window's parts by the next further key that it does not have yet; none when there is no such key."""
     if window.undated:
         return []
-    given = window.key.split("&") if window.key else []
-    used = [condition.partition("=")[0] for condition in given]
     for keyword, values in _VALUES.items():
-        if keyword not in used and keyword not in unsupported:
-            return [replace(window, key="&".join([*given, f"{keyword}={value}"])) for value in values]
+        if keyword not in window.conditions and keyword not in unsupported:
+            return [window.narrowed(keyword, value) for value in values]
     return []

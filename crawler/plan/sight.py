@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, time
 from typing import Any
@@ -71,7 +72,7 @@ def see(rows: pa.Table, window: Window, query: Window) -> Sight:
         inside=mine.num_rows,
         outside_days=_count(pc.and_(pc.is_valid(days), pc.invert(in_query))),
         outside_times=_count(pc.invert(_between(times, *_moments(query)))) if timed else 0,
-        outside_keys=_count(_contradicting(rows, query.key)) if query.key else 0,
+        outside_keys=_count(_contradicting(rows, query.conditions)) if query.key else 0,
         repeated=sent - rows.num_rows,
         undated=_count(pc.is_null(days)),
         untimed=_count(pc.and_(pc.is_null(times), pc.is_valid(days))),
@@ -157,11 +158,10 @@ def _moment(text: str | None, microsecond: int) -> time | None:
     return time(second // 3600, second // 60 % 60, second % 60, microsecond)
 
 
-def _contradicting(rows: pa.Table, key: str) -> pa.ChunkedArray:
+def _contradicting(rows: pa.Table, conditions: Mapping[str, str]) -> pa.ChunkedArray:
     """Say which rows contradict a window's further key; a row without the attribute does not."""
     contradicting = pa.chunked_array([pa.array([False] * rows.num_rows)])
-    for condition in key.split("&"):
-        keyword, _, value = condition.partition("=")
+    for keyword, value in conditions.items():
         if not value:
             continue
         values = rows[keyword]

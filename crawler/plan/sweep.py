@@ -12,7 +12,7 @@ stay below it; parts with as many prove the answer. A refusal splits without a t
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from crawler.model import UNDATED, Outcome, Window, WindowState
 from crawler.plan.agenda import BELOW_CAP, GROWTH, Agenda
@@ -153,7 +153,7 @@ class SweepMachine(Agenda):
 
     def _ask_undated_apart(self, tails: Set[str]) -> None:
         """Ask for all studies by how their PatientID ends, and once more for all of them."""
-        parts = [replace(UNDATED, key=f"{UNDATED.key}&PatientID=*{tail}") for tail in sorted(tails)]
+        parts = [UNDATED.narrowed("PatientID", f"*{tail}") for tail in sorted(tails)]
         self._undated_apart, self._undated = 0, True
         self._parts.extend(Ask(part, part) for part in parts)
 
