@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from crawler.lake.query import open_lake
-from crawler.lake.resume import coverage_of
+from crawler.lake.resume import by_column, coverage_of
 from crawler.model import Coverage, Level, Window
 
 FEW = 400
@@ -50,9 +50,7 @@ class Memory:
         query = """SELECT * FROM windows WHERE pacs = $pacs AND level <> 'study'
             QUALIFY row_number() OVER (PARTITION BY level, date_from, date_to, time_from, time_to, "key"
                 ORDER BY asked_at DESC) = 1"""
-        found = self._lake.connection.execute(query, {"pacs": self._pacs})
-        names = [column[0] for column in found.description]
-        return [coverage_of(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+        return [coverage_of(row) for row in by_column(self._lake.connection.execute(query, {"pacs": self._pacs}))]
 
     def studies(self, window: Window) -> dict[str, Remembered]:
         """Give the studies of a window by StudyInstanceUID, whatever further key it has."""

@@ -6,9 +6,11 @@ Touches: disk.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
+
+import duckdb
 
 from crawler.errors import NoLakeError
 from crawler.lake.query import open_lake
@@ -29,9 +31,7 @@ def complete_windows(lake: str | os.PathLike[str], pacs: str, sweep_id: str) -> 
                 AND coalesce(asked.date_from, '-infinity') <= last AND coalesce(asked.date_to, 'infinity') >= first)
         ORDER BY asked_at, date_from, time_from"""
     with open_lake(lake) as opened:
-        found = opened.connection.execute(query, [pacs, sweep_id])
-        names = [column[0] for column in found.description]
-        return [coverage_of(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+        return [coverage_of(row) for row in by_column(opened.connection.execute(query, [pacs, sweep_id]))]
 
 
 def last_sweep(
@@ -45,9 +45,7 @@ def last_sweep(
         AND date_to IS NOT DISTINCT FROM ?::DATE ORDER BY started_at DESC LIMIT 1"""
     with open_lake(lake) as opened:
         found = opened.connection.execute(query, [pacs, [level.value for level in levels], *days])
-        names = [column[0] for column in found.description]
-        rows = found.fetchall()
-    return _sweep(dict(zip(names, rows[0], strict=True))) if rows else None
+        return next(map(_sweep, by_column(found)), None)
 
 
 def findings_of(lake: str | os.PathLike[str], pacs: str) -> list[Finding]:
@@ -79,6 +77,12 @@ def busy_day(lake: str | os.PathLike[str], pacs: str, moderate: int = 400) -> da
     return found[0] if found else None
 
 
+def by_column(found: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+    """Give the rows of an answer by the names of its columns."""
+    names = [column[0] for column in found.description]
+    return (dict(zip(names, row, strict=True)) for row in found.fetchall())
+
+
 def coverage_of(row: dict[str, Any]) -> Coverage:
     """Make the ledger row of a row of the table `windows`, given by column."""
     window = Window(*(row.pop(name) for name in ("date_from", "date_to", "time_from", "time_to", "key")))
@@ -88,7 +92,6 @@ def coverage_of(row: dict[str, Any]) -> Coverage:
 
 def _sweep(row: dict[str, Any]) -> SweepRecord:
     finished_at = row.pop("finished_at")
-    row["state"] = SweepState(row["state"])
     row["levels"] = tuple(Level(name) for name in row["levels"])
     row["started_at"] = _aware(row["started_at"])
     row["state"] = SweepState(row["state"])
