@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
 from crawler.attributes import Told, resolve, with_blocks
 from crawler.columns import Attribute, Phi
@@ -20,10 +21,13 @@ from crawler.settings.values import (
     Folder,
     Host,
     Keyword,
+    Interval,
+    Jitter,
     OptionalKeyword,
     Port,
     Seconds,
 )
+    TimeZone,
 
 _DEFAULTS = Limits()
 
@@ -59,6 +63,7 @@ class LocalSettings(_Table):
     ae_title: AEText = AETitle("PACSLAKE")
     port: Port = 11112
 
+    time_zone: TimeZone = "UTC"
 
 class AddedAttribute(_Table):
     """One entry of `[attributes]`: an attribute beyond the catalogue's."""
@@ -153,9 +158,11 @@ class PacsSettings(_Table):
 class JobSettings(_Table):
     """`[jobs.NAME]`: what the clock starts. `pacs` names whom it concerns; without it, every PACS."""
 
-    kind: Literal["sweep"]
+    kind: Literal["sweep", "reconcile", "maintain", "check"]
     pacs: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    cron: Cron
+    cron: Cron | None = None
+    interval: Interval | None = None
+    jitter: Jitter = timedelta()
     lookback_days: Annotated[int, Field(ge=1, le=36525)] = 7
     reconcile_days: Annotated[int, Field(ge=0, le=36525)] = 30
 
@@ -164,6 +171,13 @@ class Settings(_Table):
     """The whole file."""
 
     lake: LakeSettings
+    keep_history_days: Annotated[int, Field(ge=0, le=36525)] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_schedule(self) -> JobSettings:
+        if (self.cron is None) == (self.interval is None):
+            raise ValueError("must have either cron or interval")
+        return self
     local: LocalSettings = LocalSettings()
     attributes: AttributesSettings = AttributesSettings()
     pacs: dict[str, PacsSettings] = {}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
@@ -72,6 +74,35 @@ def _cron(text: str) -> str:
     return text.strip()
 
 
+def _duration(text: object) -> timedelta:
+    """Read a length of time: a number and its unit."""
+    found = re.fullmatch(r"([0-9]{1,6}) ?([smhd])", text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("must be a number with s, m, h or d, as '15m'")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
+
+
+def _interval(length: timedelta) -> timedelta:
+    if not timedelta(seconds=1) <= length <= timedelta(days=366):
+        raise ValueError("must be between 1s and 366d")
+    return length
+
+
+def _jitter(length: timedelta) -> timedelta:
+    if length > timedelta(days=1):
+        raise ValueError("must be 1d at most")
+    return length
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown names, folders of names, paths that lead out
+        raise ValueError("must be a time zone that this machine knows, as 'Europe/Berlin'") from None
+    return name
+
+
 def _folder(path: Path, info: ValidationInfo) -> Path:
     """Take a relative path from the folder of the settings file."""
     if "://" in str(path) or ":/" in str(path):
@@ -92,3 +123,6 @@ DefinedTerms = Annotated[str, AfterValidator(_defined_term)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Host = Annotated[str, AfterValidator(_host)]
 CrawledLevel = Annotated[Level, BeforeValidator(_crawled)]
+Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_interval)]
+Jitter = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_jitter)]
+TimeZone = Annotated[str, AfterValidator(_zone)]
