@@ -62,6 +62,8 @@ class Agenda:
     _empties: Empties = field(default_factory=Empties)
     _proofs: set[Window] = field(default_factory=set)
     """Empty spans that are being asked for together with a neighbour."""
+    _not_empty: int = 0
+    """How many of them had studies then: their ends had been left out of ranges."""
     _length: int = DAY
     _largest: int = 0
     _failures: int = 0

@@ -76,8 +76,8 @@ def see(rows: pa.Table, window: Window, query: Window) -> Sight:
         repeated=sent - rows.num_rows,
         undated=_count(pc.is_null(days)),
         untimed=_count(pc.and_(pc.is_null(times), pc.is_valid(days))),
-        on_first_day=_count(_between(days, query.date_from, query.date_from)) if query.date_from else 0,
-        on_last_day=_count(_between(days, query.date_to, query.date_to)) if query.date_to else 0,
+        on_first_day=_count(pc.equal(days, query.date_from)) if query.date_from else 0,
+        on_last_day=_count(pc.equal(days, query.date_to)) if query.date_to else 0,
         tails=frozenset(pc.unique(pc.utf8_slice_codeunits(rows["PatientID"], -1)).drop_null().to_pylist()) - WILD,
         middle=_middle(mine, window),
     )

@@ -15,7 +15,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from crawler.model import UNDATED, Outcome, Window, WindowState
-from crawler.plan.agenda import BELOW_CAP, GROWTH, Agenda
+from crawler.plan.agenda import BELOW_CAP, GROWTH, MOST_FAILED_PROOFS, Agenda
 from crawler.plan.answers import COMPLETE, SPLIT, Accept, Answer, Ask, Retry, Verdict
 from crawler.plan.doubts import ROUND, SMALLEST_CAP
 from crawler.plan.narrow import keyword_of, whole_of
@@ -106,7 +106,10 @@ class SweepMachine(Agenda):
         if sight.outside_keys:
             return self._keys_ignored(ask.window)
         if ask.window in self._proofs:
-            return self._believe_proof(span, sight)
+            self._proofs.remove(ask.window)
+            if not sight.inside:
+                return self._believe_proof(span, sight)
+            self._not_empty += 1
         if self.cap is not None and answer.rows > self.cap:
             self.cap, self._cap_proven = None, False  # it was none, or it was lifted
         if self.cap is not None and answer.rows == self.cap:
@@ -122,7 +125,8 @@ class SweepMachine(Agenda):
             return self._leave_in_doubt(ask, answer)
         in_doubt = not self._cap_proven and (answer.rows >= largest or answer.rows % ROUND == 0)
         if sight.dated and in_doubt:
-            return self._test(ask, answer) if answer.rows > 1 else self._leave_in_doubt(ask, answer)
+            testable = answer.rows > 1 and self._not_empty < MOST_FAILED_PROOFS
+            return self._test(ask, answer) if testable else self._leave_in_doubt(ask, answer)
         if not sight.dated:
             return self._believe_empty(ask, span)
         self._times_helped |= span.length < DAY
@@ -186,7 +190,6 @@ class SweepMachine(Agenda):
 
     def _believe_proof(self, span: Span, sight: Sight) -> Verdict:
         """Believe that days are empty when their neighbour came with them; otherwise ask for less."""
-        self._proofs.remove(span.window)
         if sight.dated:
             self._empties.proven(span)
             return COMPLETE

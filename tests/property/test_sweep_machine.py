@@ -119,6 +119,15 @@ def test_no_study_is_missing_in_silence_where_too_much_is_answered_by_nothing(
         assert not swept.is_proven(study), study
 
 
+def test_days_that_were_found_empty_and_are_not_are_tested_like_others() -> None:
+    days = [None] * 8 + [date(2000, 1, 1)] * 3 + [date(2024, 1, 2), date(2024, 1, 5)]
+    studies = [Study(number, day and day.toordinal(), 0 if day else None) for number, day in enumerate(days)]
+    toy = ToyPacs(studies, cap=10, exclusive_ends=True, undated_always=True)
+    swept = sweep(SweepMachine(None, None, date(2026, 11, 21)), toy)
+    assert [study for study in studies if swept.is_proven(study) and study not in swept.found] == []
+    assert toy.queries < 60
+
+
 def test_a_crowded_day_is_exact_where_too_much_is_answered_by_nothing() -> None:
     quiet = quiet_days(50)
     toy = ToyPacs([*quiet, *busy_day(1500)], cap=200, zero_over_cap=True)
