@@ -227,13 +227,14 @@ class Agenda:
         self._unproven += verdict != COMPLETE
         self.notes.append((window, verdict))
 
-    def _adapt(self, span: Span, rows: int) -> None:
-        """Size the next window by this answer."""
+    def _adapt(self, span: Span, rows: int, others: int = 0) -> None:
+        """Size the next window by the rows that a span had, and by others that came with them and will again."""
         if BEGINNING in span or END in span:
             return
         if rows:
             self._rate = rows / span.length
         longest = min(max(span.length, self._length) * GROWTH, END)
-        fitting = span.length * self.target_rows // rows if rows else longest
+        room = max(1, self.target_rows - others)
+        fitting = span.length * room // rows if rows else longest
         smallest = 1 if self._has_time and self._crowded else DAY
         self._length = max(smallest, min(fitting, longest))

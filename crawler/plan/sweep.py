@@ -117,6 +117,7 @@ class SweepMachine(Agenda):
                 return self._without_times(span, f"{answer.rows} rows, the cap of this PACS, none with a time")
             return self._smaller(ask, WindowState.CAPPED, f"{answer.rows} rows, the cap of this PACS")
         if sight.timeless and span.length < DAY:
+            self._adapt(span, 0, answer.rows)
             return COMPLETE
         largest, self._largest = self._largest, max(self._largest, answer.rows)
         if ask.window.key is not None:
@@ -130,7 +131,8 @@ class SweepMachine(Agenda):
         if not sight.dated:
             return self._believe_empty(ask, span)
         self._times_helped |= span.length < DAY
-        self._adapt(span, answer.rows)
+        own = -(-sight.inside * answer.rows // max(1, answer.rows - sight.repeated))
+        self._adapt(span, own, answer.rows - own)
         return COMPLETE
 
     def _believe_undated(self, ask: Ask, answer: Answer) -> Verdict:

@@ -52,6 +52,7 @@ pacs = st.builds(
     ignores_ranges=st.booleans(),
     exclusive_ends=st.booleans(),
     undated_always=st.booleans(),
+    untimed_always=st.booleans(),
     lost=st.frozensets(st.integers(1, 60), max_size=4),
 )
 
@@ -103,6 +104,14 @@ def test_a_crowded_day_behind_a_silent_cap_is_exact_and_costs_little() -> None:
     assert {verdict.state for _, verdict in hours} == {WindowState.COMPLETE}
     assert (day, doubt.state) == (Window(TODAY, TODAY, key=UNTIMED), WindowState.CAPPED)
     assert toy.queries <= 3 * 26_000 // 500
+
+
+def test_studies_that_come_with_all_hours_do_not_make_these_small() -> None:
+    untimed = [Study(-number, TODAY.toordinal(), None) for number in range(1, 8)]
+    toy = ToyPacs([*untimed, *busy_day(100)], cap=10, untimed_always=True)
+    swept = sweep(SweepMachine(TODAY, TODAY, TODAY), toy)
+    assert len(swept.found) == 107
+    assert toy.queries < 250
 
 
 def quiet_days(count: int) -> list[Study]:

@@ -42,6 +42,7 @@ class ToyPacs:
     ignores_ranges: bool = False
     exclusive_ends: bool = False
     undated_always: bool = False
+    untimed_always: bool = False
     lost: frozenset[int] = frozenset()
     """Numbers of the queries whose association is lost."""
     queries: int = field(default=0, init=False)
@@ -82,7 +83,7 @@ class ToyPacs:
         if (query.time_from is None and query.time_to is None) or "StudyTime" in self.ignores or self.ignores_ranges:
             return True
         if study.second is None:
-            return False
+            return self.untimed_always
         margin = 1 if self.exclusive_ends else 0
         low = None if query.time_from is None else second_of_day(query.time_from) + margin
         high = None if query.time_to is None else second_of_day(query.time_to) - margin
