@@ -12,6 +12,10 @@ class UserError(PacslakeError):
     """The request or the configuration is wrong: say so and stop with exit code 2."""
 
 
+class NotNowError(PacslakeError):
+    """The PACS may not be asked at this hour, or a person said so: say until when, and stop with exit code 1."""
+
+
 class PeerError(PacslakeError):
     """Something went wrong between us and a PACS."""
 

@@ -1,14 +1,17 @@
-"""Ask a PACS over one association, opening another when it was closed. Touches: network."""
+"""Ask a PACS over one association, opening another when it was closed, as its gate allows. Touches: network, clock."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 
 from crawler.errors import TransientPeerError
 from crawler.model import Identifiers, Model, Outcome, Peer
 from crawler.pacs.association import Association
+from crawler.pacs.find import FindStream
 from crawler.pacs.identifier import Query
 from crawler.pacs.status import outcome_of
+from jobs.gate import Gate
 from jobs.ledger import Ledger
 
 Sink = Callable[[Identifiers], Awaitable[None]]
@@ -17,11 +20,13 @@ Sink = Callable[[Identifiers], Awaitable[None]]
 class Caller:
     """One association at a time to one PACS."""
 
-    def __init__(self, peer: Peer, model: Model, *, once: bool = False) -> None:
+    def __init__(self, peer: Peer, model: Model, gate: Gate, *, once: bool = False) -> None:
         self._peer = peer
         self._once = once
         self._model = model
+        self._gate = gate
         self._association: Association | None = None
+        gate.cuts.append(self.drop)
         self.reached = False
         """Whether the PACS ever accepted an association."""
         self.trouble: str | None = None
@@ -36,23 +41,37 @@ class Caller:
 
     async def ask(self, query: Query, ledger: Ledger, sink: Sink) -> Outcome:
         """Send one query, hand on each batch of its answer, and say how it ended. Raises RefusedError."""
-        ledger.queries += 1
         ledger.status = None
         try:
-            answer = (await self.association()).find(query)
-            async for batch in answer:
-                await sink(batch)
+            association = await self._permitted()
+        except TransientPeerError as lost:
+            self.trouble = str(lost)
+            return Outcome.INTERRUPTED
+        if association is None:
+            return Outcome.INTERRUPTED
+        ledger.queries += 1
+        answer = None
+        try:
+            answer = association.find(query)
+            seconds = await _receive(answer, sink)
         except TransientPeerError as lost:
             self.drop()
             self.trouble = str(lost)
+            self._gate.lost(began=answer is not None and answer.rows > 0)
             return Outcome.INTERRUPTED
-        ledger.status = answer.status
+        except BaseException:
+            self._gate.let_go()
+            raise
+        ledger.status, outcome = answer.status, outcome_of(answer.status)
+        self._gate.answered(query.level, answer.rows, seconds, refused=outcome is Outcome.TOO_MANY)
         if self._once:
             await self.hang_up()
-        return outcome_of(answer.status)
+        return outcome
 
     async def reaches(self) -> bool:
         """Whether the PACS accepts this association beside those that are open already."""
+        if self._gate.standing.is_open:
+            return False  # one is enough to find out whether the PACS is back
         try:
             await self.association()
         except TransientPeerError:
@@ -70,3 +89,28 @@ class Caller:
         association, self._association = self._association, None
         if association is not None:
             association.abort()
+
+    async def _permitted(self) -> Association | None:
+        """Give an open association as soon as a query may be sent over it; None when that will not be."""
+        while True:
+            if self._gate.must_wait_long:
+                await self.hang_up()
+            if not await self._gate.ready():
+                return None
+            try:
+                association = await self.association()
+            except TransientPeerError:
+                self._gate.unreached()
+                raise
+            if self._gate.take():
+                return association
+
+
+async def _receive(answer: FindStream, sink: Sink) -> float:
+    """Hand on each batch, and give the seconds that the PACS took: without those that went by here."""
+    ours, began = 0.0, time.perf_counter()
+    async for batch in answer:
+        received = time.perf_counter()
+        await sink(batch)
+        ours += time.perf_counter() - received
+    return time.perf_counter() - began - ours

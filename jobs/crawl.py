@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -21,6 +20,7 @@ from crawler.plan.settled import Settled
 from crawler.plan.sweep import SweepMachine
 from jobs.below import STOPPED, Descent
 from jobs.caller import Caller
+from jobs.gate import Gate
 from jobs.learned import learned
 from jobs.ledger import Ledger, Tally
 from jobs.publish import Publisher, Source
@@ -39,6 +39,8 @@ class Crawl:
     publisher: Publisher
     begun: SweepRecord
     """The sweep's record when this crawl went on with it."""
+    gate: Gate
+    """Through which all that is asked goes."""
     memory: Memory | None = None
     """What the lake knew of the PACS before this crawl."""
     settled: dict[Level, Settled] = field(default_factory=dict)
@@ -48,10 +50,10 @@ class Crawl:
     """How many days were due when the crawl began."""
     over: bool = False
     """Whether `run` has returned."""
-    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
+        self._stopping = self.gate.stopping
         self.days = self.machine.days_due
         self._descent = Descent(self.model, self.source, self.publisher, self.tally, self._stopping)
         self._revisit = Revisit(self.model, self.source, self.publisher, self.tally, self.memory, self.settled)
@@ -60,15 +62,14 @@ class Crawl:
         """Work off the windows over at most so many associations at once."""
         async with asyncio.TaskGroup() as workers:
             for number in range(associations):
-                caller = Caller(self.peer, self.model, once=self.source.profile.one_query_per_association)
-                workers.create_task(self._work(caller, spare=number > 0))
+                workers.create_task(self._work(self._caller(), spare=number > 0))
         await self._cover_notes()
         self.tally.trouble = self.machine.abandoned or self.tally.trouble
         self.over = True
 
-    def stop(self) -> None:
+    def stop(self, why: str | None = None) -> None:
         """Finish the queries under way, hand out no further window."""
-        self._stopping.set()
+        self.gate.stop(why)
         self._changed.set()
 
     @property
@@ -99,6 +100,9 @@ class Crawl:
         found = learned(self.source.profile, self.machine.found_out)
         of_studies = [Finding(pacs, Level.STUDY, name, *said, now) for name, said in found.items()]
         return of_studies + self._descent.lists.findings()
+
+    def _caller(self) -> Caller:
+        return Caller(self.peer, self.model, self.gate, once=self.source.profile.one_query_per_association)
 
     async def _work(self, caller: Caller, *, spare: bool) -> None:
         try:
@@ -134,11 +138,12 @@ class Crawl:
             self.tally.queries += ledger.queries
             if not isinstance(verdict, Retry):
                 break
-            if await self._stopped_within(verdict.after):
+            if await self.gate.stopped_within(verdict.after):
                 verdict = STOPPED
                 break
         if not caller.reached:
             self.machine.abandon(caller.trouble or "the PACS was never reached")
+        self.gate.given_up = self.machine.abandoned is not None and self.gate.standing.is_open
         if isinstance(verdict, Accept):
             ledger.verdict = verdict
             await self._accept(caller, ask.window, ledger)
@@ -191,9 +196,3 @@ class Crawl:
         wanted = attributes(self.source.profile, Level.STUDY)
         ended = await caller.ask(Query.of_window(self.model, ask.query, wanted), ledger, keep)
         return Answer(ended, ledger.answers, ledger.sight)
-
-    async def _stopped_within(self, seconds: float) -> bool:
-        """Wait so long, or until a stop is asked for; say which."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        return self._stopping.is_set()

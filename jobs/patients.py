@@ -81,9 +81,6 @@ class PatientCrawl(Crawl):
         await self._cover(listing)
         self.over = True
 
-    def _caller(self) -> Caller:
-        return Caller(self.peer, self.model, once=self.source.profile.one_query_per_association)
-
     async def _work_off(self, caller: Caller, *, spare: bool) -> None:
         """Ask for one patient after the other."""
         try:

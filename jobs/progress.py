@@ -19,6 +19,8 @@ from jobs.crawl import Crawl
 
 LOG_EVERY = 30.0
 DRAW_EVERY = 0.25
+SOON = 5.0
+"""Waits that are shorter need no clock."""
 
 _ROW_NAMES = {Level.PATIENT: "patients", Level.STUDY: "studies", Level.SERIES: "series", Level.IMAGE: "instances"}
 
@@ -42,8 +44,9 @@ async def _lines(crawls: Mapping[str, Crawl]) -> None:
         await asyncio.sleep(LOG_EVERY)
         for name, crawl in crawls.items():
             if not crawl.over:
-                rate, eta = _rate(crawl, began), _eta(crawl, began)
-                log.info("sweeping", pacs=name, **_figures(crawl), rows_per_s=rate, eta_s=eta)
+                rate, eta, waits = _rate(crawl, began), _eta(crawl, began), crawl.gate.waiting
+                more = {"waiting": waits.why} if waits else {}
+                log.info("sweeping", pacs=name, **_figures(crawl), rows_per_s=rate, eta_s=eta, **more)
 
 
 async def _bars(crawls: Mapping[str, Crawl]) -> None:
@@ -83,9 +86,17 @@ def _drawn(crawl: Crawl, began: float) -> dict[str, Any]:
     return {
         "total": 1.0 if crawl.over or share is not None else None,
         "completed": share or 0.0,
-        "figures": f"{figures}  {_rate(crawl, began):,} rows/s",
+        "figures": figures + (f"  {waits}" if (waits := _waits(crawl)) else f"  {_rate(crawl, began):,} rows/s"),
         "clock": clock,
     }
+
+
+def _waits(crawl: Crawl) -> str | None:
+    """Say what the crawl waits for, and until when if that is not just now."""
+    waits = None if crawl.over else crawl.gate.waiting
+    if waits is None:
+        return None
+    return f"waiting: {waits.why}" + (f", {_clock(waits.seconds)} left" if waits.seconds >= SOON else "")
 
 
 def _clock(seconds: float) -> str:
@@ -108,7 +119,8 @@ def summary(crawl: Crawl) -> str:
         case SweepState.COMPLETE:
             return f"{line}; complete."
         case SweepState.INTERRUPTED:
-            return f"{line}; stopped. Run the same command again to go on."
+            why = f", because {crawl.gate.stopped}" if crawl.gate.stopped else ""
+            return f"{line}; stopped{why}. Run the same command again to go on."
     unproven = f"{tally.unproven:,} windows not proven (`pacslake coverage` says why)" if tally.unproven else ""
     why = ": ".join(filter(None, (unproven, tally.trouble)))
     return f"{line}; NOT complete: {why}. Run the same command again to ask for what is missing alone."

@@ -27,6 +27,7 @@ from crawler.plan.sweep import SweepMachine
 from crawler.settings import Settings
 from jobs.crawl import Crawl
 from jobs.patients import PatientCrawl, levels_of
+from jobs.permission import admitted, gate_of, watching
 from jobs.progress import progress, summary
 from jobs.publish import Publisher, Source
 
@@ -60,11 +61,12 @@ def run_sweep(settings: Settings, request: SweepRequest) -> int:
 
 
 async def _sweep(settings: Settings, request: SweepRequest) -> int:
+    wanted = request.pacs or tuple(settings.pacs)
+    names = admitted(settings, wanted)
     async with Publisher(settings.lake.path) as publisher:
-        names = request.pacs or tuple(settings.pacs)
         crawls = {name: await _prepare(settings, request, name, publisher) for name in names}
         with _stopping_on_signals(crawls):
-            async with progress(crawls):
+            async with progress(crawls), watching(settings, crawls):
                 await asyncio.gather(
                     *(_run(crawl, settings.pacs[name].max_associations) for name, crawl in crawls.items())
                 )
@@ -75,7 +77,7 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
     if SweepState.INTERRUPTED in states:
         return INTERRUPTED
     if states <= {SweepState.COMPLETE}:
-        return OK
+        return OK if len(names) == len(wanted) else PARTIAL
     short = [crawl.tally for crawl in crawls.values() if crawl.state is not SweepState.COMPLETE]
     return CAPPED if all(tally.capped == tally.unproven and not tally.trouble for tally in short) else PARTIAL
 
@@ -112,6 +114,7 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         machine=machine,
         publisher=publisher,
         begun=begun,
+        gate=gate_of(settings, name),
         memory=memory,
         settled={} if request.unchanged_too else by_level(below, levels[1:], now),
     )

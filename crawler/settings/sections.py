@@ -12,6 +12,7 @@ from crawler.attributes import Told, resolve, with_blocks
 from crawler.columns import Attribute, Phi
 from crawler.errors import UserError
 from crawler.model import AETitle, Level, Limits, Model, Peer
+from crawler.settings.hours import AllowedHours, Holiday
 from crawler.settings.sentences import nearest
 from crawler.settings.values import (
     AEText,
@@ -20,14 +21,14 @@ from crawler.settings.values import (
     DefinedTerms,
     Folder,
     Host,
-    Keyword,
     Interval,
     Jitter,
+    Keyword,
     OptionalKeyword,
     Port,
     Seconds,
-)
     TimeZone,
+)
 
 _DEFAULTS = Limits()
 
@@ -62,8 +63,10 @@ class LocalSettings(_Table):
 
     ae_title: AEText = AETitle("PACSLAKE")
     port: Port = 11112
-
     time_zone: TimeZone = "UTC"
+    holidays: Annotated[tuple[Holiday, ...], Field(strict=False)] = ()
+    kill_switch: Folder | None = None
+
 
 class AddedAttribute(_Table):
     """One entry of `[attributes]`: an attribute beyond the catalogue's."""
@@ -112,6 +115,9 @@ class PacsSettings(_Table):
     ae_title: AEText
     levels: Annotated[tuple[CrawledLevel, ...], Field(strict=False, min_length=1)] = (Level.STUDY, Level.SERIES)
     max_associations: Annotated[int, Field(ge=1, le=100)] = 2
+    max_queries_per_minute: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    duty_cycle: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1.0
+    allowed_hours: AllowedHours | None = None
     model: Annotated[Model, Field(strict=False)] = Model.STUDY_ROOT
     default_charset: DefinedTerms = ""
     connect_timeout: Seconds = _DEFAULTS.connect_timeout
@@ -165,12 +171,6 @@ class JobSettings(_Table):
     jitter: Jitter = timedelta()
     lookback_days: Annotated[int, Field(ge=1, le=36525)] = 7
     reconcile_days: Annotated[int, Field(ge=0, le=36525)] = 30
-
-
-class Settings(_Table):
-    """The whole file."""
-
-    lake: LakeSettings
     keep_history_days: Annotated[int, Field(ge=0, le=36525)] | None = None
 
     @model_validator(mode="after")
@@ -178,6 +178,12 @@ class Settings(_Table):
         if (self.cron is None) == (self.interval is None):
             raise ValueError("must have either cron or interval")
         return self
+
+
+class Settings(_Table):
+    """The whole file."""
+
+    lake: LakeSettings
     local: LocalSettings = LocalSettings()
     attributes: AttributesSettings = AttributesSettings()
     pacs: dict[str, PacsSettings] = {}
@@ -209,6 +215,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("attributes",): AttributesSettings,
     ("attributes", "*", "*"): AddedAttribute,
     ("pacs", "*"): PacsSettings,
+    ("pacs", "*", "*"): AllowedHours,
     ("jobs", "*"): JobSettings,
 }
 

@@ -170,7 +170,7 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         ("[lake]\npath = 's3://bucket/prefix'", "lake.path must be a folder, not 's3://bucket/prefix'"),
         ("[lakes]\npath = 'lake'", "lakes is not a known key; did you mean 'lake'? (1 more after this one)"),
         (LAKE + "[local]\nprot = 1", "local.prot is not a known key; did you mean 'port'?"),
-        (LAKE + "[local]\nxyz = 1", "local.xyz is not a known key; known are ae_title, port"),
+        (LAKE + "[local]\nxyz = 1", "local.xyz is not a known key; known are ae_title, holidays, kill_switch, port"),
         (LAKE + "[local]\nport = 0", "local.port must be 1 or more, not 0"),
         (LAKE + "[local]\nport = 65536", "local.port must be 65535 or less, not 65536"),
         (LAKE + "[local]\nport = '104'", "local.port must be a whole number, not '104'"),

@@ -1,0 +1,79 @@
+"""What several processes must know of a PACS, and what must outlive them: two small files in the lake's folder `pacs`.
+
+`NAME.json` is how it stands with the PACS, written while the folder is locked. `NAME.pause` is what a person said, and
+written by no sweep. Both are caches of the moment: a lake without them is whole. Touches: disk.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from crawler.lake.files import replace_with
+
+Values = dict[str, Any]
+
+
+class StandingFile:
+    """The files of one PACS."""
+
+    def __init__(self, lake: Path, name: str) -> None:
+        self._folder = lake / "pacs"
+        self._standing = self._folder / f"{name}.json"
+        self._pause = self._folder / f"{name}.pause"
+        self._seen: tuple[int, int] | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes away from what is kept, for as short as may be."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def news(self) -> Values | None:
+        """Give what is kept if another process wrote it since this one last looked; None when there is no news."""
+        try:
+            found = self._standing.stat()
+            if (found.st_ino, found.st_mtime_ns) == self._seen:
+                return None
+            self._seen = (found.st_ino, found.st_mtime_ns)
+            return _values(self._standing)
+        except OSError:
+            return None
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Keep this, in place of what was kept; only while it is held."""
+        replace_with(self._standing, json.dumps(values).encode())
+        written = self._standing.stat()
+        self._seen = (written.st_ino, written.st_mtime_ns)
+
+    @property
+    def pause(self) -> Values | None:
+        """What a person said when the PACS was paused; None when it is not."""
+        return _values(self._pause) if self._pause.exists() else None
+
+    def set_pause(self, said: Mapping[str, Any] | None) -> None:
+        """Write down that the PACS is paused, or that it is no longer."""
+        with self.held():
+            if said is not None:
+                replace_with(self._pause, json.dumps(said).encode())
+            else:
+                self._pause.unlink(missing_ok=True)
+
+
+def _values(path: Path) -> Values:
+    """Read a file; what is no JSON object counts as empty."""
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}

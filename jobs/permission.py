@@ -1,0 +1,145 @@
+"""Whether a PACS may be asked at all: not while the kill switch is there, while it is paused, or outside its hours.
+
+Touches: disk, clock, standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+import click
+
+from crawler.errors import NotNowError
+from crawler.lake.standing import StandingFile, Values
+from crawler.plan.hours import Hours
+from crawler.plan.polite import Manners
+from crawler.settings import Settings
+from jobs.gate import Gate
+
+LOOK_EVERY = 0.5
+SAVE_EVERY = 10
+"""Looks from one time that what was learned is kept to the next."""
+
+GRACE = 5.0
+"""Seconds for which queries under way may go on when nothing may be asked any longer."""
+
+
+class Closed(NamedTuple):
+    """Why a PACS may not be asked, and when it may again; None where no clock knows."""
+
+    why: str
+    until: datetime | None = None
+
+
+class Stoppable(Protocol):
+    """A crawl, as far as it matters here."""
+
+    gate: Gate
+
+    def stop(self, why: str | None = None) -> None:
+        """Finish the queries under way, ask nothing more."""
+
+
+def hours_of(settings: Settings, name: str) -> Hours | None:
+    """Give the hours of a PACS; None when it may be asked at any."""
+    allowed = settings.pacs[name].allowed_hours
+    if allowed is None:
+        return None
+    zone, holidays = ZoneInfo(settings.local.time_zone), frozenset(settings.local.holidays)
+    return Hours(zone, allowed.week, allowed.holidays, holidays)
+
+
+def manners_of(settings: Settings, name: str) -> Manners:
+    """Give what a PACS may be asked at most."""
+    pacs = settings.pacs[name]
+    return Manners(pacs.max_queries_per_minute, pacs.duty_cycle)
+
+
+def gate_of(settings: Settings, name: str) -> Gate:
+    """Make the gate through which a PACS is asked."""
+    kept = StandingFile(settings.lake.path, name)
+    return Gate(name, manners_of(settings, name), hours_of(settings, name), kept)
+
+
+def closed(settings: Settings, name: str, moment: datetime) -> Closed | None:
+    """Say why a PACS may not be asked at a moment; None when it may."""
+    switch = settings.local.kill_switch
+    if switch is not None and switch.exists():
+        return Closed(f"the kill switch {switch} is there; delete it to go on")
+    pause = StandingFile(settings.lake.path, name).pause
+    until = until_of(pause)
+    if pause is not None and (until is None or moment < until):
+        reason = f" ({pause['reason']})" if pause.get("reason") else ""
+        more = "" if until else f"; `pacslake pacs resume {name}` ends that"
+        return Closed(f"it is paused{reason}{more}", until)
+    hours = hours_of(settings, name)
+    if hours is not None and not hours.allow(moment):
+        return Closed("its allowed hours are over", hours.next_allowed(moment))
+    return None
+
+
+def until_of(pause: Values | None) -> datetime | None:
+    """Give when a pause ends; None when a person has to end it."""
+    try:
+        return datetime.fromisoformat(pause["until"]) if pause else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def said(settings: Settings, found: Closed) -> str:
+    """Put it as the end of a sentence, with the site's time of its end."""
+    return f"{found.why}, until {shown(settings, found.until)}" if found.until else found.why
+
+
+def shown(settings: Settings, moment: datetime) -> str:
+    """Give a moment by the site's clock."""
+    zone = settings.local.time_zone
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
+
+
+def admitted(settings: Settings, names: Iterable[str]) -> tuple[str, ...]:
+    """Give those PACS that may be asked now, and name the others. NotNowError when there is none."""
+    now = datetime.now(UTC)
+    found = {name: closed(settings, name, now) for name in names}
+    sentences = [f"{name} may not be asked now: {said(settings, one)}" for name, one in found.items() if one]
+    open_now = tuple(name for name, one in found.items() if one is None)
+    if sentences and not open_now:
+        hours = any(one and one.until and settings.pacs[name].allowed_hours for name, one in found.items())
+        raise NotNowError("; ".join(sentences) + (". --now asks outside allowed hours too" if hours else ""))
+    for sentence in sentences:
+        click.echo(f"pacslake: {sentence}. It is left out.", err=True)
+    return open_now
+
+
+@asynccontextmanager
+async def watching(settings: Settings, crawls: Mapping[str, Stoppable]) -> AsyncIterator[None]:
+    """Stop crawls that may not go on, for as long as the block runs, and keep what is learned meanwhile."""
+    watch = asyncio.create_task(_watch(settings, crawls))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        await asyncio.wait([watch])
+        for crawl in crawls.values():
+            crawl.gate.save()
+
+
+async def _watch(settings: Settings, crawls: Mapping[str, Stoppable]) -> None:
+    looks = 0
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        looks += 1
+        for name, crawl in crawls.items():
+            gate = crawl.gate
+            gate.refresh()
+            found = None if gate.stopping.is_set() else closed(settings, name, datetime.now(UTC))
+            if found is not None:
+                crawl.stop(said(settings, found))
+                asyncio.get_running_loop().call_later(GRACE, gate.cut)
+            if looks % SAVE_EVERY == 0:
+                gate.save()
