@@ -1,4 +1,4 @@
-"""One owner per lake. Touches: disk."""
+"""One owner per lake, and one service. Touches: disk."""
 
 from __future__ import annotations
 
@@ -9,26 +9,39 @@ from pathlib import Path
 
 from crawler.errors import LakeLockedError
 
+_FREE = "free\n"
+"""What an owner writes who lets the lake go."""
+
 
 class OwnerLock:
     """Held from its making until `release` or the end of the process, however that comes."""
 
-    def __init__(self, lake: Path) -> None:
-        self._file = open(lake / "lock", "a+", encoding="utf-8")  # noqa: SIM115  # held open: the lock lives as long as it
+    def __init__(self, lake: Path, file: str = "lock", what: str = "in use by") -> None:
+        self._file = open(lake / file, "a+", encoding="utf-8")  # noqa: SIM115  # held open: the lock lives as long as it
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._file.seek(0)
-            owner = self._file.read().strip() or "another process"
+            owner = self._said().strip().removesuffix(_FREE.strip()) or "another process"
             self._file.close()
-            raise LakeLockedError(f"The lake at {lake} is in use by {owner}. Wait for it, or stop it.") from None
-        self._file.truncate(0)
-        self._file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        self._file.flush()
+            raise LakeLockedError(f"The lake at {lake} is {what} {owner}. Wait for it, or stop it.") from None
+        self.was_let_go = self._said() == _FREE
+        """Whether the owner before has surely ended. One that was cut off may be paused, with its lock gone."""
+        self._write(f"process {os.getpid()} on {socket.gethostname()}\n")
 
     def release(self) -> None:
         """Let the lake go."""
-        self._file.close()
+        if not self._file.closed:
+            self._write(_FREE)
+            self._file.close()
+
+    def _said(self) -> str:
+        self._file.seek(0)
+        return self._file.read()
+
+    def _write(self, text: str) -> None:
+        self._file.truncate(0)
+        self._file.write(text)
+        self._file.flush()
 
     def __enter__(self) -> OwnerLock:
         return self

@@ -183,7 +183,7 @@ class Log:
             _put(self.folder, self.version + 1, actions, "OPTIMIZE" if same_rows else "WRITE")
         except FileExistsError as error:
             for part in parts:
-                (self.folder / part.path).unlink()
+                (self.folder / part.path).unlink(missing_ok=True)
             raise CommitConflictError(f"Another writer has added to {self.folder}; nothing was written.") from error
         self._declared = False
         self.version += 1
@@ -194,6 +194,10 @@ class Log:
         if self.version % CHECKPOINT_EVERY == 0:
             self.checkpoint()
         return self.version
+
+    def fence(self) -> None:
+        """Take the next version with an empty commit, so that an owner before us that comes back to life cannot."""
+        self.commit([])
 
     def declare(self, entity: str, fields: tuple[pa.Field, ...]) -> None:
         """Give an entity decoded columns beyond the catalogue's, from the next commit on.
@@ -247,7 +251,7 @@ def _put(log: Path, version: int, actions: Sequence[dict[str, Any]], operation: 
     try:
         os.link(draft, target)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)  # an owner that took over meanwhile has swept it away
     sync(target.parent)
 
 

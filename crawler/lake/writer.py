@@ -67,7 +67,10 @@ class LakeWriter:
             config={**NO_EXTENSIONS, **_MODEST, "temp_directory": str(path / "keys" / "spill")}
         )
         mend(path)
+        found = newest_version(log_folder(path))
         self._log = Log.open(path)
+        if self.version == found and not lock.was_let_go:
+            self._log.fence()
         self._keys = KeyIndex.load(path / "keys", self._log.table_id)
         self._catch_up()
         self._mark = self._keys.mark
