@@ -29,11 +29,14 @@ from crawler.pacs.check.verdict import Grade, Verdict
 from crawler.pacs.profile import profile_from
 from crawler.settings import Settings
 from jobs.exits import Exit
+from jobs.permission import admitted, gate_of, manners_of, watching
 from jobs.wiring import colors_wanted
 
 SECONDS = 26.0
 SECONDS_BROAD = 300.0
 """How long it may take, and how long when everything may be asked for."""
+QUESTIONS = 60
+"""So many at most, which takes longer where there are limits."""
 _WIDEST, _NARROWEST = 120, 60
 _INDENT = 28
 _COLORS = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.PROBLEM: "red"}
@@ -63,8 +66,9 @@ class Report:
 
 
 def run_check(settings: Settings, request: CheckRequest) -> int:
-    """Examine a PACS; give the exit code: 0 all is well, 1 not reached, 3 problems found."""
+    """Examine a PACS; give the exit code: 0 all is well, 1 not reached, 3 problems found. NotNowError outside hours."""
     peer, began = settings.peer(request.pacs), time.monotonic()
+    admitted(settings, [request.pacs])
     report = Report()
     if not request.as_json:
         click.echo(f"{peer.name}: {peer.called_ae} at {peer.host}:{peer.port}, called as {peer.calling_ae}")
@@ -90,11 +94,13 @@ async def _examine(settings: Settings, request: CheckRequest, report: Report) ->
     day = request.day
     with suppress(LakeError):  # a check does not need a lake
         day = day or busy_day(settings.lake.path, request.pacs)
-    plan = Plan(pacs.model, pacs.max_associations, date.today(), day, request.broad, profile)
+    gate = gate_of(settings, request.pacs)
+    gate.insists = True
+    plan = Plan(pacs.model, pacs.max_associations, date.today(), day, request.broad, profile, gate.asking)
     examination = Examination(settings.peer(request.pacs), plan, decoded)
-    seconds = SECONDS_BROAD if request.broad else SECONDS
+    seconds = manners_of(settings, request.pacs).lasting(QUESTIONS, SECONDS_BROAD if request.broad else SECONDS)
     try:
-        async with asyncio.timeout(seconds):
+        async with watching(settings, {request.pacs: gate}), asyncio.timeout(seconds):
             await _go_through(examination, request, report)
     except TimeoutError:
         text = f"not everything was looked at within {seconds:g} s: the PACS is slow or silent"
@@ -102,6 +108,8 @@ async def _examine(settings: Settings, request: CheckRequest, report: Report) ->
     finally:
         await examination.close()
     report.reached, report.queries = examination.reached, examination.queries
+    if report.reached and gate.standing.failures:
+        gate.shared.forget_failures()
 
 
 async def _go_through(examination: Examination, request: CheckRequest, report: Report) -> None:

@@ -67,9 +67,9 @@ class Crawl:
         self.tally.trouble = self.machine.abandoned or self.tally.trouble
         self.over = True
 
-    def stop(self, why: str | None = None) -> None:
+    def stop(self) -> None:
         """Finish the queries under way, hand out no further window."""
-        self.gate.stop(why)
+        self._stopping.set()
         self._changed.set()
 
     @property

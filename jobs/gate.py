@@ -7,15 +7,18 @@ sent. Where nothing is limited, only what was learned is written, now and then. 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 
+from crawler.errors import NotNowError
 from crawler.lake.standing import StandingFile
 from crawler.plan.hours import Hours
 from crawler.plan.polite import Manners, Politeness, Standing, Wait, kind_of
+from jobs.shared import Shared
 
 LOOK_EVERY = 0.25
 """Seconds after which one who waits looks whether that is over sooner."""
@@ -32,22 +35,21 @@ class Gate:
     ) -> None:
         self.name = name
         self.hours = hours
-        self.kept = kept
+        self.shared = Shared(Politeness(name, manners or Manners()), kept)
         self.stopping = asyncio.Event()
         """Set when nobody shall be let through any more."""
         self.stopped: str | None = None
         """Why, where nobody typed it."""
+        self.insists = False
+        """Whether a person wants to know if a PACS that gave no answer gives one now."""
         self.given_up = False
         """Whether nobody waits any more for a PACS that gives no answer."""
         self.cuts: list[Callable[[], None]] = []
         """Each hangs up on whatever one caller is asking."""
         self.waiting: Wait | None = None
         """What keeps those who want to ask, just now."""
-        self._polite = Politeness(name, manners or Manners())
-        self._open_until = float("inf") if hours is None else 0.0
-        self._changed = False
-        self._rest_kept = 0.0
-        self.refresh()
+        self._polite = self.shared.polite
+        self._open_until = math.inf if hours is None else 0.0
 
     @property
     def standing(self) -> Standing:
@@ -64,15 +66,72 @@ class Gate:
         """Wait until the PACS may be called; False when that will not be."""
         while not (self.stopping.is_set() or self.given_up):
             now = time.time()
-            if now >= self._open_until and not self.is_within_hours(now):
+            if now >= self._open_until and not self._is_within_hours(now):
                 return False
             wait = self._wait(now)
-            if wait is None and (not self.standing.is_open or self._try_again()):
+            if wait is None and (self.insists or not self.standing.is_open or self._try_again()):
                 self.waiting = None
                 return True
             self.waiting = wait
             await self.stopped_within(min(LOOK_EVERY, wait.seconds if wait else LOOK_EVERY))
         return False
+
+    def take(self) -> bool:
+        """Take the permission for a query that is sent at once; False when another was quicker."""
+        now, polite = time.time(), self._polite
+        if self.stopping.is_set() or now >= self._open_until:
+            return False
+        known = polite.is_easy or self.shared.is_alone or polite.is_permitted(now)
+        with nullcontext() if known else self.shared.told():
+            if polite.wait(now) is not None:
+                return False
+            polite.asked(now)
+        return True
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[None]:
+        """Let one query through, sent and answered within the block; NotNowError when none may go any longer."""
+        while await self.ready():
+            if self.take():
+                break
+        else:
+            raise NotNowError(f"{self.name} may not be asked any longer: {self.stopped or 'its hours are over'}")
+        try:
+            yield
+        finally:
+            self.let_go()
+
+    def answered(self, level: str, rows: int, seconds: float, *, refused: bool = False) -> None:
+        """Tell of a query that came to its end, in so many seconds."""
+        now, polite = time.time(), self._polite
+        with self.shared.told() if self.standing.failures else nullcontext():
+            if refused:
+                polite.refused(now)
+            else:
+                polite.answered(now, kind_of(level, rows), seconds)
+        self.shared.note()
+
+    def lost(self, *, began: bool) -> None:
+        """Tell of a query whose answer did not come to its end, or did not even begin."""
+        if began:
+            self._polite.broke_off(time.time())
+            self.shared.note()
+        elif self.stopping.is_set():  # it may have been us who hung up
+            self.let_go()
+        else:
+            with self.shared.told() as polite:
+                polite.failed(time.time(), random.random(), asked=True)
+
+    def unreached(self) -> None:
+        """Tell that the PACS took no association."""
+        if not self.stopping.is_set():
+            with self.shared.told() as polite:
+                polite.failed(time.time(), random.random(), asked=False)
+
+    def let_go(self) -> None:
+        """Tell of a query that came to nothing for reasons of our own, or of which nobody shall learn."""
+        self._polite.let_go(time.time())
+        self.shared.note()
 
     async def stopped_within(self, seconds: float) -> bool:
         """Wait so long, or until a stop is asked for; say which."""
@@ -90,106 +149,24 @@ class Gate:
         for cut in self.cuts:
             cut()
 
-    def take(self) -> bool:
-        """Take the permission for a query that is sent at once; False when another was quicker."""
-        now, polite = time.time(), self._polite
-        if self.stopping.is_set() or now >= self._open_until:
-            return False
-        if self.kept is None or polite.is_easy or polite.is_permitted(now):
-            if polite.wait(now) is not None:
-                return False
-            polite.asked(now)
-            return True
-        with self._shared():
-            if polite.wait(now) is not None:
-                return False
-            polite.asked(now)
-        return True
-
-    def answered(self, level: str, rows: int, seconds: float, *, refused: bool = False) -> None:
-        """Tell of a query that came to its end, in so many seconds."""
-        now, polite = time.time(), self._polite
-        with self._shared() if self.standing.failures else nullcontext():
-            if refused:
-                polite.refused(now)
-            else:
-                polite.answered(now, kind_of(level, rows), seconds)
-        self._note()
-
-    def lost(self, *, began: bool) -> None:
-        """Tell of a query whose answer did not come to its end, or did not even begin."""
-        if began:
-            self._polite.broke_off(time.time())
-            self._note()
-        elif self.stopping.is_set():  # it may have been us who hung up
-            self.let_go()
-        else:
-            with self._shared():
-                self._polite.failed(time.time(), random.random(), asked=True)
-
-    def unreached(self) -> None:
-        """Tell that the PACS took no association."""
-        if not self.stopping.is_set():
-            with self._shared():
-                self._polite.failed(time.time(), random.random(), asked=False)
-
-    def let_go(self) -> None:
-        """Tell of a query that came to nothing for reasons of our own."""
-        self._polite.let_go(time.time())
-        self._note()
-
-    def is_within_hours(self, now: float) -> bool:
-        """Whether the hours of the PACS allow it to be asked."""
-        if self.hours is None:
-            return True
+    def _is_within_hours(self, now: float) -> bool:
+        """Look at the hours of the PACS, and note when they end."""
         moment = datetime.fromtimestamp(now, UTC)
-        if not self.hours.allow(moment):
+        if self.hours is None or not self.hours.allow(moment):
             return False
         change = self.hours.next_change(moment)
-        self._open_until = change.timestamp() if change else float("inf")
+        self._open_until = change.timestamp() if change else math.inf
         return True
-
-    def refresh(self) -> None:
-        """Take up what another process has written."""
-        news = self.kept.news() if self.kept else None
-        if news is not None:
-            try:
-                self._polite.take_up(Standing.of(news))
-            except (TypeError, ValueError):
-                return
-
-    def save(self) -> None:
-        """Keep what was learned since it was last kept."""
-        if self._changed:
-            with self._shared():
-                self._changed = False
 
     def _wait(self, now: float) -> Wait | None:
-        return self._polite.kept_away(now) or self._polite.wait(now)
+        away = None if self.insists else self._polite.kept_away(now)
+        return away or self._polite.wait(now)
 
     def _try_again(self) -> bool:
-        """Be the one who tries whether a PACS that gave no answer is back; False when another process is."""
+        """Be the one who tries whether a PACS that gave no answer is back; False when another is."""
         now = time.time()
-        with self._shared():
-            if self._polite.kept_away(now) is not None:
+        with self.shared.told() as polite:
+            if polite.kept_away(now) is not None:
                 return False
-            self._polite.try_again(now)
+            polite.try_again(now)
         return True
-
-    def _note(self) -> None:
-        """Remember that something was learned, and keep at once that a rest is due."""
-        self._changed = True
-        if self.standing.rest_until > self._rest_kept and self._polite.manners.duty_cycle < 1.0:
-            self.save()
-
-    @contextmanager
-    def _shared(self) -> Iterator[None]:
-        """Change something in full knowledge of other processes, and have them know."""
-        if self.kept is None:
-            yield
-            return
-        with self.kept.held():
-            self.refresh()
-            yield
-            self.kept.write(self.standing.as_values())
-            self._rest_kept = self.standing.rest_until

@@ -53,6 +53,11 @@ def config_option(command: Command) -> Command:
     )(command)
 
 
+def now_option(command: Command) -> Command:
+    """Add --now, which lets a person ask a PACS outside its allowed hours."""
+    return click.option("--now", is_flag=True, help="Outside the allowed hours of a PACS too.")(command)
+
+
 def talk_options(command: Command) -> Command:
     """Add --log-level and --debug, which `Talk` holds."""
     level = click.option(

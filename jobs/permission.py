@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
@@ -34,15 +34,8 @@ class Closed(NamedTuple):
 
     why: str
     until: datetime | None = None
-
-
-class Stoppable(Protocol):
-    """A crawl, as far as it matters here."""
-
-    gate: Gate
-
-    def stop(self, why: str | None = None) -> None:
-        """Finish the queries under way, ask nothing more."""
+    by_hours: bool = False
+    """Whether `--now` helps."""
 
 
 def hours_of(settings: Settings, name: str) -> Hours | None:
@@ -79,7 +72,7 @@ def closed(settings: Settings, name: str, moment: datetime) -> Closed | None:
         return Closed(f"it is paused{reason}{more}", until)
     hours = hours_of(settings, name)
     if hours is not None and not hours.allow(moment):
-        return Closed("its allowed hours are over", hours.next_allowed(moment))
+        return Closed("it is outside its allowed hours", hours.next_allowed(moment), by_hours=True)
     return None
 
 
@@ -109,37 +102,47 @@ def admitted(settings: Settings, names: Iterable[str]) -> tuple[str, ...]:
     sentences = [f"{name} may not be asked now: {said(settings, one)}" for name, one in found.items() if one]
     open_now = tuple(name for name, one in found.items() if one is None)
     if sentences and not open_now:
-        hours = any(one and one.until and settings.pacs[name].allowed_hours for name, one in found.items())
-        raise NotNowError("; ".join(sentences) + (". --now asks outside allowed hours too" if hours else ""))
+        hint = ". With --now it is asked all the same" if any(one and one.by_hours for one in found.values()) else ""
+        raise NotNowError("; ".join(sentences) + hint)
     for sentence in sentences:
         click.echo(f"pacslake: {sentence}. It is left out.", err=True)
     return open_now
 
 
+def regardless_of_hours(settings: Settings, names: Iterable[str]) -> Settings:
+    """Give the settings without allowed hours, after a warning where these are over: a person takes it upon himself."""
+    settings.require_pacs(names)
+    for name in names or settings.pacs:
+        found = closed(settings, name, datetime.now(UTC))
+        if found and found.by_hours:
+            click.echo(f"pacslake: {name} is asked although {said(settings, found)}, because of --now", err=True)
+    open_always = {name: pacs.model_copy(update={"allowed_hours": None}) for name, pacs in settings.pacs.items()}
+    return settings.model_copy(update={"pacs": open_always})
+
+
 @asynccontextmanager
-async def watching(settings: Settings, crawls: Mapping[str, Stoppable]) -> AsyncIterator[None]:
-    """Stop crawls that may not go on, for as long as the block runs, and keep what is learned meanwhile."""
-    watch = asyncio.create_task(_watch(settings, crawls))
+async def watching(settings: Settings, gates: Mapping[str, Gate]) -> AsyncIterator[None]:
+    """Close the gates of PACS that may not be asked any longer, while the block runs, and keep what is learned."""
+    watch = asyncio.create_task(_watch(settings, gates))
     try:
         yield
     finally:
         watch.cancel()
         await asyncio.wait([watch])
-        for crawl in crawls.values():
-            crawl.gate.save()
+        for gate in gates.values():
+            gate.shared.save()
 
 
-async def _watch(settings: Settings, crawls: Mapping[str, Stoppable]) -> None:
+async def _watch(settings: Settings, gates: Mapping[str, Gate]) -> None:
     looks = 0
     while True:
         await asyncio.sleep(LOOK_EVERY)
         looks += 1
-        for name, crawl in crawls.items():
-            gate = crawl.gate
-            gate.refresh()
+        for name, gate in gates.items():
+            gate.shared.refresh()
             found = None if gate.stopping.is_set() else closed(settings, name, datetime.now(UTC))
             if found is not None:
-                crawl.stop(said(settings, found))
+                gate.stop(said(settings, found))
                 asyncio.get_running_loop().call_later(GRACE, gate.cut)
             if looks % SAVE_EVERY == 0:
-                gate.save()
+                gate.shared.save()

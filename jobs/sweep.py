@@ -66,10 +66,14 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
     async with Publisher(settings.lake.path) as publisher:
         crawls = {name: await _prepare(settings, request, name, publisher) for name in names}
         with _stopping_on_signals(crawls):
-            async with progress(crawls), watching(settings, crawls):
-                await asyncio.gather(
-                    *(_run(crawl, settings.pacs[name].max_associations) for name, crawl in crawls.items())
-                )
+            try:
+                async with progress(crawls), watching(settings, {name: crawl.gate for name, crawl in crawls.items()}):
+                    await asyncio.gather(
+                        *(_run(crawl, settings.pacs[name].max_associations) for name, crawl in crawls.items())
+                    )
+            except asyncio.CancelledError:
+                await publisher.commit()  # windows that are finished are not lost
+                raise
         await publisher.commit()
     for crawl in crawls.values():
         click.echo(summary(crawl), err=True)

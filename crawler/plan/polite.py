@@ -63,6 +63,10 @@ class Manners:
         """Seconds from one such permission to the next."""
         return (MINUTE + PERMISSION) / (self.queries_per_minute // self.at_once) if self.queries_per_minute else 0.0
 
+    def lasting(self, queries: float, seconds: float) -> float:
+        """Give the seconds for so many queries that keep the PACS busy for so many seconds."""
+        return max(seconds / self.duty_cycle, queries * self.apart / self.at_once)
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -112,6 +116,11 @@ class Standing:
     def is_open(self) -> bool:
         """Whether the breaker keeps queries away."""
         return self.failures >= FAILURES
+
+    def forgive(self) -> None:
+        """Forget the failures: something came, or a person says that it will."""
+        self.failures = self.openings = 0
+        self.retry_from = self.trial_until = 0.0
 
     def shift(self, now: float) -> None:
         """Take the clock's word when it went back: what was to come in a minute still does."""
@@ -252,8 +261,7 @@ class Politeness:
         standing = self.standing
         standing.shift(now)
         if standing.failures:
-            standing.failures = standing.openings = 0
-            standing.retry_from = standing.trial_until = 0.0
+            standing.forgive()
         standing.refused += (refused - standing.refused) / SHORT
 
     def _ended(self, now: float) -> None:

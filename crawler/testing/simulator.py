@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -61,6 +62,8 @@ class Counts:
     responses: int = 0
     """Pending responses sent."""
     echoes: int = 0
+    under_way: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=100_000))
+    """When each of the last queries came, and when its answer had gone: seconds of the monotonic clock."""
     refused: int = 0
     """Queries answered by a failure status."""
     cancelled: int = 0
@@ -126,7 +129,9 @@ class Simulator:
             self.counts.echoes += 1
             assoc.respond(request, SUCCESS)
         elif request.command.field == dimse.C_FIND_RQ:
+            came = time.monotonic()
             await self._find(assoc, request)
+            self.counts.under_way.append((came, time.monotonic()))
         else:
             self._refuse(assoc, request, UNRECOGNISED_OPERATION, "only C-ECHO and C-FIND")
 

@@ -9,13 +9,14 @@ import click
 
 from crawler.errors import UserError
 from crawler.model import Level
-from jobs.options import Talk, config_option, ledger_options, talk_options
+from jobs.options import Talk, config_option, ledger_options, now_option, talk_options
 from jobs.wiring import settings_from, start_logging
 
 
 @click.command()
 @ledger_options
 @click.option("--dry-run", is_flag=True, help="Only list the days, and what they will cost about.")
+@now_option
 @config_option
 @talk_options
 @click.pass_obj
@@ -26,6 +27,7 @@ def command(
     date_to: date | None,
     level: str | None,
     dry_run: bool,
+    now: bool,
     config: Path,
 ) -> int:
     """Crawl just the days that are not proven complete: those that `pacslake coverage` lists.
@@ -45,7 +47,10 @@ def command(
     start_logging(talk.log_level)
 
     from jobs.backfill import run_backfill
+    from jobs.permission import regardless_of_hours
     from jobs.proof import Question
 
+    if now:
+        settings = regardless_of_hours(settings, pacs)
     question = Question(tuple(dict.fromkeys(pacs)), date_from, date_to, Level(level) if level else None)
     return run_backfill(settings, question, dry_run=dry_run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 
 import pyarrow as pa
@@ -18,6 +19,8 @@ from crawler.pacs.profile import Profile
 from crawler.pacs.profile import attributes as attributes_of
 
 Decode = Callable[[Identifiers, Level], pa.Table]
+Permit = Callable[[], AbstractAsyncContextManager[None]]
+"""Gives what is to be entered for each query: it waits until the query may go, and sees when it has ended."""
 
 ENOUGH = 500
 """Rows after which an answer is cancelled."""
@@ -44,7 +47,9 @@ def hasty(peer: Peer) -> Peer:
 class Asker:
     """Holds one association, and opens another when the PACS has closed it."""
 
-    def __init__(self, peer: Peer, model: Model, decode: Decode, profile: Profile) -> None:
+    def __init__(
+        self, peer: Peer, model: Model, decode: Decode, profile: Profile, permit: Permit = nullcontext
+    ) -> None:
         self.model = model
         self.queries = 0
         self.broken = 0
@@ -53,6 +58,7 @@ class Asker:
         """How often the PACS had closed the association after a query."""
         self._peer = peer
         self._decode = decode
+        self._permit = permit
         self._profile = profile
         self._association: Association | None = None
 
@@ -82,6 +88,10 @@ class Asker:
 
     async def once(self, association: Association, query: Query, enough: int = ENOUGH) -> Answer:
         """Ask over another association than our own."""
+        async with self._permit():
+            return await self._send(association, query, enough)
+
+    async def _send(self, association: Association, query: Query, enough: int) -> Answer:
         self.queries += 1
         batches: list[Identifiers] = []
         status, cut = None, False
