@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 import click
 
 from crawler.lake.catalog import ledgers
-from crawler.model import Level
-from crawler.plan.days import BEGINNING, END, Days
+from crawler.model import Level, Model
+from crawler.plan.days import BEGINNING, END
 from crawler.plan.settled import Settled
-from crawler.plan.stalest import stalest
+from crawler.plan.stalest import stalest, undated_is_stale
 from crawler.settings import JobSettings, Settings
 from jobs.exits import Exit
 from jobs.explain import words
@@ -53,23 +53,30 @@ def run_night(settings: Settings, night: Night) -> int:
         codes.add(run_sweep(settings, SweepRequest(night.pacs, since, None, night.deepest)))
     names = (night.pacs or tuple(settings.pacs)) if night.reconcile else ()
     for name in names:
-        for days in _stalest(settings, name, night.reconcile, since):
+        for request, what in _again(settings, name, night, since):
             if Exit.INTERRUPTED in codes:
                 break
-            click.echo(f"pacslake: {name}: again {words(days)}", err=True)
-            first, last = (None if day in (BEGINNING, END) else date.fromordinal(day) for day in days)
-            code = run_sweep(settings, SweepRequest((name,), first, last, night.deepest, restart=True))
+            click.echo(f"pacslake: {name}: again {what}", err=True)
+            code = run_sweep(settings, request)
             codes.add(code)
             if code == Exit.PARTIAL:
                 break  # a PACS in trouble is left alone until tomorrow
     return next((code for code in WORST_FIRST if code in codes), Exit.OK)
 
 
-def _stalest(settings: Settings, name: str, nights: int, before: date | None) -> Iterator[Days]:
-    """Give the ranges of days to ask a PACS for again, the newest first."""
+def _again(settings: Settings, name: str, night: Night, before: date | None) -> Iterator[tuple[SweepRequest, str]]:
+    """Give what to ask a PACS for again, the newest days first, the studies without a date last, and how to say it."""
     known = ledgers(settings.lake.path).get(name)
     if known is None:
         click.echo(f"pacslake: {name} was never asked; type: pacslake sweep {name}", err=True)
         return
-    studies = (row for row in known.rows if row.level is Level.STUDY)
-    yield from reversed(stalest(Settled.of(studies, datetime.now(UTC)), nights, before))
+    studies = [row for row in known.rows if row.level is Level.STUDY]
+    settled = Settled.of(studies, datetime.now(UTC))
+    is_study_root = settings.pacs[name].model is Model.STUDY_ROOT
+    undated_too = is_study_root and undated_is_stale(studies, settled, night.reconcile, before)
+    for days in reversed(stalest(settled, night.reconcile, before)):
+        first, last = (None if day in (BEGINNING, END) else date.fromordinal(day) for day in days)
+        yield SweepRequest((name,), first, last, night.deepest, restart=True), words(days)
+    if undated_too:
+        request = SweepRequest((name,), deepest=night.deepest, restart=True, undated_alone=True)
+        yield request, "studies without a date"

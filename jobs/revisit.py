@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+from crawler.errors import RefusedError
 from crawler.lake.memory import Memory, Remembered
-from crawler.model import Identifiers, Level, Model, Outcome, Window
+from crawler.model import Identifiers, Level, Model, Outcome, Window, WindowState
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import attributes
 from crawler.plan.answers import Ask
@@ -59,7 +61,10 @@ class Revisit:
             if one.counted and since is not None and one.changed_at <= since:
                 same.add(one.keys)
         same -= await self._changed(above, same)
-        return [key for key in keys if key not in same]
+        due = [key for key in keys if key not in same]
+        self.tally.parents_due += len(keys) - len(due)
+        self.tally.parents_asked += len(keys) - len(due)
+        return due
 
     async def miss_studies(self, caller: Caller, ledger: Ledger, window: Window, known: dict[str, Remembered]) -> None:
         """Ask by their UIDs for the studies of a window that its complete answer lacked."""
@@ -70,6 +75,15 @@ class Revisit:
             memory = self.memory
             witnesses = await self.publisher.read(lambda: memory.witnesses(window))
         await self._miss(caller, ledger, missing, witnesses)
+
+    async def miss_where_empty(self, caller: Caller, ledger: Ledger, window: Window) -> None:
+        """Ask by their UIDs for the studies of a window whose answer had none, proven to be all there is or not.
+
+        A PACS that answers nothing for too much still answers a question for one UID, as others show.
+        """
+        if window.key is None and ledger.verdict.state in (WindowState.COMPLETE, WindowState.SUSPICIOUS_ZERO):
+            with suppress(RefusedError):
+                await self.miss_studies(caller, ledger, window, await self.known(window))
 
     async def miss_below(
         self, caller: Caller, ledger: Ledger, parents: Iterable[Key], known: dict[str, Remembered]

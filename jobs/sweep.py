@@ -49,6 +49,8 @@ class SweepRequest:
     """Begin again instead of going on with a sweep that did not end."""
     unchanged_too: bool = False
     """Ask below studies again that did not change since that was done."""
+    undated_alone: bool = False
+    """Ask for no day, but for the studies without a date."""
 
 
 def run_sweep(settings: Settings, request: SweepRequest) -> int:
@@ -108,8 +110,10 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     whole += await publisher.read(lambda: memory.neighbours(*days))
     below = [] if request.unchanged_too else await publisher.read(memory.ledger)
     told = frozenset(pacs.overrides.get("unsupported") or ()) | ({"StudyTime"} if profile.dates_only else set())
+    if request.undated_alone:
+        dated = await publisher.read(memory.dated)
     known = Known(profile.cap, told, profile.always_timed or None, whole)  # what was only found out may have changed
-    machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known)
+    machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known, request.undated_alone)
     return (Crawl if pacs.model is Model.STUDY_ROOT else PatientCrawl)(
         peer=settings.peer(name),
         model=pacs.model,

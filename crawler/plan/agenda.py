@@ -45,6 +45,8 @@ class Agenda:
     target_rows: int = 5000
     dated: int = 0
     known: Known = field(default_factory=Known)
+    undated_alone: bool = False
+    """No day is due, so that none of this sweep tells how many studies the answer for all must have."""
     abandoned: str | None = None
     """Why no further window is handed out though some are due, None while all is well."""
     cap: int | None = field(init=False)
@@ -94,7 +96,7 @@ class Agenda:
 
     def __post_init__(self) -> None:
         covered = list(self.covered)
-        done = [span_of(one) for one in covered if one.key is None]
+        done = [span_of(one) for one in (*covered, *[Window()] * self.undated_alone) if one.key is None]
         self._gaps = Gaps(days_of(self.date_from, self.date_to), done, self.today)
         self._undated = self.date_from is None and self.date_to is None and UNDATED not in covered
         for window in self.known.busy:

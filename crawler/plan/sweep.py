@@ -140,7 +140,9 @@ class SweepMachine(Agenda):
         sight, dated = answer.sight, answer.sight.dated
         if ask.window.key != UNDATED.key:
             return self._count_undated(answer)
-        in_doubt = sight.undated and max(self._largest, SMALLEST_CAP - 1) < answer.rows <= LARGEST_CAP
+        in_doubt = (sight.undated or self.undated_alone) and max(
+            self._largest, SMALLEST_CAP - 1
+        ) < answer.rows <= LARGEST_CAP
         if in_doubt and self._undated_apart is None:
             self._undated_rows = answer.rows
             self._ask_undated_apart(self._tails | sight.tails)
@@ -151,7 +153,7 @@ class SweepMachine(Agenda):
             reason = f"{sight.undated} studies at once, {self._undated_apart} in parts by PatientID"
             return Accept(WindowState.CAPPED, reason)
         if dated < self.dated:
-            return Accept(WindowState.CAPPED, f"{dated} dated studies in the answer for all, {self.dated} by days")
+            return Accept(WindowState.CAPPED, f"{dated} dated studies in the answer for all, not {self.dated}")
         self._largest = max(self._largest, answer.rows)
         if self._unproven or self.doubts.days(self._largest, self.cap) or answer.rows == self.cap:
             return Accept(WindowState.CAPPED, "some days are not proven, so that nothing proves the answer for all")

