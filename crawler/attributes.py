@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from crawler.columns import CATALOGUE, Attribute, Phi
-from crawler.model import Level
+from crawler.model import HIERARCHY, Level
 
 VRS = (
     *("AE", "AS", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN"),
@@ -24,7 +24,7 @@ _OURS = """
 entity row_id pacs supersedes change valid_from valid_to first_seen_at changed_at removed_at sweep_id level date_from
 date_to time_from time_to key state answer_rows status cap asked_at took_ms queries duplicates rejects reason
 undated levels started_at finished_at windows studies series instances inserted updated rejected_at answer name value
-evidence found_at faults raw
+evidence found_at worklist_item job kind due_at run faults raw
 """
 OWN_NAMES = frozenset(_OURS.split())
 """Columns of our own, whose names no attribute can take."""
@@ -79,7 +79,8 @@ def with_blocks(added: Iterable[tuple[Level, Attribute]]) -> tuple[tuple[Level, 
 
 def contradiction(added: Sequence[tuple[Level, Attribute]]) -> str | None:
     """Say which of several attributes cannot stand beside each other: columns of one name are one thing."""
-    known = {name.lower(): key for keys in CATALOGUE.values() for key in keys for name in key.columns}
+    levels = (Level.WORKLIST, *HIERARCHY)  # Modality, say, stands in both, and is no one's step at a level
+    known = {name.lower(): key for level in levels for key in CATALOGUE[level] for name in key.columns}
     seen: set[tuple[Level, str]] = set()
     for level, key in added:
         for name in key.columns:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING
@@ -43,6 +43,8 @@ class Attribute:
     """Tags of the sequences that it lies in, outermost first. Its column is a list: the values of all items."""
     creator: str = ""
     """Private creator; the tag lies in the block that we reserve for it when we ask (PS3.5 7.8.1)."""
+    single: bool = False
+    """The sequence that it lies in has one item, whose value is the column's."""
 
     @property
     def top(self) -> int:
@@ -57,7 +59,7 @@ class Attribute:
     @property
     def listed(self) -> bool:
         """Whether its column holds lists."""
-        return self.multi or bool(self.path)
+        return self.multi or (bool(self.path) and not self.single)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -75,6 +77,8 @@ class Attribute:
     @property
     def null_means(self) -> str:
         """What a null in its first column says."""
+        if self.vr == "SQ":
+            return "not in the answer; '[]' where it came empty"
         if self.listed:
             return "not in the answer; [] where it came empty"
         if self.vr in _arrow_types():
@@ -155,6 +159,24 @@ _PATIENT = (
     Attribute("PatientBirthDate", 0x00100030, "DA", D, "Date of birth", "1970-12-31"),
     Attribute("PatientSex", 0x00100040, "CS", Q, "M, F or O", "F"),
 )
+
+_CODE = (
+    Attribute("CodeValue", 0x00080100, "SH", Q, "Value of each code", "169069000"),
+    Attribute("CodingSchemeDesignator", 0x00080102, "SH", N, "Where each code is defined", "SCT"),
+    Attribute("CodeMeaning", 0x00080104, "LO", Q, "Meaning of each code", "CT of chest"),
+)
+_STEP = 0x00400100
+"""ScheduledProcedureStepSequence. An answer has one item in it (PS3.4 K.6.1.2.2)."""
+
+
+def _of_step(*keys: Attribute) -> tuple[Attribute, ...]:
+    return tuple(replace(key, path=(_STEP,), single=True) for key in keys)
+
+
+def _of_items(sequence: str, path: tuple[int, ...], *keys: Attribute) -> tuple[Attribute, ...]:
+    """Give columns of lists, that hold an attribute of each item of a sequence."""
+    return tuple(replace(key, keyword=f"{sequence}_{key.keyword}", path=path) for key in keys)
+
 
 CATALOGUE: dict[Level, tuple[Attribute, ...]] = {
     Level.PATIENT: (
@@ -245,8 +267,78 @@ CATALOGUE: dict[Level, tuple[Attribute, ...]] = {
         Attribute("Rows", 0x00280010, "US", N, "Height of the image in pixels", "512"),
         Attribute("Columns", 0x00280011, "US", N, "Width of the image in pixels", "512"),
     ),
+    Level.WORKLIST: (
+        _CHARSET,
+        Attribute("AccessionNumber", 0x00080050, "SH", D, "Order number of the imaging service", "A240131007"),
+        Attribute("ReferringPhysicianName", 0x00080090, "PN", D, "Name of the referring physician", "Roe^Richard"),
+        Attribute("ReferencedStudySequence", 0x00081110, "SQ", Q, "Studies that it belongs to, as DICOM JSON", "[]"),
+        *_of_items(
+            "ReferencedStudySequence",
+            (0x00081110,),
+            Attribute("ReferencedSOPClassUID", 0x00081150, "UI", N, "Kind of each", "1.2.840.10008.3.1.2.3.1"),
+            Attribute("ReferencedSOPInstanceUID", 0x00081155, "UI", Q, "UID of each", "1.2.840.113619.2.55.3"),
+        ),
+        Attribute("ReferencedPatientSequence", 0x00081120, "SQ", Q, "References to the patient, as DICOM JSON", "[]"),
+        *_PATIENT,
+        Attribute("PatientWeight", 0x00101030, "DS", Q, "Weight of the patient in kg", "72.5"),
+        Attribute(
+            "MedicalAlerts", 0x00102000, "LO", Q, "Conditions that staff should know of", "PACEMAKER", multi=True
+        ),
+        Attribute("Allergies", 0x00102110, "LO", Q, "Allergies of the patient", "IODINE", multi=True),
+        Attribute("PregnancyStatus", 0x001021C0, "US", Q, "1 no, 2 possibly, 3 yes, 4 unknown", "1"),
+        _STUDY_UID,
+        Attribute("RequestingPhysician", 0x00321032, "PN", D, "Who requested the procedure", "Poe^Paula"),
+        Attribute("RequestingService", 0x00321033, "LO", Q, "Department that requested it", "Cardiology"),
+        Attribute("RequestedProcedureDescription", 0x00321060, "LO", Q, "Description of the procedure", "CT chest"),
+        Attribute("RequestedProcedureCodeSequence", 0x00321064, "SQ", Q, "Codes of it, as DICOM JSON", "[]"),
+        *_of_items("RequestedProcedureCodeSequence", (0x00321064,), *_CODE),
+        Attribute("AdmissionID", 0x00380010, "LO", D, "Identifier of the visit", "V2024-0107"),
+        Attribute("SpecialNeeds", 0x00380050, "LO", Q, "Special needs of the patient", "WHEELCHAIR"),
+        Attribute("CurrentPatientLocation", 0x00380300, "LO", Q, "Where the patient is", "WARD 3"),
+        Attribute("PatientState", 0x00380500, "LO", Q, "State of the patient", "CONSCIOUS"),
+        Attribute("ScheduledProcedureStepSequence", _STEP, "SQ", D, "The whole step, as DICOM JSON", "[]"),
+        *_of_step(
+            Attribute("Modality", 0x00080060, "CS", N, "Kind of equipment that it is scheduled for", "CT"),
+            Attribute("RequestedContrastAgent", 0x00321070, "LO", Q, "Contrast agent to be given", "BARIUM"),
+            Attribute("ScheduledStationAETitle", 0x00400001, "AE", N, "Equipment to be used", "CT01", multi=True),
+            Attribute("ScheduledProcedureStepStartDate", 0x00400002, "DA", Q, "Day it is scheduled for", "2024-01-31"),
+            Attribute("ScheduledProcedureStepStartTime", 0x00400003, "TM", Q, "Time, local to the site", "09:30:00"),
+            Attribute("ScheduledPerformingPhysicianName", 0x00400006, "PN", D, "Who is to perform it", "Moe^Mary"),
+            Attribute("ScheduledProcedureStepDescription", 0x00400007, "LO", Q, "Description of the step", "Thorax"),
+        ),
+        *_of_items("ScheduledProtocolCodeSequence", (_STEP, 0x00400008), *_CODE),
+        *_of_step(
+            Attribute("ScheduledProcedureStepID", 0x00400009, "SH", D, "Identifier of the step", "SPS1207"),
+            Attribute("ScheduledStationName", 0x00400010, "SH", N, "Name of that equipment", "CT01", multi=True),
+            Attribute("ScheduledProcedureStepLocation", 0x00400011, "SH", Q, "Where it is to be done", "ROOM 2"),
+            Attribute("PreMedication", 0x00400012, "LO", Q, "Medication to be given before", "NONE"),
+            Attribute("ScheduledProcedureStepStatus", 0x00400020, "CS", N, "SCHEDULED, ARRIVED ...", "SCHEDULED"),
+            Attribute("CommentsOnTheScheduledProcedureStep", 0x00400400, "LT", Q, "Comments on the step", "fasting"),
+        ),
+        Attribute("RequestedProcedureID", 0x00401001, "SH", D, "Identifier of the requested procedure", "RP1207"),
+        Attribute("RequestedProcedurePriority", 0x00401003, "SH", N, "STAT, HIGH, ROUTINE ...", "ROUTINE"),
+        Attribute("PatientTransportArrangements", 0x00401004, "LO", Q, "How the patient is brought", "BED"),
+        Attribute(
+            "ConfidentialityConstraintOnPatientDataDescription", 0x00403001, "LO", Q, "What is confidential", "VIP"
+        ),
+    ),
 }
 """The attributes of each level in ascending tag order, as a C-FIND identifier wants them (PS3.5 7.1)."""
+
+AS_OF_STUDIES = {
+    "StudyDate": "ScheduledProcedureStepStartDate",
+    "StudyTime": "ScheduledProcedureStepStartTime",
+    "ModalitiesInStudy": "Modality",
+    "StudyInstanceUID": Level.WORKLIST.unique_key,
+}
+"""What a window speaks of as if it were of studies -> what it means where a worklist is asked."""
+
+_ITEM = {
+    "description": "Key of the item: StudyInstanceUID and ScheduledProcedureStepID, with a space between",
+    "example": "1.2.840.113619.2.55.3 SPS1207",
+    "null": "never",
+    "phi": D,
+}
 
 
 def schema(level: Level, added: tuple[Attribute, ...] = ()) -> pa.Schema:
@@ -268,4 +360,5 @@ def schema(level: Level, added: tuple[Attribute, ...] = ()) -> pa.Schema:
         pa.field(name, pa.list_(kind), metadata={**never, "phi": phi, "description": meaning, "example": example})
         for name, (kind, phi, meaning, example) in kept.items()
     ]
-    return pa.schema([*(field for key in (*CATALOGUE[level], *added) for field in key.fields()), *notes])
+    key = [pa.field(level.unique_key, pa.string(), metadata=_ITEM)] if level is Level.WORKLIST else []
+    return pa.schema([*(field for key in (*CATALOGUE[level], *added) for field in key.fields()), *key, *notes])

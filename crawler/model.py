@@ -20,6 +20,8 @@ class Level(StrEnum):
     STUDY = "study"
     SERIES = "series"
     IMAGE = "image"
+    WORKLIST = "worklist"
+    """No level of a hierarchy: items of a Modality Worklist (PS3.4 K.6.1), whose requests name no level."""
 
     @property
     def query_retrieve_level(self) -> str:
@@ -33,7 +35,7 @@ class Level(StrEnum):
 
     @property
     def unique_key(self) -> str:
-        """The keyword of the level's unique key (PS3.4 C.6.1.1)."""
+        """The keyword of the level's unique key (PS3.4 C.6.1.1); of a worklist the column made of two."""
         return _UNIQUE_KEYS[self]
 
 
@@ -42,21 +44,33 @@ _UNIQUE_KEYS = {
     Level.STUDY: "StudyInstanceUID",
     Level.SERIES: "SeriesInstanceUID",
     Level.IMAGE: "SOPInstanceUID",
+    Level.WORKLIST: "worklist_item",
 }
+
+HIERARCHY = (Level.PATIENT, Level.STUDY, Level.SERIES, Level.IMAGE)
+"""The levels of the query/retrieve models, from the top down."""
 
 
 class Model(StrEnum):
-    """A query/retrieve information model (PS3.4 C.6)."""
+    """An information model of C-FIND (PS3.4 C.6, K.6)."""
 
     PATIENT_ROOT = "patient"
     STUDY_ROOT = "study"
     PATIENT_STUDY_ONLY = "patient_study"
     """Retired, and PATIENT and STUDY level alone."""
+    WORKLIST = "worklist"
+    """Modality Worklist (PS3.4 K.6.1): what is scheduled, and nothing below it."""
 
     @property
     def known_as(self) -> str:
         """The name that people know it by."""
-        return "Patient/Study Only" if self is Model.PATIENT_STUDY_ONLY else f"{self.value.title()} Root"
+        known = {Model.PATIENT_STUDY_ONLY: "Patient/Study Only", Model.WORKLIST: "Modality Worklist"}
+        return known.get(self, f"{self.value.title()} Root")
+
+    @property
+    def dated_level(self) -> Level:
+        """The level that is asked for by days."""
+        return Level.WORKLIST if self is Model.WORKLIST else Level.STUDY
 
 
 class WindowState(StrEnum):

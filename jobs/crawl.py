@@ -67,9 +67,9 @@ class Crawl:
         self.tally.trouble = self.machine.abandoned or self.tally.trouble
         self.over = True
 
-    def stop(self) -> None:
+    def stop(self, why: str | None = None) -> None:
         """Finish the queries under way, hand out no further window."""
-        self._stopping.set()
+        self.gate.stop(why)
         self._changed.set()
 
     @property
@@ -98,7 +98,7 @@ class Crawl:
         """Say what the crawl found out about the PACS that was not known before."""
         pacs, now = self.source.pacs, datetime.now(UTC)
         found = learned(self.source.profile, self.machine.found_out)
-        of_studies = [Finding(pacs, Level.STUDY, name, *said, now) for name, said in found.items()]
+        of_studies = [Finding(pacs, self.model.dated_level, name, *said, now) for name, said in found.items()]
         return of_studies + self._descent.lists.findings()
 
     def _caller(self) -> Caller:
@@ -111,7 +111,6 @@ class Crawl:
             while (ask := await self._next()) is not None:
                 await self._settle(caller, ask)
                 self._changed.set()
-            await self._cover_notes(caller)
         except RefusedError as refused:
             self.machine.abandon(str(refused))
         finally:
@@ -133,7 +132,7 @@ class Crawl:
     async def _settle(self, caller: Caller, ask: Ask) -> None:
         """Ask one question until the machine has a verdict; descend below an answer that stands, and cover it."""
         while True:
-            ledger = Ledger(Level.STUDY)
+            ledger = Ledger(self.model.dated_level)
             answer = await self._ask(caller, ask, ledger)
             verdict = self.machine.answered(ask, answer)
             self.tally.queries += ledger.queries
@@ -148,11 +147,11 @@ class Crawl:
         if isinstance(verdict, Accept):
             ledger.verdict = verdict
             await self._accept(caller, ask.window, ledger)
-        await self._cover_notes(caller)
+        await self._cover_notes()
 
     async def _accept(self, caller: Caller, window: Window, ledger: Ledger) -> None:
         """Descend level by level as long as each is complete, and write the window's rows of the ledger."""
-        self.tally.rows[Level.STUDY] += ledger.rows
+        self.tally.rows[ledger.level] += ledger.rows
         ledgers = [ledger]
         known = await self._revisit.known(window) if ledger.complete else {}
         if ledger.complete and (window.key is None or window == UNDATED):
@@ -173,16 +172,16 @@ class Crawl:
         ledger = await self._descent.ask(caller, level, due)
         unchanged = len(above.keys) - len(due)
         ledger.unchanged = above.unchanged + unchanged
+        self.tally.parents_due += unchanged
+        self.tally.parents_asked += unchanged
         if ledger.complete:
             await self._revisit.miss_below(caller, ledger, due, known)
         return ledger
 
-    async def _cover_notes(self, caller: Caller | None = None) -> None:
-        """Write what the machine found out later about windows that it had split or held back, empty ones mostly."""
+    async def _cover_notes(self) -> None:
+        """Write what the machine found out later about windows that it had split or held back."""
         for window, verdict in self.machine.take_notes():
-            ledger = Ledger(Level.STUDY, verdict)
-            if caller is not None and not self._stopping.is_set():
-                await self._revisit.miss_where_empty(caller, ledger, window)
+            ledger = Ledger(self.model.dated_level, verdict)
             self.tally.windows += ledger.complete
             if not ledger.complete:
                 self.tally.doubt(verdict.state)
@@ -190,10 +189,10 @@ class Crawl:
 
     async def _ask(self, caller: Caller, ask: Ask, ledger: Ledger) -> Answer:
         async def keep(batch: Identifiers) -> None:
-            kept = await self.publisher.keep(self.source, batch, ask)
+            kept = await self.publisher.keep(self.source, batch, ask, ledger.level)
             ledger.count(len(batch), kept)
             self.tally.count(kept)
 
-        wanted = attributes(self.source.profile, Level.STUDY)
+        wanted = attributes(self.source.profile, ledger.level)
         ended = await caller.ask(Query.of_window(self.model, ask.query, wanted), ledger, keep)
         return Answer(ended, ledger.answers, ledger.sight)

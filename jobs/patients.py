@@ -7,11 +7,19 @@ Patients are asked for without days, their studies within the days asked for. To
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from crawler.errors import RefusedError, UserError
-from crawler.model import UNDATED, Finding, Identifiers, Level, Model, Outcome, SweepState, Window, WindowState
+from crawler.errors import RefusedError
+from crawler.model import (
+    UNDATED,
+    Finding,
+    Identifiers,
+    Level,
+    Outcome,
+    SweepState,
+    Window,
+    WindowState,
+)
 from crawler.pacs.identifier import Query, window_keys
 from crawler.pacs.profile import attributes
 from crawler.pacs.status import describe
@@ -21,17 +29,6 @@ from jobs.caller import Caller
 from jobs.crawl import Crawl
 from jobs.ledger import Ledger
 from jobs.listing import Listing, broken_off
-
-
-def levels_of(model: Model, configured: Sequence[Level], deepest: Level | None) -> tuple[Level, ...]:
-    """Give the levels from the model's highest down to the one asked for, or to the deepest configured."""
-    order = tuple(Level)[model is Model.STUDY_ROOT :]
-    if deepest and deepest not in order:
-        raise UserError('Study Root has no PATIENT level: set model = "patient", or sweep studies, which name patients')
-    last = order.index(deepest) if deepest else max(map(order.index, configured))
-    if model is Model.PATIENT_STUDY_ONLY:
-        last = min(last, order.index(Level.STUDY))
-    return order[: last + 1]
 
 
 @dataclass

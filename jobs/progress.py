@@ -22,7 +22,13 @@ DRAW_EVERY = 0.25
 SOON = 5.0
 """Waits that are shorter need no clock."""
 
-_ROW_NAMES = {Level.PATIENT: "patients", Level.STUDY: "studies", Level.SERIES: "series", Level.IMAGE: "instances"}
+_ROW_NAMES = {
+    Level.PATIENT: "patients",
+    Level.STUDY: "studies",
+    Level.SERIES: "series",
+    Level.IMAGE: "instances",
+    Level.WORKLIST: "items",
+}
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ Touches: disk.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -13,6 +14,7 @@ from crawler.model import Coverage, Level
 from crawler.plan.calendar import Run, Verdict, asked_days, joined, runs_of, wanted_days, within
 from crawler.plan.days import Days, days_of
 from crawler.settings import Settings
+from jobs.levels import levels_of
 
 ORDER = (Level.STUDY, Level.SERIES, Level.IMAGE)
 
@@ -72,10 +74,19 @@ def proofs(settings: Settings, question: Question, today: date) -> list[Proof]:
     for name in names:
         ledger = known.get(name, Ledger())
         asked = {row.level for row in ledger.rows}.union(*(sweep.levels for sweep in ledger.sweeps))
-        configured = settings.pacs[name].levels if name in settings.pacs else asked
-        deepest = question.deepest or max(configured, key=ORDER.index, default=Level.STUDY)
-        found.append(_proof(name, ORDER[: ORDER.index(deepest) + 1], ledger, question, today))
+        pacs = settings.pacs.get(name)
+        configured = levels_of(pacs.model, pacs.levels, None) if pacs else asked
+        found.append(_proof(name, _levels(configured, question.deepest), ledger, question, today))
     return found
+
+
+def _levels(configured: Iterable[Level], deepest: Level | None) -> tuple[Level, ...]:
+    """Give the levels in question; a worklist is one of its own."""
+    known = set(configured)
+    if Level.WORKLIST in known:
+        return (Level.WORKLIST,)
+    last = deepest or max(known.intersection(ORDER), key=ORDER.index, default=Level.STUDY)
+    return ORDER[: ORDER.index(last) + 1]
 
 
 def _proof(name: str, levels: tuple[Level, ...], ledger: Ledger, question: Question, today: date) -> Proof:

@@ -19,7 +19,7 @@ from crawler.model import Coverage, Finding, Identifiers, Level, SweepRecord
 from crawler.pacs.profile import Profile, added
 from crawler.plan.answers import Ask
 from crawler.plan.outside import belonging_to
-from crawler.plan.sight import Sight, belongs, see, stays
+from crawler.plan.sight import Sight, as_studies, belongs, see, stays
 
 COMMIT_AFTER_ROWS = 200_000
 COMMIT_AFTER_SECONDS = 5.0
@@ -30,6 +30,7 @@ PARENT_KEYS: dict[Level, tuple[str, ...]] = {
     Level.STUDY: (),
     Level.SERIES: ("StudyInstanceUID",),
     Level.IMAGE: ("StudyInstanceUID", "SeriesInstanceUID"),
+    Level.WORKLIST: (),
 }
 """The unique keys above each level, with which a hierarchical query narrows to one parent (PS3.4 C.4.1.2.1)."""
 
@@ -91,10 +92,10 @@ class Publisher:
         await self._in_thread(self.writer.close)
         self._thread.shutdown()
 
-    async def keep(self, source: Source, batch: Identifiers, ask: Ask) -> Kept:
-        """Decode a batch of the answer to a STUDY query and stage its rows for the next commit."""
+    async def keep(self, source: Source, batch: Identifiers, ask: Ask, level: Level = Level.STUDY) -> Kept:
+        """Decode a batch of the answer about a window and stage its rows for the next commit."""
         self._rows += len(batch)
-        return await self._in_thread(lambda: self._keep(source, batch, ask))
+        return await self._in_thread(lambda: self._keep(source, batch, ask, level))
 
     async def keep_children(self, source: Source, level: Level, children: Sequence[Child]) -> Kept:
         """Decode answers from below STUDY level and stage their rows for the next commit. All are of one encoding."""
@@ -130,19 +131,20 @@ class Publisher:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _keep(self, source: Source, batch: Identifiers, ask: Ask) -> Kept:
+    def _keep(self, source: Source, batch: Identifiers, ask: Ask, level: Level) -> Kept:
         profile = source.profile
         rows = decode(
             batch,
-            Level.STUDY,
+            level,
             default_charset=source.default_charset,
             study_modality=profile.study_modality,
-            added=added(profile, Level.STUDY),
+            added=added(profile, level),
         )
-        sight = see(rows, ask.window, ask.query)
-        mine = rows.filter(belongs(rows, ask.window))
-        staged = self._stage(source, Level.STUDY, rows.filter(stays(rows, ask.window)))
-        return Kept(staged, mine.num_rows, sight.outside, _keys(mine, Level.STUDY), sight)
+        seen = as_studies(rows) if level is Level.WORKLIST else rows
+        sight = see(seen, ask.window, ask.query)
+        mine = rows.filter(belongs(seen, ask.window))
+        staged = self._stage(source, level, rows.filter(stays(seen, ask.window)))
+        return Kept(staged, mine.num_rows, sight.outside, _keys(mine, level), sight)
 
     def _keep_children(self, source: Source, level: Level, children: Sequence[Child]) -> Kept:
         batch = Identifiers.joined([child.batch for child in children])

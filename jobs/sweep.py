@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 
 import click
 
+from crawler.errors import UserError
 from crawler.lake.memory import Memory
 from crawler.lake.resume import complete_windows, findings_of, last_sweep
 from crawler.model import Level, Model, SweepRecord, SweepState
@@ -26,15 +27,20 @@ from crawler.plan.settled import by_level
 from crawler.plan.sweep import SweepMachine
 from crawler.settings import Settings
 from jobs.crawl import Crawl
-from jobs.patients import PatientCrawl, levels_of
+from jobs.levels import levels_of
+from jobs.patients import PatientCrawl
 from jobs.permission import admitted, gate_of, watching
 from jobs.progress import progress, summary
 from jobs.publish import Publisher, Source
+from jobs.worklist import WorklistCrawl
 
 OK, PARTIAL, CAPPED, INTERRUPTED = 0, 3, 4, 130
 
-TARGET_ROWS = {Level.PATIENT: 5000, Level.STUDY: 5000, Level.SERIES: 500, Level.IMAGE: 100}
+TARGET_ROWS = {Level.PATIENT: 5000, Level.STUDY: 5000, Level.SERIES: 500, Level.IMAGE: 100, Level.WORKLIST: 5000}
 """Studies a window should hold, by the deepest level asked for: what a kill may cost, against queries spent."""
+
+_KINDS: dict[Model, type[Crawl]] = {Model.STUDY_ROOT: Crawl, Model.WORKLIST: WorklistCrawl}
+"""How a PACS is crawled, where not patient by patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,6 @@ class SweepRequest:
     """Begin again instead of going on with a sweep that did not end."""
     unchanged_too: bool = False
     """Ask below studies again that did not change since that was done."""
-    undated_alone: bool = False
-    """Ask for no day, but for the studies without a date."""
 
 
 def run_sweep(settings: Settings, request: SweepRequest) -> int:
@@ -68,14 +72,10 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
     async with Publisher(settings.lake.path) as publisher:
         crawls = {name: await _prepare(settings, request, name, publisher) for name in names}
         with _stopping_on_signals(crawls):
-            try:
-                async with progress(crawls), watching(settings, {name: crawl.gate for name, crawl in crawls.items()}):
-                    await asyncio.gather(
-                        *(_run(crawl, settings.pacs[name].max_associations) for name, crawl in crawls.items())
-                    )
-            except asyncio.CancelledError:
-                await publisher.commit()  # windows that are finished are not lost
-                raise
+            async with progress(crawls), watching(settings, crawls):
+                await asyncio.gather(
+                    *(_run(crawl, settings.pacs[name].max_associations) for name, crawl in crawls.items())
+                )
         await publisher.commit()
     for crawl in crawls.values():
         click.echo(summary(crawl), err=True)
@@ -91,10 +91,13 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
 async def _prepare(settings: Settings, request: SweepRequest, name: str, publisher: Publisher) -> Crawl:
     """Plan the crawl of one PACS: what was asked for, less what an unended sweep for the same has covered."""
     pacs = settings.pacs[name]
+    if pacs.model is Model.WORKLIST and request.deepest and name in request.pacs:
+        raise UserError(f"{name} is a worklist, which has no levels: leave --level out")
     levels = levels_of(pacs.model, pacs.levels, request.deepest)
     now = datetime.now(UTC)
     lake, days = settings.lake.path, (request.date_from, request.date_to)
-    earlier = None if request.restart else await publisher.read(lambda: last_sweep(lake, name, levels, days))
+    anew = request.restart or pacs.model is Model.WORKLIST  # short, and what has gone shows by all of it alone
+    earlier = None if anew else await publisher.read(lambda: last_sweep(lake, name, levels, days))
     if earlier is None or earlier.state is SweepState.COMPLETE:
         begun = SweepRecord(uuid.uuid4().hex, name, levels, *days, state=SweepState.RUNNING, started_at=now)
         rows = []
@@ -102,19 +105,24 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         begun = earlier
         rows = await publisher.read(lambda: complete_windows(lake, name, begun.sweep_id))
     done = covered(rows, levels, now)
-    dated = sum(row.rows for row in rows if row.level is Level.STUDY and row.window in done and row.window.key is None)
-    profile = profile_from(await publisher.read(lambda: findings_of(lake, name)), pacs.overrides)
-    busy = [row.window for row in rows if row.level is Level.STUDY and row.rows and row.window in done]
+    dated = sum(
+        row.rows
+        for row in rows
+        if row.level is pacs.model.dated_level and row.window in done and row.window.key is None
+    )
+    profile = profile_from(
+        await publisher.read(lambda: findings_of(lake, name)), pacs.overrides, pacs.model.dated_level
+    )
+    busy = [row.window for row in rows if row.level is pacs.model.dated_level and row.rows and row.window in done]
     whole = tuple(one for one in busy if one.key is None and not one.time_from)
     memory = await publisher.read(lambda: Memory(lake, name, publisher.writer.next_row_id))
-    whole += await publisher.read(lambda: memory.neighbours(*days))
+    if pacs.model is not Model.WORKLIST:  # whose items have gone by now
+        whole += await publisher.read(lambda: memory.neighbours(*days))
     below = [] if request.unchanged_too else await publisher.read(memory.ledger)
     told = frozenset(pacs.overrides.get("unsupported") or ()) | ({"StudyTime"} if profile.dates_only else set())
-    if request.undated_alone:
-        dated = await publisher.read(memory.dated)
     known = Known(profile.cap, told, profile.always_timed or None, whole)  # what was only found out may have changed
-    machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known, request.undated_alone)
-    return (Crawl if pacs.model is Model.STUDY_ROOT else PatientCrawl)(
+    machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known)
+    return _KINDS.get(pacs.model, PatientCrawl)(
         peer=settings.peer(name),
         model=pacs.model,
         levels=levels,

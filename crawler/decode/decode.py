@@ -11,20 +11,25 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crawler.columns import CATALOGUE, Attribute, schema
 from crawler.decode.column import PADDING, Bytes, Column, Mask, Rows
 from crawler.decode.elements import Elements, Offsets, walk
 from crawler.decode.fallback import straighten
 from crawler.decode.findings import Findings
-from crawler.decode.lists import Spread, spread
+from crawler.decode.lists import Spread, of_first_item, spread
 from crawler.decode.names import family_and_given
+from crawler.decode.sequences import sequence_column
 from crawler.decode.text import Terms, list_column, text_column
 from crawler.decode.values import TYPED_VRS, typed_column
 from crawler.model import Identifiers, Level
 
 _LARGEST = 2**30
 """Bytes decoded together; Arrow's offsets into text are 32 bits wide."""
+
+ITEM_KEYS = ("StudyInstanceUID", "ScheduledProcedureStepID")
+"""Columns that together tell one item of a worklist from the others."""
 
 _CHARSET_TAG = 0x00080005
 _MODALITY_TAG = 0x00080060
@@ -185,13 +190,19 @@ def _table(elements: Elements, wanted: Wanted, default_charset: str, explicit_vr
     slots = {tag: slot for slot, tag in enumerate(wanted.vrs)}
     for attribute in wanted.attributes:
         column = elements.column(slots[attribute.top])
-        if attribute.path or (attribute.multi and attribute.vr in TYPED_VRS):
+        if attribute.vr == "SQ":
+            made = [sequence_column(column, attribute, terms, explicit_vr, findings)]
+        elif attribute.single:
+            made = _of_first_item(of_first_item(column, attribute, explicit_vr), attribute, terms, findings)
+        elif attribute.path or (attribute.multi and attribute.vr in TYPED_VRS):
             made = [_list(spread(column, attribute, explicit_vr), attribute, terms, findings)]
         else:
             made = _columns(column, attribute, terms, findings)
         if attribute.tag == _CHARSET_TAG:
             terms = Terms(made[0], default_charset)
         columns.extend(made)
+    if Level.WORKLIST.unique_key in wanted.schema.names:
+        columns.append(_items(*(columns[wanted.schema.get_field_index(name)] for name in ITEM_KEYS)))
     count = elements.begins.shape[1]
     columns.append(findings.faults(count, wanted.schema.field("faults").type))
     columns.append(findings.raw(count, wanted.schema.field("raw").type))
@@ -207,6 +218,22 @@ def _list(values: Spread, attribute: Attribute, terms: Terms | None, findings: F
     findings.absorb(inner, values.owners, attribute.label)
     findings.note(values.broken, attribute.label, "unreadable sequence", values.present)
     return values.lists(decoded)
+
+
+def _of_first_item(values: Spread, attribute: Attribute, terms: Terms | None, findings: Findings) -> list[pa.Array]:
+    """Decode a column of values that lie in the one item of a sequence."""
+    inner = Findings()
+    made = _columns(values.column, replace(attribute, path=()), terms, inner)
+    findings.absorb(inner, values.owners, attribute.label)
+    findings.note(values.broken, attribute.label, "unreadable sequence", values.present)
+    return made
+
+
+def _items(studies: pa.Array, steps: pa.Array) -> pa.Array:
+    """Join the two keys of a worklist item; without a StudyInstanceUID there is none."""
+    named = pc.and_kleene(pc.is_valid(studies), pc.not_equal(studies, ""))
+    joined = pc.binary_join_element_wise(studies, steps, " ", null_handling="replace", null_replacement="")
+    return pc.if_else(pc.fill_null(named, fill_value=False), joined, pa.scalar(None, pa.string()))
 
 
 def _columns(column: Column, attribute: Attribute, terms: Terms | None, findings: Findings) -> list[pa.Array]:

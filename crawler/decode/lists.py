@@ -57,6 +57,19 @@ def spread(column: Column, attribute: Attribute, explicit_vr: bool) -> Spread:
     return Spread(_joined(pieces), np.array(owners, np.intp), column, np.array(broken, np.intp))
 
 
+def of_first_item(column: Column, attribute: Attribute, explicit_vr: bool) -> Spread:
+    """Take the value in the first item of each row's sequence; absent where there is none."""
+    pieces: list[bytes | None] = []
+    broken: list[int] = []
+    for row in range(len(column)):
+        value = column.data[column.begins[row] : column.ends[row]].tobytes() if column.present[row] else b""
+        found = _Found()
+        pieces.append(next(_leaves(value, (*attribute.path, attribute.tag), explicit_vr, found), None))
+        if found.broken:
+            broken.append(row)
+    return Spread(_joined(pieces), np.arange(len(column)), column, np.array(broken, np.intp))
+
+
 def split(value: bytes, vr: str) -> list[bytes]:
     """Split one element's value into its values; nothing of an empty one."""
     if size := BINARY_SIZES.get(vr):

@@ -20,7 +20,7 @@ _LEADING_SPACES_ARE_PADDING = frozenset({"AE", "CS"})
 _LONGEST = {"AE": 16, "CS": 16, "LO": 64, "LT": 10240, "PN": 64, "SH": 16, "ST": 1024, "UI": 64}
 """Characters in one value (PS3.5 6.2); for a person name in one component group."""
 
-_NOT_ASCII = "not ASCII"
+NOT_ASCII = "not ASCII"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _decode_foreign(
 ) -> pa.Array:
     """Decode `rows` of the column, each distinct value of each character set once."""
     if terms is None or attribute.vr not in CHARSET_VRS:
-        findings.fault(rows, attribute.tag, "not ASCII")
+        findings.fault(rows, attribute.tag, NOT_ASCII)
         distinct, index = [""], np.zeros(len(rows), np.int32)
     else:
         distinct, index = terms.of(rows)

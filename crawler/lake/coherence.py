@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from crawler.columns import AS_OF_STUDIES
 from crawler.lake.log import LogFile, log_folder
 from crawler.lake.query import Lake
 from crawler.lake.schema import LEVELS, TABLES, literal, quoted
 from crawler.lake.views import files_source
+from crawler.model import Level
 
 _BROKEN = {
     "rows with a row_id that another row has": "SELECT count(*) - count(DISTINCT row_id) FROM $versions",
@@ -36,11 +38,11 @@ _BROKEN = {
         WHERE told.changed_at IS DISTINCT FROM shown.changed_at""",
 }
 _UNCOVERED = """WITH days AS (
-        SELECT pacs, StudyDate AS day, count(DISTINCT StudyInstanceUID) AS studies
-        FROM studies_history WHERE StudyDate IS NOT NULL GROUP BY ALL),
+        SELECT pacs, $day AS day, count(DISTINCT $key) AS studies
+        FROM $table_history WHERE $day IS NOT NULL GROUP BY ALL),
     told AS (
         SELECT pacs, date_from, date_to, max("rows" - duplicates - rejects - undated) AS answered FROM windows
-        WHERE state = 'complete' AND level = 'study' AND "key" IS NULL AND time_from IS NULL AND time_to IS NULL
+        WHERE state = 'complete' AND level = $level AND "key" IS NULL AND time_from IS NULL AND time_to IS NULL
             AND asked_at > $history_from GROUP BY ALL)
     SELECT count(*) FROM (
         SELECT any_value(answered) AS answered, coalesce(sum(studies), 0) AS found
@@ -65,8 +67,10 @@ def incoherent(lake: Lake) -> Iterator[tuple[str, str]]:
         for said, query in _BROKEN.items() if entity in of else ():
             if count := _count(lake, query, names):
                 yield table, f"{count:,} {said}"
-    if count := _count(lake, _UNCOVERED, {"$history_from": cut}):
-        yield "windows", f"{count:,} complete answers with fewer studies in the lake than the answer had"
+    for level, day in ((Level.STUDY, "StudyDate"), (Level.WORKLIST, AS_OF_STUDIES["StudyDate"])):
+        names = {"$history_from": cut, "$table": TABLES[level.entity], "$level": literal(level.value)}
+        if count := _count(lake, _UNCOVERED, {**names, "$day": day, "$key": level.unique_key}):
+            yield "windows", f"{count:,} complete answers with fewer rows in the lake than the answer had"
 
 
 def _count(lake: Lake, query: str, names: dict[str, str]) -> int:

@@ -55,7 +55,7 @@ _N, _Q, _D = Phi.NONE, Phi.QUASI, Phi.DIRECT
 _NEVER = "never"
 _PACS: Told = ("pacs", "VARCHAR", "Name of the PACS, as in pacslake.toml", _NEVER, _N, "main")
 _SWEEP: Told = ("sweep_id", "VARCHAR", "Sweep that brought it", _NEVER, _N, "9f0c4b7e2a514d1c8e55c1a7d3f0b642")
-_LEVEL: Told = ("level", "VARCHAR", "Level asked for: study, series or image", _NEVER, _N, "study")
+_LEVEL: Told = ("level", "VARCHAR", "Level asked for: study, series, image or worklist", _NEVER, _N, "study")
 _SEEN: Told = ("first_seen_at", "TIMESTAMP", "When it was first seen (UTC)", _NEVER, _N, "2024-02-01 22:00:07")
 
 _CURRENT: tuple[Told, ...] = (

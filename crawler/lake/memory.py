@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from crawler.columns import AS_OF_STUDIES
 from crawler.lake.query import open_lake
 from crawler.lake.resume import by_column, coverage_of
 from crawler.model import Coverage, Level, Window
 
 FEW = 400
 """So many studies of a day are few enough to come along with a question about others."""
-
-LARGEST = 2**31
-"""More studies than any day has."""
-
-STILL_THERE = 0.9
-"""Studies of which no answer was asked for in weeks: so many of them at least should not have been deleted since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +55,21 @@ class Memory:
 
     def studies(self, window: Window) -> dict[str, Remembered]:
         """Give the studies of a window by StudyInstanceUID, whatever further key it has."""
-        given: dict[str, Any] = {"first": window.date_from or date.min, "last": window.date_to or date.max}
-        condition = "StudyDate BETWEEN $first AND $last"
-        if window.time_from or window.time_to:
-            given |= {"low": _clock(window.time_from or "000000"), "high": _clock(window.time_to or "235959")}
-            given["high"] = given["high"].replace(microsecond=999_999)  # its last second counts to a window's end
-            condition += " AND StudyTime BETWEEN $low AND $high"
-        if window.undated:
-            given, condition = {}, "StudyDate IS NULL"
+        condition, given = _within(window, "StudyDate", "StudyTime")
         rows = self._ask(
             f"""SELECT StudyInstanceUID, changed_at, NumberOfStudyRelatedInstances IS NOT NULL, StudyDate, StudyTime
             FROM studies WHERE pacs = $pacs AND {condition}""",
             **given,
         )
         return {uid: Remembered((uid,), _aware(changed), *more) for uid, changed, *more in rows}
+
+    def scheduled(self, window: Window) -> set[str]:
+        """Give the keys of the worklist's items in a window."""
+        condition, given = _within(window, AS_OF_STUDIES["StudyDate"], AS_OF_STUDIES["StudyTime"])
+        found = self._ask(
+            f"SELECT {Level.WORKLIST.unique_key} FROM worklist WHERE pacs = $pacs AND {condition}", **given
+        )
+        return {key for (key,) in found}
 
     def below(self, level: Level, studies: Sequence[str]) -> dict[str, Remembered]:
         """Give the series or instances of some studies, by their own UID."""
@@ -102,11 +98,6 @@ class Memory:
             )
         ]
 
-    def dated(self) -> int:
-        """Give how many studies with a date an answer for all studies should have at least."""
-        [(count,)] = self._ask("SELECT count(*) FROM studies WHERE pacs = $pacs AND StudyDate IS NOT NULL")
-        return -int(-count * STILL_THERE // 1)
-
     def neighbours(self, first: date | None, last: date | None) -> tuple[Window, ...]:
         """Give the nearest day with studies before a range of days and behind it: with few if there is one.
 
@@ -120,14 +111,25 @@ class Memory:
         for edge, side in ((first, -1), (last, 1)):
             if edge is not None:
                 low, high = sorted((_shifted(edge, side), _shifted(edge, side * 30)))
-                beyond = date.max if side > 0 else date.min
-                near = self._ask(query, low=low, high=high, edge=edge, few=FEW)
-                low, high = sorted((_shifted(edge, side), beyond))
-                found += near or self._ask(query, low=low, high=high, edge=edge, few=LARGEST)
+                found += self._ask(query, low=low, high=high, edge=edge, few=FEW)
         return tuple(Window(day, day) for (day,) in found)
 
     def _ask(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
         return self._lake.connection.execute(query, {"pacs": self._pacs, **given}).fetchall()
+
+
+def _within(window: Window, day: str, clock: str) -> tuple[str, dict[str, Any]]:
+    """Give the SQL that says whether a row lies in a window, by its columns of day and time, and its parameters."""
+    if window.undated:
+        return f"{day} IS NULL", {}
+    condition = f"{day} BETWEEN $first AND $last"
+    given: dict[str, Any] = {"first": window.date_from or date.min, "last": window.date_to or date.max}
+    if window.time_from or window.time_to:
+        condition += f" AND {clock} BETWEEN $low AND $high"
+        # Its last second counts to a window's end.
+        last = _clock(window.time_to or "235959").replace(microsecond=999_999)
+        given |= {"low": _clock(window.time_from or "000000"), "high": last}
+    return condition, given
 
 
 def _clock(text: str) -> time:

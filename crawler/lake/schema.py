@@ -19,7 +19,13 @@ from crawler.model import Level
 LEVELS = {level.entity: level for level in Level}
 """The entities whose rows are versions of what a PACS holds."""
 
-TABLES = {"patient": "patients", "study": "studies", "series": "series", "instance": "instances"}
+TABLES = {
+    "patient": "patients",
+    "study": "studies",
+    "series": "series",
+    "instance": "instances",
+    "worklist": "worklist",
+}
 """The name of the current table of each entity."""
 
 ENTITIES = (*TABLES, "window", "sweep", "reject", "profile")

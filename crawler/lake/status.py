@@ -15,8 +15,7 @@ import duckdb
 
 from crawler.lake.catalog import open_catalog
 
-_TABLES = ("patients", "studies", "series", "instances")
-_ROWS = " UNION ALL ".join(f"SELECT '{table}', pacs, count(*) FROM {table} GROUP BY pacs" for table in _TABLES)
+_TABLES = ("patients", "studies", "series", "instances", "worklist")
 _WINDOWS = """
 SELECT pacs, level, state, count(*) FROM (
     FROM windows
@@ -72,7 +71,10 @@ def _gather(lake: Path, connection: duckdb.DuckDBPyConnection) -> LakeStatus:
         return connection.execute(query).fetchall()
 
     [(version,)] = ask("SELECT version FROM lake_version")
-    rows, windows = ask(_ROWS), ask(_WINDOWS)
+    [(views,)] = ask("SELECT list(view_name) FROM duckdb_views()")  # an earlier release may have made fewer
+    tables = [table for table in _TABLES if table in views]
+    counts = (f"SELECT '{table}', pacs, count(*) FROM {table} GROUP BY pacs" for table in tables)
+    rows, windows = ask(" UNION ALL ".join(counts)), ask(_WINDOWS)
     sweeps = {
         row[0]: SweepStatus(row[1], row[2], _utc(row[3]), _utc(row[4]) if row[4] else None) for row in ask(_SWEEPS)
     }

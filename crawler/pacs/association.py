@@ -27,8 +27,9 @@ FIND_CLASSES = {
     Model.PATIENT_ROOT: "1.2.840.10008.5.1.4.1.2.1.1",
     Model.STUDY_ROOT: "1.2.840.10008.5.1.4.1.2.2.1",
     Model.PATIENT_STUDY_ONLY: "1.2.840.10008.5.1.4.1.2.3.1",
+    Model.WORKLIST: "1.2.840.10008.5.1.4.31",
 }
-"""SOP classes of C-FIND by information model (PS3.4 C.6)."""
+"""SOP classes of C-FIND by information model (PS3.4 C.6, K.6)."""
 
 _RELEASE_PATIENCE = 5.0
 _CALLING_AE_UNKNOWN, _CALLED_AE_UNKNOWN = 3, 7

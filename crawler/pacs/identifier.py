@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 
-from crawler.columns import CATALOGUE, Attribute
+from crawler.columns import AS_OF_STUDIES, CATALOGUE, Attribute
 from crawler.errors import UserError
-from crawler.model import Level, Model, Window
+from crawler.model import HIERARCHY, Level, Model, Window
 
 Element = tuple[int, str, bytes]
 """Tag, VR and unpadded value."""
@@ -42,8 +42,11 @@ class Query:
 
     @staticmethod
     def of_window(model: Model, window: Window, attributes: tuple[Attribute, ...] | None = None) -> Query:
-        """Ask for the studies of a window."""
-        return Query(model, Level.STUDY, window_keys(window), attributes)
+        """Ask for the studies of a window, or for what a worklist has scheduled in it."""
+        keys = window_keys(window)
+        if model is Model.WORKLIST:
+            keys = {AS_OF_STUDIES.get(keyword, keyword): value for keyword, value in keys.items()}
+        return Query(model, model.dated_level, keys, attributes)
 
     @staticmethod
     def below(
@@ -53,24 +56,34 @@ class Query:
         return Query(model, level, parents, attributes)
 
     def elements(self) -> tuple[Element, ...]:
-        """The elements that carry a value: the matching keys, the level and the character set. Raises UserError."""
-        charset = self.charset or ("" if all(value.isascii() for value in self.matching.values()) else _UTF_8)
-        keys = [(_find_key(keyword), value) for keyword, value in self.matching.items()]
+        """The elements at the top that carry a value: matching keys, level and character set. Raises UserError."""
+        level = (*_QUERY_RETRIEVE_LEVEL, self.level.query_retrieve_level.encode("ascii"))
+        keys = [(_find_key(keyword, self.level), value) for keyword, value in self.matching.items()]
         return (
-            (_SPECIFIC_CHARACTER_SET, "CS", charset.encode("ascii")),
-            (*_QUERY_RETRIEVE_LEVEL, self.level.query_retrieve_level.encode("ascii")),
-            *((key.tag, key.vr, _encode_value(key, value, charset)) for key, value in keys),
+            (_SPECIFIC_CHARACTER_SET, "CS", self._charset.encode("ascii")),
+            *([] if self.level is Level.WORKLIST else [level]),
+            *((key.tag, key.vr, _encode_value(key, value, self._charset)) for key, value in keys if not key.path),
         )
 
     def encode(self, *, explicit_vr: bool = False) -> bytes:
         """Encode it as an identifier. Raises UserError for a key that is not in the catalogue."""
-        if self.attributes is None:
+        nested = self._nested()
+        if self.attributes is None and not nested:
             encoded = dict(_catalogue_keys(self.level, explicit_vr))
         else:
-            encoded = _return_keys(self.attributes, explicit_vr)
+            encoded = _return_keys(self.attributes or CATALOGUE[self.level], explicit_vr, nested)
         for element in self.elements():
             encoded[element[0]] = _encode_element(*element, explicit_vr)
         return b"".join(encoded[tag] for tag in sorted(encoded))
+
+    @property
+    def _charset(self) -> str:
+        return self.charset or ("" if all(value.isascii() for value in self.matching.values()) else _UTF_8)
+
+    def _nested(self) -> dict[str, bytes]:
+        """Give the values of matching keys that lie in a sequence, by keyword."""
+        keys = [(_find_key(keyword, self.level), value) for keyword, value in self.matching.items()]
+        return {key.keyword: _encode_value(key, value, self._charset) for key, value in keys if key.path}
 
 
 def encode_identifier(elements: Iterable[Element], *, explicit_vr: bool = False) -> bytes:
@@ -99,27 +112,34 @@ def _da(day: date | None) -> str:
     return day.strftime("%Y%m%d").rjust(8, "0") if day else ""
 
 
-def _find_key(keyword: str) -> Attribute:
-    key = _keys().get(keyword)
+def _find_key(keyword: str, level: Level) -> Attribute:
+    known = _keys(level is Level.WORKLIST)
+    key = known.get(keyword)
     if key is None:
-        raise UserError(f"{keyword} is not a key that can be asked for; the keys are {', '.join(sorted(_keys()))}")
+        raise UserError(f"{keyword} is not a key that can be asked for; the keys are {', '.join(sorted(known))}")
     return key
 
 
-def _return_keys(attributes: tuple[Attribute, ...], explicit_vr: bool) -> dict[int, bytes]:
-    """Encode zero-length keys by tag: with the creators of private ones, and an item around those in a sequence."""
+def _return_keys(
+    attributes: tuple[Attribute, ...], explicit_vr: bool, values: Mapping[str, bytes] | None = None
+) -> dict[int, bytes]:
+    """Encode keys by tag: with the creators of private ones, and an item around those in a sequence.
+
+    They are of zero length but for those named in `values`.
+    """
+    given = values or {}
     keys: dict[int, bytes] = {}
     below: dict[int, list[Attribute]] = {}
     for key in attributes:
         if key.path:
             below.setdefault(key.path[0], []).append(replace(key, path=key.path[1:]))
         else:
-            keys[key.tag] = _encode_element(key.tag, key.vr, b"", explicit_vr)
+            keys[key.tag] = _encode_element(key.tag, key.vr, given.get(key.keyword, b""), explicit_vr)
         if key.creator:
             block = key.tag & 0xFFFF0000 | (key.tag >> 8 & 0xFF)
             keys[block] = _encode_element(block, "LO", key.creator.encode("ascii"), explicit_vr)
     for tag, nested in below.items():
-        inner = _return_keys(tuple(nested), explicit_vr)
+        inner = _return_keys(tuple(nested), explicit_vr, values)
         item = b"".join(inner[key] for key in sorted(inner))
         keys[tag] = _encode_element(tag, "SQ", struct.pack("<HHL", *_ITEM, len(item)) + item, explicit_vr)
     return keys
@@ -132,8 +152,9 @@ def _catalogue_keys(level: Level, explicit_vr: bool) -> Mapping[int, bytes]:
 
 
 @cache
-def _keys() -> dict[str, Attribute]:
-    return {key.keyword: key for level in Level for key in CATALOGUE[level]}
+def _keys(of_worklist: bool) -> dict[str, Attribute]:
+    levels = (Level.WORKLIST,) if of_worklist else HIERARCHY
+    return {key.keyword: key for level in levels for key in CATALOGUE[level]}
 
 
 def _encode_value(key: Attribute, value: str, charset: str) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crawler.columns import CATALOGUE, Attribute
-from crawler.model import Finding, Level
+from crawler.model import HIERARCHY, Finding, Level
 
 CAP = "cap"
 UNSUPPORTED_KEY = "unsupported_key."
@@ -57,10 +57,15 @@ class Profile:
     """What users ask for at each level beyond the catalogue, and keep as columns."""
 
 
-def profile_from(findings: Iterable[Finding], overrides: Mapping[str, Any] | None = None) -> Profile:
-    """Make a profile of the newest findings about a PACS; `overrides` are values of fields that win over them."""
+def profile_from(
+    findings: Iterable[Finding], overrides: Mapping[str, Any] | None = None, level: Level = Level.STUDY
+) -> Profile:
+    """Make a profile of the newest findings about a PACS; `overrides` are values of fields that win over them.
+
+    `level` is the one that is asked for by days.
+    """
     heard = list(findings)
-    known = {finding.name: finding.value for finding in heard if finding.level in (None, Level.STUDY)}
+    known = {finding.name: finding.value for finding in heard if finding.level in (None, level)}
     learned: dict[str, Any] = {field: read(known[name]) for name, (field, read) in _FIELDS.items() if name in known}
     learned["uid_lists"] = any((one.name, one.level, one.value) == (UID_LISTS, Level.SERIES, YES) for one in heard)
     keys = {name.removeprefix(UNSUPPORTED_KEY): value for name, value in known.items() if UNSUPPORTED_KEY in name}
@@ -77,7 +82,7 @@ def attributes(profile: Profile, level: Level) -> tuple[Attribute, ...] | None:
     extra = [*profile.extra, *(["Modality"] if profile.study_modality else [])] if level is Level.STUDY else []
     if not extra and not added(profile, level) and profile.omit.isdisjoint(wanted):
         return None
-    everywhere = {key.keyword: key for keys in CATALOGUE.values() for key in keys}
+    everywhere = {key.keyword: key for level in HIERARCHY for key in CATALOGUE[level]}
     wanted.update({keyword: everywhere[keyword] for keyword in extra})
     kept = (key for key in wanted.values() if key.keyword not in profile.omit)
     return tuple(sorted(kept, key=lambda key: key.top))

@@ -52,7 +52,7 @@ class Verdict:
     @property
     def asked(self) -> bool:
         """Whether any level was answered for."""
-        return self.state is not None or self.level is not Level.STUDY
+        return self.state is not None or self.level not in (Level.STUDY, Level.WORKLIST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def cost_of_a_day(rows: Iterable[Coverage], levels: Iterable[Level]) -> Cost | N
     days, queries, studies, took = 0, 0, 0, 0
     for asked in windows.values():
         span = days_of(asked[0].window.date_from, asked[0].window.date_to)
-        found = sum(row.rows for row in asked if row.level is Level.STUDY)
+        found = sum(row.rows for row in asked if row.level in (Level.STUDY, Level.WORKLIST))
         if not found or span.first == BEGINNING or span.last == END:
             continue
         days += span.length

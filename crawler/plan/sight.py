@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crawler.columns import AS_OF_STUDIES
 from crawler.model import Window
 from crawler.plan.spans import DAY, Span, second_of_day, span_of
 
@@ -57,6 +58,12 @@ class Sight:
     def outside(self) -> int:
         """Rows that do not answer the question, whichever key they contradict; one may count twice."""
         return self.outside_days + self.outside_times + self.outside_keys
+
+
+def as_studies(items: pa.Table) -> pa.Table:
+    """Give items of a worklist under the names by which windows speak of studies."""
+    named = {name: items[meant] for name, meant in AS_OF_STUDIES.items()}
+    return pa.table({**named, "PatientID": items["PatientID"]})
 
 
 def see(rows: pa.Table, window: Window, query: Window) -> Sight:

@@ -43,6 +43,9 @@ _LEARNED = (
 )
 """Keys of `[pacs.NAME]` that bear the name of a field of the profile."""
 
+_OF_STUDIES = frozenset(("levels", "extra_keys", "study_modality", "uid_lists"))
+"""Keys that mean nothing where a worklist is asked."""
+
 
 def _frozen(words: tuple[str, ...] | None) -> frozenset[str] | None:
     return None if words is None else frozenset(words)
@@ -138,6 +141,13 @@ class PacsSettings(_Table):
     uid_lists: bool | None = None
 
     _added: tuple[tuple[Level, Attribute], ...] = PrivateAttr(default=())
+
+    @model_validator(mode="after")
+    def _fits_its_model(self) -> PacsSettings:
+        wrong = sorted(self.model_fields_set & _OF_STUDIES) if self.model is Model.WORKLIST else ()
+        if wrong:
+            raise ValueError(f"is a worklist, which has nothing below it: leave {' and '.join(wrong)} out")
+        return self
 
     @property
     def overrides(self) -> dict[str, Any]:

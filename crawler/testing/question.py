@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from crawler.columns import CATALOGUE, Attribute, Phi
-from crawler.model import Level, Model
+from crawler.model import HIERARCHY, Level, Model
 from crawler.testing.matching import can_match
 
 QUERY_LEVEL = 0x00080052
@@ -18,7 +18,7 @@ _UNDEFINED = 0xFFFFFFFF
 _HEADER = struct.Struct("<HHI")
 _DELIMITERS = 0xFFFE
 _ITEM_END, _SEQUENCE_END = 0xFFFEE00D, 0xFFFEE0DD
-_LEVELS = {level.query_retrieve_level: level for level in Level}
+_LEVELS = {level.query_retrieve_level: level for level in HIERARCHY}
 _UPPER = Attribute("PatientID", 0x00100020, "LO", Phi.DIRECT, "Patient of the series or image")
 """Unique key of the level above the study, which lower levels may name too (PS3.4 C.4.1.2.1)."""
 
@@ -85,7 +85,7 @@ def _returned(level: Level, tags: tuple[int, ...]) -> tuple[int, ...]:
 
 def _require_parents(question: Question, model: Model) -> None:
     """Refuse what only relational queries may ask: a level without the unique keys above it (PS3.4 C.4.1.3.1)."""
-    levels = list(Level)
+    levels = list(HIERARCHY)
     first = 1 if model is Model.STUDY_ROOT else 0
     for parent in levels[first : levels.index(question.level)]:
         if not question.uids(parent.unique_key):

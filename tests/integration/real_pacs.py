@@ -39,11 +39,11 @@ def orthanc(binary: Path, folder: Path, files: Sequence[Path], **settings: objec
     path.write_text(json.dumps(configuration))
     with subprocess.Popen([binary, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            _wait_for(http)
+            wait_for(http)
             for file in files:
                 request = urllib.request.Request(f"http://127.0.0.1:{http}/instances", file.read_bytes(), method="POST")
                 urllib.request.urlopen(request).close()
-            _wait_for(port)
+            wait_for(port)
             yield port
         finally:
             server.terminate()
@@ -64,13 +64,13 @@ def dcmqrscp(binary: Path, indexer: Path, folder: Path, files: Sequence[Path]) -
     )
     with subprocess.Popen([binary, "-c", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            _wait_for(port)
+            wait_for(port)
             yield port
         finally:
             server.terminate()
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

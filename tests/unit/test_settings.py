@@ -194,6 +194,10 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         (PACS.replace("'h'", "'two words'"), "pacs.main.host must be a host name or an IP address, not 'two words'"),
         (PACS + "cap = -1", "pacs.main.cap must be 0 or more, not -1"),
         (PACS + "dates_only = 'yes'", "pacs.main.dates_only must be true or false, not 'yes'"),
+        (
+            PACS + "model = 'worklist'\nlevels = ['study']\nuid_lists = true",
+            "pacs.main is a worklist, which has nothing below it: leave levels and uid_lists out",
+        ),
         (PACS + "omit_keys = ['StudyInstanceUID']", "pacs.main.omit_keys[0] must be an attribute that answers can do"),
         (PACS + "unsupported_keys = ['StudyTme']", "(did you mean 'StudyTime'?), not 'StudyTme'"),
         (PACS + "port = 105", "pacs.main.port stands twice"),

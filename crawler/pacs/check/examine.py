@@ -11,7 +11,6 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -20,9 +19,9 @@ from crawler.errors import PeerError
 from crawler.model import Level, Model, Peer
 from crawler.pacs import command as dimse
 from crawler.pacs.association import FIND_CLASSES, Association
-from crawler.pacs.check import matching, reaching, returned
+from crawler.pacs.check import matching, reaching, returned, scheduled
 from crawler.pacs.check.answer import Answer
-from crawler.pacs.check.ask import Asker, Decode, Permit, hasty
+from crawler.pacs.check.ask import Asker, Decode, hasty
 from crawler.pacs.check.reaching import Us
 from crawler.pacs.check.verdict import Verdict, note, ok
 from crawler.pacs.identifier import Query
@@ -56,7 +55,6 @@ class Plan:
     """Whether everything may be asked for."""
     profile: Profile = field(default_factory=Profile)
     """What a person set for this PACS; what was learned of it earlier is not believed."""
-    permit: Permit = nullcontext
 
 
 class Examination:
@@ -69,7 +67,7 @@ class Examination:
         self._plan = plan
         self._us = Us(peer.calling_ae, "of this machine")
         self._decode = decode
-        self._asker = Asker(self._peer, plan.model, decode, plan.profile, plan.permit)
+        self._asker = Asker(self._peer, plan.model, decode, plan.profile)
         self._day: date | None = None
         self._ranges = False
         """Whether ranges of days may be asked for."""
@@ -84,6 +82,8 @@ class Examination:
     @property
     def sections(self) -> tuple[tuple[str, Section], ...]:
         """Title and checks of each part of the report."""
+        if self._plan.model is Model.WORKLIST:
+            return (("Connection", self._connection), ("Worklist", self._worklist))
         return (
             ("Connection", self._connection),
             ("Days", self._days),
@@ -130,7 +130,7 @@ class Examination:
         self._models = {model for model, uid in FIND_CLASSES.items() if uid in {uid for uid, _ in accepted}}
         for verdict in reaching.roots(self._models, self._plan.model, self._peer.name, self._us):
             yield verdict
-        if self._models and self._asker.model not in self._models:
+        if self._models and self._asker.model not in self._models and self._plan.model is not Model.WORKLIST:
             self._asker.model = next(iter(self._models))
         yield reaching.transfer_syntaxes({syntax for uid, syntax in accepted if uid != dimse.VERIFICATION})
         yield reaching.largest_pdu(assoc.agreement.max_pdu)
@@ -157,6 +157,11 @@ class Examination:
         for verdict in reaching.extended(assoc.agreement.extended.get(find, b"")):
             yield verdict
         await assoc.release()
+
+    async def _worklist(self) -> AsyncIterator[Verdict]:
+        if Model.WORKLIST in self._models:
+            async for verdict in scheduled.examined(self._asker, LONG_AGO, self._plan.today, self._peer.name):
+                yield verdict
 
     async def _days(self) -> AsyncIterator[Verdict]:
         if not self._models:

@@ -13,11 +13,11 @@ from crawler.columns import CATALOGUE, schema
 from crawler.decode import decode
 from crawler.decode.decode import Wanted, _locate, _parts, _table
 from crawler.decode.findings import Findings
-from crawler.model import Identifiers, Level
+from crawler.model import HIERARCHY, Identifiers, Level
 from tests.property.decode.datasets import datasets
 from tests.property.decode.reference import GIVES_UP, reference_row
 
-LEVELS = st.sampled_from(list(Level))
+LEVELS = st.sampled_from(HIERARCHY)
 DEFAULTS = st.sampled_from(["", "ISO_IR 100", "ISO_IR 192", "\\ISO 2022 IR 87"])
 slow_generation = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], deadline=None)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from crawler.decode import decode
 from crawler.decode.redecode import redecode
-from crawler.model import Identifiers, Level
+from crawler.model import HIERARCHY, Identifiers, Level
 from tests.property.decode.datasets import datasets
 
 CHARSETS = st.sampled_from(
@@ -18,7 +18,7 @@ CHARSETS = st.sampled_from(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.data(), st.sampled_from(list(Level)), st.booleans(), CHARSETS, CHARSETS)
+@given(st.data(), st.sampled_from(HIERARCHY), st.booleans(), CHARSETS, CHARSETS)
 def test_reading_again_equals_decoding_anew(
     data: st.DataObject, level: Level, explicit_vr: bool, before: str, after: str
 ) -> None:

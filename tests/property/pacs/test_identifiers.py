@@ -10,10 +10,10 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 
 from crawler.columns import CATALOGUE
-from crawler.model import Level, Model
+from crawler.model import HIERARCHY, Level, Model
 from crawler.pacs.identifier import Query, encode_identifier
 
-LEVELS = st.sampled_from(list(Level))
+LEVELS = st.sampled_from(HIERARCHY)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\\^= \0", exclude_categories=["C", "Z"]), max_size=20)
 
 

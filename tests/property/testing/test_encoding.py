@@ -13,7 +13,7 @@ from pydicom.filereader import read_dataset
 
 from crawler.columns import CATALOGUE
 from crawler.decode.decode import decode
-from crawler.model import Identifiers, Level
+from crawler.model import HIERARCHY, Identifiers, Level
 from crawler.pacs import framing
 from crawler.testing.archive import Archive
 from crawler.testing.encoding import encode
@@ -34,7 +34,7 @@ def encoded(table: pa.Table, level: Level, explicit_vr: bool) -> pa.Array:
 
 
 @pytest.mark.parametrize("explicit_vr", [False, True])
-@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("level", HIERARCHY)
 def test_decoding_gives_the_truth_without_a_fault(level: Level, explicit_vr: bool) -> None:
     table = truth(level)
     batch = Identifiers.of(encoded(table, level, explicit_vr).to_pylist(), explicit_vr=explicit_vr)

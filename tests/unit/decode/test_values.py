@@ -10,9 +10,9 @@ import pytest
 
 from crawler.columns import CATALOGUE
 from crawler.decode import decode
-from crawler.model import Identifiers, Level
+from crawler.model import HIERARCHY, Identifiers, Level
 
-TAGS = {attribute.keyword: (level, attribute.tag) for level in Level for attribute in CATALOGUE[level]}
+TAGS = {attribute.keyword: (level, attribute.tag) for level in HIERARCHY for attribute in CATALOGUE[level]}
 
 
 def element(tag: int, value: bytes) -> bytes:
