@@ -67,9 +67,9 @@ class Crawl:
         self.tally.trouble = self.machine.abandoned or self.tally.trouble
         self.over = True
 
-    def stop(self, why: str | None = None) -> None:
+    def stop(self) -> None:
         """Finish the queries under way, hand out no further window."""
-        self.gate.stop(why)
+        self._stopping.set()
         self._changed.set()
 
     @property
@@ -111,6 +111,7 @@ class Crawl:
             while (ask := await self._next()) is not None:
                 await self._settle(caller, ask)
                 self._changed.set()
+            await self._cover_notes(caller)
         except RefusedError as refused:
             self.machine.abandon(str(refused))
         finally:
@@ -147,7 +148,7 @@ class Crawl:
         if isinstance(verdict, Accept):
             ledger.verdict = verdict
             await self._accept(caller, ask.window, ledger)
-        await self._cover_notes()
+        await self._cover_notes(caller)
 
     async def _accept(self, caller: Caller, window: Window, ledger: Ledger) -> None:
         """Descend level by level as long as each is complete, and write the window's rows of the ledger."""
@@ -172,16 +173,16 @@ class Crawl:
         ledger = await self._descent.ask(caller, level, due)
         unchanged = len(above.keys) - len(due)
         ledger.unchanged = above.unchanged + unchanged
-        self.tally.parents_due += unchanged
-        self.tally.parents_asked += unchanged
         if ledger.complete:
             await self._revisit.miss_below(caller, ledger, due, known)
         return ledger
 
-    async def _cover_notes(self) -> None:
-        """Write what the machine found out later about windows that it had split or held back."""
+    async def _cover_notes(self, caller: Caller | None = None) -> None:
+        """Write what the machine found out later about windows that it had split or held back, empty ones mostly."""
         for window, verdict in self.machine.take_notes():
             ledger = Ledger(self.model.dated_level, verdict)
+            if caller is not None and not self._stopping.is_set():
+                await self._revisit.miss_where_empty(caller, ledger, window)
             self.tally.windows += ledger.complete
             if not ledger.complete:
                 self.tally.doubt(verdict.state)

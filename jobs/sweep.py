@@ -55,6 +55,8 @@ class SweepRequest:
     """Begin again instead of going on with a sweep that did not end."""
     unchanged_too: bool = False
     """Ask below studies again that did not change since that was done."""
+    undated_alone: bool = False
+    """Ask for no day, but for the studies without a date."""
 
 
 def run_sweep(settings: Settings, request: SweepRequest) -> int:
@@ -72,10 +74,14 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
     async with Publisher(settings.lake.path) as publisher:
         crawls = {name: await _prepare(settings, request, name, publisher) for name in names}
         with _stopping_on_signals(crawls):
-            async with progress(crawls), watching(settings, crawls):
-                await asyncio.gather(
-                    *(_run(crawl, settings.pacs[name].max_associations) for name, crawl in crawls.items())
-                )
+            try:
+                async with progress(crawls), watching(settings, {name: crawl.gate for name, crawl in crawls.items()}):
+                    await asyncio.gather(
+                        *(_run(crawl, settings.pacs[name].max_associations) for name, crawl in crawls.items())
+                    )
+            except asyncio.CancelledError:
+                await publisher.commit()  # windows that are finished are not lost
+                raise
         await publisher.commit()
     for crawl in crawls.values():
         click.echo(summary(crawl), err=True)
@@ -120,8 +126,10 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         whole += await publisher.read(lambda: memory.neighbours(*days))
     below = [] if request.unchanged_too else await publisher.read(memory.ledger)
     told = frozenset(pacs.overrides.get("unsupported") or ()) | ({"StudyTime"} if profile.dates_only else set())
+    if request.undated_alone:
+        dated = await publisher.read(memory.dated)
     known = Known(profile.cap, told, profile.always_timed or None, whole)  # what was only found out may have changed
-    machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known)
+    machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known, request.undated_alone)
     return _KINDS.get(pacs.model, PatientCrawl)(
         peer=settings.peer(name),
         model=pacs.model,

@@ -19,6 +19,12 @@ from crawler.model import Coverage, Level, Window
 FEW = 400
 """So many studies of a day are few enough to come along with a question about others."""
 
+LARGEST = 2**31
+"""More studies than any day has."""
+
+STILL_THERE = 0.9
+"""Studies of which no answer was asked for in weeks: so many of them at least should not have been deleted since."""
+
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
@@ -98,6 +104,11 @@ class Memory:
             )
         ]
 
+    def dated(self) -> int:
+        """Give how many studies with a date an answer for all studies should have at least."""
+        [(count,)] = self._ask("SELECT count(*) FROM studies WHERE pacs = $pacs AND StudyDate IS NOT NULL")
+        return -int(-count * STILL_THERE // 1)
+
     def neighbours(self, first: date | None, last: date | None) -> tuple[Window, ...]:
         """Give the nearest day with studies before a range of days and behind it: with few if there is one.
 
@@ -111,7 +122,10 @@ class Memory:
         for edge, side in ((first, -1), (last, 1)):
             if edge is not None:
                 low, high = sorted((_shifted(edge, side), _shifted(edge, side * 30)))
-                found += self._ask(query, low=low, high=high, edge=edge, few=FEW)
+                beyond = date.max if side > 0 else date.min
+                near = self._ask(query, low=low, high=high, edge=edge, few=FEW)
+                low, high = sorted((_shifted(edge, side), beyond))
+                found += near or self._ask(query, low=low, high=high, edge=edge, few=LARGEST)
         return tuple(Window(day, day) for (day,) in found)
 
     def _ask(self, query: str, **given: Any) -> list[tuple[Any, ...]]:

@@ -12,7 +12,7 @@ import click
 from crawler.errors import UserError
 from crawler.model import HIERARCHY, Level
 from crawler.settings import nearest
-from jobs.options import Talk, config_option, day, talk_options
+from jobs.options import Talk, config_option, day, now_option, talk_options
 from jobs.wiring import settings_from, start_logging
 
 
@@ -29,6 +29,7 @@ from jobs.wiring import settings_from, start_logging
 @click.option("--lookback", type=click.IntRange(1), metavar="DAYS", help="The last days, and what lies ahead.")
 @click.option("--reconcile", is_flag=True, help="Days again whose answers are the oldest: a thirtieth of all.")
 @click.option("--job", metavar="NAME", help="What the section [jobs.NAME] says, once.")
+@now_option
 @config_option
 @talk_options
 @click.pass_obj
@@ -62,8 +63,11 @@ def command(talk: Talk, /, config: Path, **typed: Any) -> int:
     start_logging(talk.log_level)
 
     from jobs.nightly import NIGHTS, Night, run_night
+    from jobs.permission import regardless_of_hours
     from jobs.sweep import SweepRequest, run_sweep
 
+    if asked.now:
+        settings = regardless_of_hours(settings, asked.pacs)
     deepest = Level(asked.level) if asked.level else None
     if asked.job is not None:
         return run_night(settings, Night.of(settings.jobs[asked.job]))
@@ -86,6 +90,7 @@ class Asked:
     lookback: int | None
     reconcile: bool
     job: str | None
+    now: bool
 
     def require_sense(self) -> None:
         """UserError where options contradict each other."""

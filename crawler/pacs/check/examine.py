@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -21,7 +22,7 @@ from crawler.pacs import command as dimse
 from crawler.pacs.association import FIND_CLASSES, Association
 from crawler.pacs.check import matching, reaching, returned, scheduled
 from crawler.pacs.check.answer import Answer
-from crawler.pacs.check.ask import Asker, Decode, hasty
+from crawler.pacs.check.ask import Asker, Decode, Permit, hasty
 from crawler.pacs.check.reaching import Us
 from crawler.pacs.check.verdict import Verdict, note, ok
 from crawler.pacs.identifier import Query
@@ -55,6 +56,7 @@ class Plan:
     """Whether everything may be asked for."""
     profile: Profile = field(default_factory=Profile)
     """What a person set for this PACS; what was learned of it earlier is not believed."""
+    permit: Permit = nullcontext
 
 
 class Examination:
@@ -67,7 +69,7 @@ class Examination:
         self._plan = plan
         self._us = Us(peer.calling_ae, "of this machine")
         self._decode = decode
-        self._asker = Asker(self._peer, plan.model, decode, plan.profile)
+        self._asker = Asker(self._peer, plan.model, decode, plan.profile, plan.permit)
         self._day: date | None = None
         self._ranges = False
         """Whether ranges of days may be asked for."""
