@@ -113,7 +113,7 @@ class SweepMachine(Agenda):
         if self.cap is not None and answer.rows > self.cap:
             self.cap, self._cap_proven = None, False  # it was none, or it was lifted
         if self.cap is not None and answer.rows == self.cap:
-            if sight.timeless and span.days == 1:
+            if sight.timeless and span.days == 1 and ask.window.key is None:
                 return self._without_times(span, f"{answer.rows} rows, the cap of this PACS, none with a time")
             return self._smaller(ask, WindowState.CAPPED, f"{answer.rows} rows, the cap of this PACS")
         if sight.timeless and span.length < DAY:

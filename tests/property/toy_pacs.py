@@ -163,6 +163,10 @@ class Swept:
         states = [verdict.state for window, verdict in self.ledger if _covers(window, study)]
         return bool(states) and states[-1] is WindowState.COMPLETE
 
+    def is_on_record(self, study: Study) -> bool:
+        """Whether the ledger says of a window with this study that it is not complete."""
+        return any(verdict.state is not WindowState.COMPLETE and _covers(w, study) for w, verdict in self.ledger)
+
 
 def _covers(window: Window, study: Study) -> bool:
     if study.day is None:
