@@ -93,6 +93,23 @@ class SweepState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class JobState(StrEnum):
+    """How a scheduled job ended, or that it has not been due yet."""
+
+    WAITING = "waiting"
+    """New in the settings: it is due from the next slot on."""
+    COMPLETE = "complete"
+    CAPPED = "capped"
+    """Everything was asked for; some answers are known to be capped."""
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+    @property
+    def settles(self) -> bool:
+        """Whether the job is not due again before its next slot."""
+        return self not in (JobState.PARTIAL, JobState.FAILED)
+
+
 class Outcome(StrEnum):
     """How one C-FIND ended (PS3.4 C.4.1.1.4): what its final status means for whoever asked."""
 
@@ -200,6 +217,20 @@ class SweepRecord:
     instances: int = 0
     inserted: int = 0
     updated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """One row of `job_runs`: a job of the service that was done, and for which slot of its schedule."""
+
+    job: str
+    kind: str
+    state: JobState
+    due_at: datetime
+    """The slot: the moment at which the schedule wanted it."""
+    started_at: datetime
+    finished_at: datetime
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ COMMANDS = {
     "backfill": "Crawl just the days that are not proven complete.",
     "sql": "Ask the lake in SQL.",
     "changes": "Show what appeared, changed, vanished and came back.",
+    "serve": "Do the jobs of pacslake.toml by the clock.",
     "maintain": "Keep the lake quick and small.",
     "verify": "Check that the lake is, to the bit, what was written.",
     "repair": "Set broken files aside and say what has to be asked for again.",

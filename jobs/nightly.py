@@ -41,7 +41,7 @@ class Night:
     @staticmethod
     def of(job: JobSettings) -> Night:
         """Read it from a section `[jobs.NAME]`."""
-        return Night(job.pacs, job.lookback_days, job.reconcile_days)
+        return Night(job.pacs, 0 if job.kind == "reconcile" else job.lookback_days, job.reconcile_days)
 
 
 def run_night(settings: Settings, night: Night) -> int:

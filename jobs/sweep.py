@@ -63,7 +63,7 @@ def run_sweep(settings: Settings, request: SweepRequest) -> int:
     """Crawl and publish; give the exit code: 0 all windows complete, 3 some not, 4 for caps alone, 130 interrupted."""
     try:
         return asyncio.run(_sweep(settings, request))
-    except asyncio.CancelledError:  # a second Ctrl-C: what was not committed is asked for again
+    except asyncio.CancelledError:  # a second Ctrl-C: what was under way is asked for again
         click.echo("pacslake: stopped at once. Run the same command again to go on.", err=True)
         return INTERRUPTED
 

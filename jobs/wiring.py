@@ -31,6 +31,19 @@ def start_logging(level: str) -> None:
     log.configure(level, human=human, colors=human and colors_wanted())
 
 
+def notify_address() -> str | None:
+    """Give the socket on which systemd listens to this service, None where none does."""
+    return os.environ.get("NOTIFY_SOCKET")
+
+
+def watchdog_seconds() -> float | None:
+    """Give how often systemd's watchdog wants a sign of life, None where there is none."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    return int(microseconds) / 1e6 if microseconds.isdecimal() else None
+
+
 def colors_wanted() -> bool:
     """Whether colours may be used at all (https://no-color.org)."""
     return not os.environ.get("NO_COLOR")

@@ -129,6 +129,16 @@ _OTHERS: dict[str, tuple[Told, ...]] = {
         ("evidence", "VARCHAR", "What it was seen by", _NEVER, _N, "500 rows came, 812 in two halves"),
         ("found_at", "TIMESTAMP", "When it was found out (UTC)", _NEVER, _N, "2024-02-01 21:58:30"),
     ),
+    "job_runs": (
+        ("run", "BIGINT", "Number of the run, ascending in the order of doing", _NEVER, _N, "1207"),
+        ("job", "VARCHAR", "Name of the job, as in pacslake.toml", _NEVER, _N, "nightly"),
+        ("kind", "VARCHAR", "What it does: sweep, reconcile, maintain or check", _NEVER, _N, "sweep"),
+        ("state", "VARCHAR", "complete, capped, partial, failed; waiting: new, not due yet", _NEVER, _N, "complete"),
+        ("due_at", "TIMESTAMP", "The moment at which its schedule wanted it (UTC)", _NEVER, _N, "2024-02-01 22:00:00"),
+        ("started_at", "TIMESTAMP", "When it began (UTC)", _NEVER, _N, "2024-02-01 22:00:00"),
+        ("finished_at", "TIMESTAMP", "When it ended (UTC)", _NEVER, _N, "2024-02-01 22:14:42"),
+        ("reason", "VARCHAR", "Why it did not get through, in words", "it did", _N, "exit code 3"),
+    ),
     "lake_version": (
         ("version", "BIGINT", "Version of the log that the tables show", _NEVER, _N, "42"),
         ("format", "BIGINT", "Format of the lake; a release refuses one that it does not know", _NEVER, _N, "1"),

@@ -1,4 +1,4 @@
-"""Coverage, sweeps, findings and rejects as rows of the log. Pure."""
+"""Coverage, sweeps, findings, jobs and rejects as rows of the log. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from crawler.lake.schema import stored_schema
-from crawler.model import Coverage, Finding, Level, SweepRecord
+from crawler.model import Coverage, Finding, JobRun, Level, SweepRecord
 
 
 def naive_utc(moment: datetime) -> datetime:
@@ -77,6 +77,19 @@ def _finding_row(item: Finding) -> dict[str, Any]:
         **{name: getattr(item, name) for name in ("pacs", "name", "value", "evidence")},
         "level": item.level.value if item.level else None,
         "found_at": naive_utc(item.found_at),
+    }
+
+
+def job_rows(runs: Sequence[JobRun]) -> pa.Table:
+    """Turn done jobs into stored rows, row_id left open."""
+    return _rows("job", [_job_row(item) for item in runs])
+
+
+def _job_row(item: JobRun) -> dict[str, Any]:
+    return {
+        **{name: getattr(item, name) for name in ("job", "kind", "reason")},
+        "state": item.state.value,
+        **{name: naive_utc(getattr(item, name)) for name in ("due_at", "started_at", "finished_at")},
     }
 
 

@@ -28,7 +28,7 @@ TABLES = {
 }
 """The name of the current table of each entity."""
 
-ENTITIES = (*TABLES, "window", "sweep", "reject", "profile")
+ENTITIES = (*TABLES, "window", "sweep", "reject", "profile", "job")
 
 UTC_TIME = pa.timestamp("us")
 """Bookkeeping times: without a zone, always UTC."""
@@ -100,7 +100,17 @@ _PROFILE = (
     ("evidence", pa.string()),
     ("found_at", UTC_TIME),
 )
-_OWN = {"window": _WINDOW, "sweep": _SWEEP, "reject": _REJECT, "profile": _PROFILE}
+_JOB = (
+    ("row_id", pa.int64()),
+    ("job", pa.string()),
+    ("kind", pa.string()),
+    ("state", pa.string()),
+    ("due_at", UTC_TIME),
+    ("started_at", UTC_TIME),
+    ("finished_at", UTC_TIME),
+    ("reason", pa.string()),
+)
+_OWN = {"window": _WINDOW, "sweep": _SWEEP, "reject": _REJECT, "profile": _PROFILE, "job": _JOB}
 
 
 Added: TypeAlias = Mapping[str, tuple[pa.Field, ...]]

@@ -27,6 +27,7 @@ _KNOWN_SINCE = {
     "sweep": "coalesce(finished_at, started_at)",
     "reject": "rejected_at",
     "profile": "found_at",
+    "job": "finished_at",
 }
 """When a row of the ledger came to be known."""
 
@@ -46,7 +47,7 @@ def view_statements(
         return files_source(log, entity, of.get(entity, []), as_of)
 
     added = added or {}
-    current, history, windows, sweeps, rejects, profiles, lake_version = map(Template, _statements("views.sql"))
+    current, history, windows, sweeps, rejects, profiles, jobs, lake_version = map(Template, _statements("views.sql"))
     statements = []
     for entity, table in TABLES.items():
         beyond = added.get(entity, ())
@@ -61,6 +62,7 @@ def view_statements(
     statements.append(sweeps.substitute(sweeps=known("sweep")))
     statements.append(rejects.substitute(rejects=known("reject")))
     statements.append(profiles.substitute(profiles=known("profile")))
+    statements.append(jobs.substitute(jobs=known("job")))
     statements.append(lake_version.substitute(version=version, format=FORMAT))
     statements += _statements("views_for_people.sql")
     # Those of a history are its table's: commenting both would double the time, and each commit makes the views anew.

@@ -35,6 +35,10 @@ CREATE OR REPLACE VIEW pacs_profiles AS
 SELECT * EXCLUDE (row_id) FROM $profiles
 QUALIFY row_number() OVER (PARTITION BY pacs, level, name ORDER BY row_id DESC) = 1
 
+-- Every scheduled job that was done, in the order of doing.
+CREATE OR REPLACE VIEW job_runs AS
+SELECT row_id AS run, * EXCLUDE (row_id) FROM $jobs
+
 -- Which version of the log these views show.
 CREATE OR REPLACE VIEW lake_version AS
 SELECT CAST($version AS BIGINT) AS version, CAST($format AS BIGINT) AS format

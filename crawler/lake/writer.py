@@ -33,7 +33,7 @@ from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_o
 from crawler.lake.schema import LEVELS, beyond_catalogue, completed, stored_schema, to_stored
 from crawler.lake.tidy import crowded
 from crawler.lake.views import files_source
-from crawler.model import Coverage, Finding, Level, SweepRecord
+from crawler.model import Coverage, Finding, JobRun, Level, SweepRecord
 
 FILL_BATCH = 100_000
 """Keys read at once when the index is filled from the log."""
@@ -187,8 +187,9 @@ class LakeWriter:
         coverage: Sequence[Coverage] = (),
         sweeps: Sequence[SweepRecord] = (),
         findings: Sequence[Finding] = (),
+        jobs: Sequence[JobRun] = (),
     ) -> int:
-        """Publish everything staged, with coverage, sweep rows and findings, as one commit; gives the version.
+        """Publish everything staged, with coverage, sweeps, findings and done jobs, as one commit; gives the version.
 
         Nothing to publish: no commit. After any LakeError open the lake again.
         """
@@ -199,6 +200,8 @@ class LakeWriter:
             self._append("sweep", ledger.sweep_rows(sweeps))
         if findings:
             self._append("profile", ledger.finding_rows(findings))
+        if jobs:
+            self._append("job", ledger.job_rows(jobs))
         if not self._parts:
             return self.version
         with self._writing():

@@ -4,7 +4,16 @@ Importing this costs 70 ms (pydantic), so commands that need no settings do not.
 """
 
 from crawler.settings.reading import load
-from crawler.settings.sections import JobSettings, LakeSettings, LocalSettings, PacsSettings, Settings
+from crawler.settings.sections import JobSettings, LakeSettings, LocalSettings, PacsSettings, ServeSettings, Settings
 from crawler.settings.sentences import nearest
 
-__all__ = ["JobSettings", "LakeSettings", "LocalSettings", "PacsSettings", "Settings", "load", "nearest"]
+__all__ = [
+    "JobSettings",
+    "LakeSettings",
+    "LocalSettings",
+    "PacsSettings",
+    "ServeSettings",
+    "Settings",
+    "load",
+    "nearest",
+]

@@ -24,6 +24,7 @@ from crawler.settings.values import (
     Interval,
     Jitter,
     Keyword,
+    Listen,
     OptionalKeyword,
     Port,
     Seconds,
@@ -190,6 +191,18 @@ class JobSettings(_Table):
         return self
 
 
+class ServeSettings(_Table):
+    """`[serve]`: where the service tells how it is."""
+
+    listen: Listen = "127.0.0.1:8080"
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port, None where it listens nowhere."""
+        host, _, port = self.listen.rpartition(":")
+        return (host.strip("[]"), int(port)) if self.listen else None
+
+
 class Settings(_Table):
     """The whole file."""
 
@@ -198,6 +211,7 @@ class Settings(_Table):
     attributes: AttributesSettings = AttributesSettings()
     pacs: dict[str, PacsSettings] = {}
     jobs: dict[str, JobSettings] = {}
+    serve: ServeSettings = ServeSettings()
 
     def model_post_init(self, _context: Any) -> None:
         """Tell each PACS what it is asked for beyond the catalogue."""
@@ -227,6 +241,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("pacs", "*"): PacsSettings,
     ("pacs", "*", "*"): AllowedHours,
     ("jobs", "*"): JobSettings,
+    ("serve",): ServeSettings,
 }
 
 KEYS = {path: tuple(table.model_fields) for path, table in _TABLES.items()}

@@ -95,6 +95,16 @@ def _jitter(length: timedelta) -> timedelta:
     return length
 
 
+def _listen(text: str) -> str:
+    """Check an address of this machine alone: whoever can reach the service can read what it shows."""
+    if not text:
+        return text
+    found = re.fullmatch(r"(127\.0\.0\.1|\[::1\]|localhost):([0-9]{1,5})", text)
+    if found is None or int(found[2]) > 65535:
+        raise ValueError("must be 127.0.0.1, localhost or [::1] with a port, as '127.0.0.1:8080', or '' for nowhere")
+    return text
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -125,4 +135,5 @@ Host = Annotated[str, AfterValidator(_host)]
 CrawledLevel = Annotated[Level, BeforeValidator(_crawled)]
 Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_interval)]
 Jitter = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_jitter)]
+Listen = Annotated[str, AfterValidator(_listen)]
 TimeZone = Annotated[str, AfterValidator(_zone)]

@@ -60,6 +60,8 @@ def command(talk: Talk, /, config: Path, **typed: Any) -> int:
         raise UserError(f"{config}: no PACS is configured; add a section [pacs.NAME]")
     if asked.job is not None and asked.job not in settings.jobs:
         raise UserError(f"{config}: there is no section [jobs.{asked.job}]{nearest(asked.job, settings.jobs)}")
+    if asked.job is not None and settings.jobs[asked.job].kind not in ("sweep", "reconcile"):
+        raise UserError(f"{config}: jobs.{asked.job} is no sweep; `pacslake serve` does it")
     start_logging(talk.log_level)
 
     from jobs.nightly import NIGHTS, Night, run_night

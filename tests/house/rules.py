@@ -31,7 +31,7 @@ MOST_PARAMETERS = 5
 CATCH_ALL = {
     "jobs/cli.py",
     "jobs/crawl.py",
-    "jobs/scheduler.py",
+    "jobs/work.py",
     "crawler/pacs/acceptor.py",
     "crawler/retrieve/receiver.py",
 }

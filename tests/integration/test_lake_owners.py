@@ -1,4 +1,4 @@
-"""Who owns a lake: one process at a time. One that is killed is followed by the next; one that is paused is shut out."""
+"""Who owns a lake: one process at a time. One that is killed is followed by the next; a paused one is shut out."""
 
 from __future__ import annotations
 

@@ -18,7 +18,15 @@ from crawler.lake.dictionary import dictionary
 from crawler.lake.schema import log_schema
 from crawler.model import AETitle, Level, Limits, Model, Peer
 from crawler.pacs.profile import Profile, profile_from
-from crawler.settings import JobSettings, LakeSettings, LocalSettings, PacsSettings, load, nearest
+from crawler.settings import (
+    JobSettings,
+    LakeSettings,
+    LocalSettings,
+    PacsSettings,
+    ServeSettings,
+    load,
+    nearest,
+)
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "pacslake.example.toml"
 LAKE = "[lake]\npath = 'lake'\n"
@@ -44,7 +52,7 @@ def test_the_example_is_right_and_names_every_key() -> None:
     assert settings.pacs["main"].levels == (Level.STUDY, Level.SERIES)
     assert settings.jobs["nightly"].lookback_days == 7
     text = EXAMPLE.read_text()
-    for table in (LakeSettings, LocalSettings, PacsSettings, JobSettings):
+    for table in (LakeSettings, LocalSettings, PacsSettings, JobSettings, ServeSettings):
         for key in table.model_fields:
             assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), key
 
@@ -200,6 +208,8 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         ),
         (PACS + "omit_keys = ['StudyInstanceUID']", "pacs.main.omit_keys[0] must be an attribute that answers can do"),
         (PACS + "unsupported_keys = ['StudyTme']", "(did you mean 'StudyTime'?), not 'StudyTme'"),
+        (LAKE + "[serve]\nlisten = '0.0.0.0:80'", "serve.listen must be 127.0.0.1, localhost or [::1] with a port"),
+        (LAKE + "[serve]\nlisten = '127.0.0.1:65536'", "serve.listen must be 127.0.0.1, localhost or [::1] with a po"),
         (PACS + "port = 105", "pacs.main.port stands twice"),
         (PACS + PACS.removeprefix(LAKE), "pacs.main stands twice"),
         (PACS + PACS.removeprefix(LAKE).replace("main", "MAIN"), "pacs.MAIN and pacs.main are the same name"),

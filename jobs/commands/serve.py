@@ -1,0 +1,40 @@
+"""`pacslake serve`: checked before anything is opened. Touches: disk, the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jobs.options import Talk, config_option, talk_options
+from jobs.wiring import notify_address, settings_from, start_logging, watchdog_seconds
+
+
+@click.command()
+@config_option
+@talk_options
+@click.pass_obj
+def command(talk: Talk, config: Path) -> int:
+    """Do the jobs of pacslake.toml by the clock, until Ctrl-C or SIGTERM.
+
+    What is due follows from what the lake says was done: after a week without power each job is done once, one after
+    the other, the longest due first. A job that is new in the settings is done from its next time on. Between jobs the
+    lake is free for `pacslake sweep` and its like; while somebody else has it, a job waits.
+
+    SIGTERM ends within ten seconds, and no finished window is lost. SIGHUP reads the settings anew; where they are
+    wrong, it says so and keeps those of before.
+
+    \b
+    pacslake serve
+    pacslake serve --config /etc/pacslake/pacslake.toml --log-level warning
+
+    Exit codes: 0 stopped, 2 wrong settings, 11 another service serves this lake.
+    """
+    settings = settings_from(config)
+    start_logging(talk.log_level)
+
+    from crawler.serve.notify import Notifier
+    from jobs.serve import Start, run_serve
+
+    start = Start(Notifier(notify_address()), watchdog_seconds(), talk.log_level)
+    return run_serve(config.absolute(), settings, start)

@@ -1,0 +1,190 @@
+"""`pacslake serve`: do the jobs of the settings when the ledger says that they are due, one after the other.
+
+Touches: network, disk, clock, signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from crawler.errors import LakeError, NoLakeError, UserError
+from crawler.lake.job_runs import slots_done
+from crawler.lake.lock import OwnerLock
+from crawler.plan.due import PAUSES, Due, due, last_done, upcoming
+from crawler.serve.notify import Notifier
+from crawler.settings import Settings
+from jobs.exits import Exit
+from jobs.scheduler import Ticker, schedules
+from jobs.wiring import settings_from
+from jobs.worker import Order, have_done
+
+GLANCE = 15.0
+"""Seconds between looks at the ledger when nothing is expected: a clock may have been set, a machine have slept."""
+LOCKED = 30.0
+"""Seconds to wait while somebody else has the lake."""
+SERVICE_LOCK = "service.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job that did not get through for a slot, and until when it is left alone, by a clock that nobody sets."""
+
+    slot: datetime | None
+    failures: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How the service was started: by whom it is watched, and how much it says."""
+
+    notifier: Notifier
+    watchdog: float | None = None
+    """Seconds within which a sign of life is wanted."""
+    log_level: str = "info"
+
+
+class Service:
+    """Looks at the ledger, does what is due, looks again."""
+
+    def __init__(self, file: Path, settings: Settings, start: Start) -> None:
+        self.file = file
+        self.start = start
+        self.notifier = start.notifier
+        self.stopping = asyncio.Event()
+        self._awake = asyncio.Event()
+        self._held: dict[str, Held] = {}
+        self._log = structlog.get_logger()
+        self._obey(settings)
+
+    def _obey(self, settings: Settings) -> None:
+        """Take settings, whole or not at all. UserError where a schedule means nothing."""
+        zone = ZoneInfo(settings.local.time_zone)
+        self._schedules = schedules(settings.jobs, zone, socket.gethostname())
+        self.settings = settings
+
+    async def run(self) -> None:
+        """Serve until a signal says stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        ticker = Ticker(self._wake)
+        ticker.start()
+        self._log.info("serving", lake=self.settings.lake.path, jobs=list(self.settings.jobs))
+        self.notifier.ready()
+        living = asyncio.create_task(self._live())
+        try:
+            while not self.stopping.is_set():
+                await self._look(ticker)
+        finally:
+            living.cancel()
+            ticker.stop()
+            self._log.info("stopped")
+
+    def stop(self) -> None:
+        """Stop the job under way, begin no other."""
+        self.notifier.stopping()
+        self.stopping.set()
+        self._awake.set()
+
+    def reload(self) -> None:
+        """Read the settings anew; those of before stay where the new ones are wrong. A job under way keeps its own."""
+        self.notifier.reloading()
+        try:
+            settings = settings_from(self.file)
+            if settings.lake.path != self.settings.lake.path:
+                raise UserError(f"{self.file}: lake.path cannot change while the service runs; start it anew")
+            self._obey(settings)
+        except UserError as error:
+            self._log.error("settings not reloaded", reason=str(error))
+        else:
+            self._held.clear()
+            self._log.info("settings reloaded", jobs=list(settings.jobs))
+        self.notifier.ready()
+        self._awake.set()
+
+    async def _live(self) -> None:
+        """Give signs of life, twice as often as wanted, until cancelled."""
+        while self.start.watchdog:
+            self.notifier.alive()
+            await asyncio.sleep(self.start.watchdog / 2)
+
+    async def _wake(self) -> None:
+        self._awake.set()
+
+    async def _look(self, ticker: Ticker) -> None:
+        """Do what is due the longest, or wait until something may be."""
+        self._awake.clear()
+        now, done = datetime.now(UTC), self._done()
+        new = tuple(job for job in self.settings.jobs if last_done(done.get(job, ()), now) is None)
+        if new and not self._is_held("", None):
+            await self._do(Order(self.settings, now, new=new, log_level=self.start.log_level), None)
+            return
+        ready = [one for one in due(self._schedules, done, now) if not self._is_held(one.job, one.slot)]
+        if ready:
+            order = Order(self.settings, ready[0].slot, ready[0].job, log_level=self.start.log_level)
+            await self._do(order, ready[0])
+            return
+        if moment := upcoming(self._schedules, done, now):
+            ticker.at(moment)
+            self.notifier.status(f"waiting until {moment:%Y-%m-%d %H:%M:%S} UTC")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._awake.wait(), GLANCE)
+
+    def _done(self) -> dict[str, list[datetime]]:
+        try:
+            return slots_done(self.settings.lake.path)
+        except NoLakeError:
+            return {}
+        except LakeError as error:  # an older lake, or damaged views: writing in it mends both
+            self._log.warning("the ledger cannot be read", reason=str(error))
+            return {}
+
+    async def _do(self, order: Order, what: Due | None) -> None:
+        began, name = time.monotonic(), order.job or "(new jobs)"
+        if what:
+            self._log.info("job begins", job=name, due_at=f"{what.slot:%Y-%m-%dT%H:%M:%SZ}")
+            self.notifier.status(f"doing {name}")
+        code = await have_done(order, self.stopping)
+        if what:
+            self._log.info("job ended", job=name, exit_code=code, took_s=round(time.monotonic() - began, 1))
+        if code in (Exit.OK, Exit.CAPPED):
+            self._held.pop(order.job, None)
+        elif not self.stopping.is_set():
+            self._hold(order.job, what.slot if what else None, code)
+
+    def _is_held(self, job: str, slot: datetime | None) -> bool:
+        held = self._held.get(job)
+        return held is not None and held.slot == slot and time.monotonic() < held.until
+
+    def _hold(self, job: str, slot: datetime | None, code: int) -> None:
+        """Leave a job alone for a while: longer each time, in the end until its next slot."""
+        if code == Exit.LOCKED:
+            self._held[job] = Held(slot, 0, time.monotonic() + LOCKED)
+            return
+        before = self._held.get(job)
+        failures = before.failures if before and before.slot == slot else 0
+        pause = PAUSES[failures].total_seconds() if failures < len(PAUSES) else float("inf") if slot else 3600.0
+        self._held[job] = Held(slot, failures + 1, time.monotonic() + pause)
+        again = f", or in {pause / 60:.0f} minutes" if pause < float("inf") else ""
+        self._log.warning("job did not get through", job=job, exit_code=code, again=f"at its next time{again}")
+
+
+def run_serve(file: Path, settings: Settings, start: Start) -> int:
+    """Serve; LakeLockedError where another service does for this lake."""
+    service = Service(file, settings, start)
+    settings.lake.path.mkdir(parents=True, exist_ok=True)
+    with OwnerLock(settings.lake.path, SERVICE_LOCK, "served by"):
+        asyncio.run(service.run())
+    return Exit.OK

@@ -1,0 +1,128 @@
+"""One job of the service, in a process of its own: its memory goes with it, and if it crashes the service goes on.
+
+The order comes on standard input, which the service then holds open: where that ends, the service has died, and the
+lake must not stay locked. Touches: network, disk, clock, signals, standard input and error.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from crawler.errors import LakeLockedError, PacslakeError
+from crawler.lake.writer import LakeWriter
+from crawler.model import JobRun, JobState
+from crawler.settings import JobSettings, Settings
+from jobs.exits import Exit, exit_of
+from jobs.wiring import start_logging
+from jobs.worker import Order
+
+LOCKED_FOR = 60.0
+"""Seconds to wait for somebody who took the lake just when a job was to be written down as done."""
+GRACE = 3.0
+"""Seconds between asking a job to stop and not waiting any more."""
+
+_STATES = {Exit.OK: JobState.COMPLETE, Exit.CAPPED: JobState.CAPPED, Exit.PARTIAL: JobState.PARTIAL}
+
+
+def work(order: Order) -> int:
+    """Do what was ordered and write it down; give the exit code: of the job, 11 when the lake was in use, 130."""
+    settings = order.settings
+    began = datetime.now(UTC)
+    if order.new:
+        kinds = {name: settings.jobs[name].kind for name in order.new}
+        runs = [JobRun(name, kind, JobState.WAITING, order.slot, began, began) for name, kind in kinds.items()]
+        return _write_down(settings, runs)
+    job = settings.jobs[order.job]
+    try:
+        code, reason = do(settings, job), None
+    except LakeLockedError:
+        raise
+    except PacslakeError as error:
+        code, reason = exit_of(error), str(error)
+        structlog.get_logger().error(reason)
+    if code == Exit.INTERRUPTED:
+        return code
+    state = _STATES.get(Exit(code), JobState.FAILED)
+    why = None if state.settles else reason or f"exit code {int(code)}"
+    run = JobRun(order.job, job.kind, state, order.slot, began, datetime.now(UTC), why)
+    return _write_down(settings, [run]) or code
+
+
+def do(settings: Settings, job: JobSettings) -> int:
+    """Do a job once, whatever its schedule; give its exit code."""
+    if job.kind == "maintain":
+        return _maintain(settings, job)
+    if job.kind == "check":
+        from jobs.check import CheckRequest, run_check
+
+        codes = {run_check(settings, CheckRequest(name, as_json=True)) for name in job.pacs or settings.pacs}
+        return Exit.ERROR if Exit.ERROR in codes else Exit.OK  # a problem that was found is no failure
+    from jobs.nightly import Night, run_night
+
+    return run_night(settings, Night.of(job))
+
+
+def _maintain(settings: Settings, job: JobSettings) -> int:
+    from crawler.lake.upkeep import Wanted
+    from jobs.maintain import run_maintain
+
+    days = job.keep_history_days
+    now = datetime.now(UTC).replace(tzinfo=None)
+    wanted = Wanted(None if days is None else now - timedelta(days=days))
+    run_maintain(settings.lake.path, wanted, dry_run=False, as_json=True)
+    return Exit.OK
+
+
+def _write_down(settings: Settings, runs: Sequence[JobRun]) -> int:
+    until = time.monotonic() + LOCKED_FOR
+    while True:
+        try:
+            with LakeWriter.open(settings.lake.path) as writer:
+                writer.commit(jobs=runs)
+        except LakeLockedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+        else:
+            return Exit.OK
+
+
+def _stop_with_the_service() -> None:
+    """Wait for the end of standard input, then stop as if asked to."""
+    while os.read(sys.stdin.fileno(), 1):  # not by sys.stdin, which an ending interpreter would wait for
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> int:
+    """Read the order, do it, give the exit code."""
+    order: Order = pickle.load(sys.stdin.buffer)
+    start_logging(order.log_level)
+    threading.Thread(target=_stop_with_the_service, daemon=True).start()
+    log = structlog.get_logger()
+    try:
+        return int(work(order))
+    except PacslakeError as error:
+        log.error(str(error))
+        return int(exit_of(error))
+    except Exception as error:
+        # Anything can go wrong in anybody's code; a message may quote a patient's value, so type and place are told.
+        log.error("unexpected", exc_info=error)
+        return int(Exit.ERROR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
