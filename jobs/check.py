@@ -89,7 +89,7 @@ async def _examine(settings: Settings, request: CheckRequest, report: Report) ->
     profile = profile_from([], pacs.overrides)
 
     def decoded(batch: Identifiers, level: Level) -> pa.Table:
-        return decode(batch, level, default_charset=pacs.default_charset, study_modality=profile.study_modality)
+        return decode(batch, level, default_charset=pacs.charsets, study_modality=profile.study_modality)
 
     day = request.day
     with suppress(LakeError):  # a check does not need a lake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,11 +39,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where rows come from: the PACS's name in the lake, the sweep that asked, the charset to assume."""
+    """Where rows come from: the PACS's name in the lake, the sweep that asked, how to read what came."""
 
     pacs: str
     sweep_id: str
-    default_charset: str
+    charsets: Mapping[str, str]
+    """What each character set that it declares means, '' standing for none."""
     profile: Profile
     """How the PACS wants to be asked and read."""
     names_images: bool = False
@@ -136,7 +137,7 @@ class Publisher:
         rows = decode(
             batch,
             level,
-            default_charset=source.default_charset,
+            default_charset=source.charsets,
             study_modality=profile.study_modality,
             added=added(profile, level),
         )
@@ -148,7 +149,7 @@ class Publisher:
 
     def _keep_children(self, source: Source, level: Level, children: Sequence[Child]) -> Kept:
         batch = Identifiers.joined([child.batch for child in children])
-        rows = decode(batch, level, default_charset=source.default_charset, added=added(source.profile, level))
+        rows = decode(batch, level, default_charset=source.charsets, added=added(source.profile, level))
         counts = [len(child.batch) for child in children]
         outside = 0
         for place, keyword in enumerate(PARENT_KEYS[level]):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 
 from crawler import open_lake
 from crawler.columns import added_attributes
@@ -20,15 +21,20 @@ from crawler.model import Level
 from crawler.settings import Settings, nearest
 from jobs.table import render
 
+Reading = tuple[str | None, str]
+"""What rows declared (None: those with malformed text), and the character set to read them in."""
+
 
 @dataclass(frozen=True, slots=True)
 class RedecodeRequest:
     """What to read again: PACS by name (none: all), in which character set, and which rows."""
 
     pacs: tuple[str, ...]
-    charset: str
+    charset: str | None = None
+    """None for what the settings say of each PACS."""
     declared: str | None = None
-    """Rows that declared this; None for those with text that was malformed in what they declared."""
+    """Rows that declared this; None for those with text that was malformed in what they declared, or without a
+    charset for all that the settings speak of."""
     dry_run: bool = False
 
 
@@ -46,37 +52,54 @@ class Outcome:
 
 def run_redecode(settings: Settings, request: RedecodeRequest) -> list[Outcome]:
     """Write a new version of each row that reads otherwise, in one commit; with `dry_run` only count them."""
-    _check_charset(request.charset)
     path = settings.lake.path
     with open_lake(path) as lake:
         known = pacs_of(lake)
         for name in request.pacs:
             if name not in known:
                 raise UserError(f"the lake has no rows of a PACS named {name!r}{nearest(name, known)}")
+        readings = _readings(settings, request, request.pacs or known)
         if request.dry_run:
-            return _redecode(lake, request.pacs or known, request, None)
+            return _redecode(lake, readings, None)
     with LakeWriter.open(path, create=False) as writer, open_lake(path) as lake:
-        outcomes = _redecode(lake, request.pacs or known, request, writer)
+        outcomes = _redecode(lake, readings, writer)
         writer.commit()
         return outcomes
 
 
-def _redecode(lake: Lake, names: Sequence[str], request: RedecodeRequest, writer: LakeWriter | None) -> list[Outcome]:
+def _readings(settings: Settings, request: RedecodeRequest, names: Sequence[str]) -> dict[str, list[Reading]]:
+    """Say for each PACS which rows to read in which character set. UserError where nothing says so."""
+    readings: dict[str, list[Reading]] = {}
+    for name in names:
+        meant = settings.pacs[name].charsets if name in settings.pacs else {}
+        readings[name] = [(declared, charset) for declared, charset in meant.items() if charset]
+        if request.declared is not None:
+            readings[name] = [one for one in readings[name] if one[0] == request.declared]
+        if request.charset is not None:
+            readings[name] = [(request.declared, request.charset)]
+        for _, charset in readings[name]:
+            _check_charset(charset)
+    if not any(readings.values()):
+        raise UserError("say --charset, or set declared_charsets or default_charset of the PACS in pacslake.toml")
+    return readings
+
+
+def _redecode(lake: Lake, readings: Mapping[str, list[Reading]], writer: LakeWriter | None) -> list[Outcome]:
     outcomes = []
     sweep_id = f"redecode-{uuid.uuid4().hex}"
-    for name in names:
-        for level in Level:
-            outcome = Outcome(name, level.value)
-            added = added_attributes(lake.added.get(level.entity, ()))
-            for rows in kept_rows(lake, level, Selection(name, PROBLEMS, request.declared)):
-                again = redecode(rows, level, request.charset, added)
+    for name, level in product(readings, Level):
+        outcome = Outcome(name, level.value)
+        added = added_attributes(lake.added.get(level.entity, ()))
+        for declared, charset in readings[name]:
+            for rows in kept_rows(lake, level, Selection(name, PROBLEMS, declared)):
+                again = redecode(rows, level, charset, added)
                 outcome.rows += rows.num_rows
                 outcome.changed += again.rows.num_rows
                 outcome.malformed += again.malformed
                 if writer is not None:
                     writer.stage(level, name, sweep_id, again.rows)
-            if outcome.rows:
-                outcomes.append(outcome)
+        if outcome.rows:
+            outcomes.append(outcome)
     return outcomes
 
 

@@ -5,7 +5,7 @@ Locate the elements, make odd datasets plain, then one column after the other. P
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -49,23 +49,25 @@ def decode(
     batch: Identifiers,
     level: Level,
     *,
-    default_charset: str = "",
+    default_charset: str | Mapping[str, str] = "",
     study_modality: bool = False,
     added: tuple[Attribute, ...] = (),
 ) -> pa.Table:
     r"""Decode identifiers; columns and types are those of `crawler.columns.schema(level, added)`.
 
     Absent is null; empty is '' for text, an empty list for lists, and null for typed columns. `default_charset` holds
-    the defined terms for datasets without SpecificCharacterSet, as `ISO_IR 100` or `ISO 2022 IR 6\ISO 2022 IR 87`.
+    the defined terms for datasets without SpecificCharacterSet, as `ISO_IR 100` or `ISO 2022 IR 6\ISO 2022 IR 87`;
+    as a mapping it says what each declared value means, '' standing for none.
     With `study_modality`, ModalitiesInStudy is read from the Modality that some PACS give of a study instead.
     """
     attributes = _with_modality() if study_modality and level is Level.STUDY else CATALOGUE[level]
     wanted = Wanted.of((*attributes, *added), schema(level, added))
+    meant = {"": default_charset} if isinstance(default_charset, str) else default_charset
     tables = []
     for part in _parts(batch):
         findings = Findings()
         elements = _locate(part, wanted, findings)
-        tables.append(_table(elements, wanted, default_charset, part.explicit_vr, findings))
+        tables.append(_table(elements, wanted, meant, part.explicit_vr, findings))
     return pa.concat_tables(tables) if tables else wanted.schema.empty_table()
 
 
@@ -183,7 +185,9 @@ def _spliced(part: _Part, rows: Rows, plain: list[bytes]) -> tuple[Bytes, Offset
     return np.frombuffer(b"".join(pieces), np.uint8), part.starts + grown - growth, part.ends + grown
 
 
-def _table(elements: Elements, wanted: Wanted, default_charset: str, explicit_vr: bool, findings: Findings) -> pa.Table:
+def _table(
+    elements: Elements, wanted: Wanted, meant: Mapping[str, str], explicit_vr: bool, findings: Findings
+) -> pa.Table:
     """Make the columns of a level in the catalogue's order; SpecificCharacterSet comes first in all of them."""
     columns: list[pa.Array] = []
     terms: Terms | None = None
@@ -199,7 +203,7 @@ def _table(elements: Elements, wanted: Wanted, default_charset: str, explicit_vr
         else:
             made = _columns(column, attribute, terms, findings)
         if attribute.tag == _CHARSET_TAG:
-            terms = Terms(made[0], default_charset)
+            terms = Terms(made[0], meant)
         columns.extend(made)
     if Level.WORKLIST.unique_key in wanted.schema.names:
         columns.append(_items(*(columns[wanted.schema.get_field_index(name)] for name in ITEM_KEYS)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,12 +29,14 @@ class Terms:
     """SpecificCharacterSet of each row, looked at only for rows that need it."""
 
     lists: pa.Array
-    default: str
+    meant: Mapping[str, str]
+    """Terms that a PACS declares -> the terms of what it sends; '' for datasets that declare none."""
 
     def of(self, rows: Rows) -> tuple[list[str], Places]:
-        """Give the distinct terms of some rows, and which each row has; a row without any is in the default."""
+        """Give the distinct terms that some rows are read in, and which each row has."""
         coded = pc.binary_join(self.lists.take(rows), "\\").dictionary_encode(null_encoding="encode")
-        return [terms or self.default for terms in coded.dictionary.to_pylist()], coded.indices.to_numpy()
+        declared = [terms or "" for terms in coded.dictionary.to_pylist()]
+        return [self.meant.get(terms, terms) for terms in declared], coded.indices.to_numpy()
 
 
 def text_column(column: Column, attribute: Attribute, terms: Terms | None, findings: Findings) -> pa.Array:

@@ -18,6 +18,7 @@ from crawler.settings.values import (
     AEText,
     CrawledLevel,
     Cron,
+    DeclaredTerms,
     DefinedTerms,
     Folder,
     Host,
@@ -124,6 +125,7 @@ class PacsSettings(_Table):
     allowed_hours: AllowedHours | None = None
     model: Annotated[Model, Field(strict=False)] = Model.STUDY_ROOT
     default_charset: DefinedTerms = ""
+    declared_charsets: dict[DeclaredTerms, DefinedTerms] = {}
     connect_timeout: Seconds = _DEFAULTS.connect_timeout
     idle_timeout: Seconds = _DEFAULTS.idle_timeout
     total_timeout: Seconds = _DEFAULTS.total_timeout
@@ -149,6 +151,11 @@ class PacsSettings(_Table):
         if wrong:
             raise ValueError(f"is a worklist, which has nothing below it: leave {' and '.join(wrong)} out")
         return self
+
+    @property
+    def charsets(self) -> dict[str, str]:
+        """What this PACS means by each character set that it declares; '' is what it declares of none."""
+        return {"": self.default_charset, **self.declared_charsets}
 
     @property
     def overrides(self) -> dict[str, Any]:

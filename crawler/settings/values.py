@@ -68,6 +68,12 @@ def _defined_term(text: str) -> str:
     return text
 
 
+def _declared_term(text: str) -> str:
+    if not text.strip(" "):
+        raise ValueError("has an empty key; default_charset is for answers that declare nothing")
+    return "\\".join(item.strip(" ") for item in text.split("\\"))
+
+
 def _cron(text: str) -> str:
     if not re.fullmatch(r"[\w*/,-]+( +[\w*/,-]+){4}", text.strip()):
         raise ValueError("must have five fields: minute, hour, day of month, month, day of week")
@@ -129,6 +135,7 @@ Seconds = Annotated[float, Field(gt=0, le=7 * 86400, allow_inf_nan=False)]
 Keyword = Annotated[str, AfterValidator(_keyword)]
 OptionalKeyword = Annotated[str, AfterValidator(_optional_keyword)]
 Folder = Annotated[Path, Field(strict=False), AfterValidator(_folder)]
+DeclaredTerms = Annotated[str, AfterValidator(_declared_term)]
 DefinedTerms = Annotated[str, AfterValidator(_defined_term)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Host = Annotated[str, AfterValidator(_host)]

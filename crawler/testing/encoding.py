@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from crawler.columns import Attribute
 from crawler.testing.numbers import NOTHING, Ints, calendar_numbers, chosen, digits, fixed_bytes, joined, text
+from crawler.testing.question import CHARSET
 
 _BACKSLASH = text("\\")
 _NO_BYTES = pa.scalar(b"", pa.binary())
@@ -37,8 +38,13 @@ class Constant:
 def encode(
     columns: Mapping[str, pa.Array], attributes: Sequence[Attribute | Constant], explicit_vr: bool = False
 ) -> pa.Array:
-    """Encode rows as identifiers of these attributes. Text that is not ASCII needs a column SpecificCharacterSet."""
-    latin = _is_latin(columns.get("SpecificCharacterSet"))
+    """Encode rows as identifiers of these attributes. Text that is not ASCII needs a column SpecificCharacterSet.
+
+    A constant stands in an attribute's place; where it is SpecificCharacterSet, all text is in UTF-8.
+    """
+    constants = {one.tag for one in attributes if isinstance(one, Constant)}
+    attributes = [one for one in attributes if isinstance(one, Constant) or one.tag not in constants]
+    latin = None if CHARSET in constants else _is_latin(columns.get("SpecificCharacterSet"))
     parts: list[pa.Array | pa.Scalar] = []
     for attribute in sorted(attributes, key=lambda a: a.tag):
         if isinstance(attribute, Constant):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -102,9 +103,17 @@ def _of_quirk(name: str, value: object) -> object:
             return _keywords(value, {"*"} if name == "ignores" else set())
         if isinstance(default, float):
             return _seconds(value)
+        if isinstance(default, str):
+            return _terms(value)
         return _number(value, _LEAST.get(name, 0)) if name != "max_pdu" else _pdu_length(value)
     except _WrongValueError as error:
         raise UserError(f"quirk {name} must be {error}{_shown(value)}") from None
+
+
+def _terms(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Z0-9_ \\]*", value):
+        raise _WrongValueError("a value of SpecificCharacterSet, as ISO_IR 100")
+    return value
 
 
 def _from_text(name: str, text: str) -> object:

@@ -68,6 +68,8 @@ class Quirks:
     """Pending responses say 0xFF01 whatever was asked."""
     omits: frozenset[str] = frozenset()
     """Attributes that are never returned: NumberOfStudyRelatedInstances, say, or SpecificCharacterSet."""
+    misdeclares: str = ""
+    """Text is in UTF-8, and every answer declares this character set instead."""
     unsolicited: bool = False
     """Every attribute of the level is returned, and a private one, asked for or not."""
     fails_after: int = -1

@@ -28,7 +28,7 @@ from crawler.testing.archive import Archive
 from crawler.testing.changing import ChangingArchive, TableAnswers
 from crawler.testing.encoding import Constant
 from crawler.testing.matching import BadKeyError
-from crawler.testing.question import BadQuestionError, Question, read_question
+from crawler.testing.question import CHARSET, BadQuestionError, Question, read_question
 from crawler.testing.quirks import Failure, Quirks, misread, shaped
 from crawler.testing.responses import frame_responses
 
@@ -87,7 +87,8 @@ class Simulator:
         self.quirks = quirks or Quirks()
         self.counts = Counts()
         self._port = port
-        extras = _PRIVATE if self.quirks.unsolicited else ()
+        declared = Constant(CHARSET, "CS", self.quirks.misdeclares)
+        extras = (*(_PRIVATE if self.quirks.unsolicited else ()), *([declared] if declared.text else []))
         self._answers: Answers | TableAnswers
         if isinstance(archive, ChangingArchive):
             self._answers = TableAnswers(archive, extras, self.quirks.always)

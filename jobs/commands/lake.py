@@ -17,20 +17,26 @@ def command() -> None:
 
 @command.command()
 @click.argument("pacs", nargs=-1)
-@click.option("--charset", required=True, metavar="TERMS", help="Read text in this character set, as a DICOM term.")
+@click.option("--charset", metavar="TERMS", help="Read text in this character set.  [default: as the settings say]")
 @click.option("--declared", metavar="TERMS", help="Only rows that declare this character set; '' for none.")
 @click.option("--dry-run", is_flag=True, help="Only say how many rows would change.")
 @click.option("--format", "kind", type=click.Choice(("table", "json")), default="table", show_default=True)
 @config_option
 @talk_options
-def redecode(pacs: tuple[str, ...], charset: str, declared: str | None, dry_run: bool, kind: str, config: Path) -> None:
+def redecode(
+    pacs: tuple[str, ...], charset: str | None, declared: str | None, dry_run: bool, kind: str, config: Path
+) -> None:
     """Read text again in another character set, out of the bytes that were kept of it.
 
-    Concerns rows whose text is malformed in the character set that the PACS declared or that was assumed; with
-    --declared, all rows that declare this one. Rows that read otherwise become new versions; the old ones stay in the
-    history. Set `default_charset` of the PACS too: the next sweep reads answers that declare nothing in that one.
+    Set `default_charset` and `declared_charsets` of the PACS in the settings, what it means by declaring nothing or
+    something: sweeps read its answers so, and this command what came before.
+
+    With --charset, concerns rows whose text is malformed in the character set that the PACS declared or that was
+    assumed; with --declared, all rows that declare this one. Rows that read otherwise become new versions; the old
+    ones stay in the history.
 
     \b
+    pacslake lake redecode
     pacslake lake redecode --charset "ISO_IR 100" --dry-run
     pacslake lake redecode main --charset "ISO_IR 192" --declared ""
     pacslake lake redecode --charset "\\ISO 2022 IR 87"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,8 +13,11 @@ from crawler.decode import decode
 from crawler.lake.writer import LakeWriter
 from crawler.model import Identifiers, Level
 from crawler.pacs.identifier import encode_identifier
+from crawler.testing.archive import Archive
+from crawler.testing.quirks import Quirks
+from crawler.testing.simulator import Simulator, running
 from tests.acceptance.installed import pacslake
-from tests.acceptance.sweeping import ask
+from tests.acceptance.sweeping import ask, configure, sweep
 
 NAMES = {"1": "Müller^Jörg", "2": "Smith^Jane", "3": "Núñez^Æsa"}
 
@@ -75,13 +79,35 @@ def test_rows_are_chosen_by_what_they_declare(folder: Path) -> None:
     assert done.stdout.decode().splitlines()[-1].split() == ["main", "study", "2", "2", "2"]
 
 
+def test_what_a_pacs_declares_wrongly_is_mended_and_stays_so(tmp_path: Path) -> None:
+    """The PACS sends UTF-8 and says that it is Latin-1."""
+    archive = Archive(40, date(2024, 1, 1), date(2024, 1, 20), seed=3, series_per_study=1)
+    table = archive.table(Level.STUDY)
+    truth = dict(zip(table["StudyInstanceUID"].to_pylist(), table["PatientName"].to_pylist(), strict=True))
+    with running(Simulator(archive, quirks=Quirks(misdeclares="ISO_IR 100"))) as pacs:
+        configure(tmp_path, {"main": pacs.port})
+        assert sweep(tmp_path).returncode == 0
+        names = "select StudyInstanceUID, PatientName from studies"
+        assert dict(ask(tmp_path, names)) != truth
+        configure(tmp_path, {"main": pacs.port}, declared_charsets='{ "ISO_IR 100" = "ISO_IR 192" }')
+        done = pacslake(tmp_path, "lake", "redecode")
+        assert done.returncode == 0, done.stderr.decode()
+        assert dict(ask(tmp_path, names)) == truth
+        versions = ask(tmp_path, "select count(*) from studies_history")
+        again = sweep(tmp_path, "--restart")
+        assert again.returncode == 0, again.stderr.decode()
+        assert ask(tmp_path, "select count(*) from studies_history") == versions
+        assert ask(tmp_path, "select distinct SpecificCharacterSet from studies") == [(["ISO_IR 100"],)]
+    assert pacslake(tmp_path, "lake", "redecode", "--dry-run").stdout.decode().split()[-2:] == ["0", "0"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
         (["--charset", "ISO_IR 1000"], 2, "'ISO_IR 1000' is no value of SpecificCharacterSet"),
         (["--charset", "latin-1"], 2, "'latin-1' is no value of SpecificCharacterSet"),
         (["mian", "--charset", "ISO_IR 100"], 2, "the lake has no rows of a PACS named 'mian'; did you mean 'main'?"),
-        ([], 2, "missing option '--charset'"),
+        ([], 2, "say --charset, or set declared_charsets or default_charset of the PACS in pacslake.toml"),
     ],
 )
 def test_a_mistake_is_a_sentence_and_changes_nothing(

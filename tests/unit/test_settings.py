@@ -199,6 +199,8 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         (PACS + "idle_timeout = 0", "pacs.main.idle_timeout must be more than 0, not 0"),
         (PACS + "idle_timeout = nan", "pacs.main.idle_timeout must be"),
         (PACS + "default_charset = 'latin-1'", "pacs.main.default_charset must be a value of SpecificCharacterSet"),
+        (PACS + "declared_charsets = { 'ISO_IR 100' = 'utf8' }", "declared_charsets.ISO_IR 100 must be a value of"),
+        (PACS + "declared_charsets = { '' = 'ISO_IR 192' }", "default_charset is for answers that declare nothing"),
         (PACS.replace("'h'", "'two words'"), "pacs.main.host must be a host name or an IP address, not 'two words'"),
         (PACS + "cap = -1", "pacs.main.cap must be 0 or more, not -1"),
         (PACS + "dates_only = 'yes'", "pacs.main.dates_only must be true or false, not 'yes'"),

@@ -36,7 +36,7 @@ def by_the_fallback(batch: Identifiers, level: Level, default_charset: str) -> p
     (part,) = _parts(batch)
     findings = Findings()
     elements = _locate(part, wanted, findings, all_odd=True)
-    return _table(elements, wanted, default_charset, part.explicit_vr, findings)
+    return _table(elements, wanted, {"": default_charset}, part.explicit_vr, findings)
 
 
 @settings(slow_generation, max_examples=200)
