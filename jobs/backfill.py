@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 
 import click
 
+from crawler.errors import NotNowError
 from crawler.model import WindowState
 from crawler.plan.days import BEGINNING, END, Days
 from crawler.plan.estimate import Cost, cost_of, cost_of_a_day
@@ -19,6 +20,7 @@ from crawler.settings import Settings
 from jobs.coverage import exit_for
 from jobs.exits import Exit
 from jobs.explain import iso, words
+from jobs.permission import admitted
 from jobs.proof import Proof, Question, proofs
 from jobs.table import render
 
@@ -62,19 +64,24 @@ def _due(found: list[Proof]) -> dict[Days, list[str]]:
 
 
 def _mend(settings: Settings, question: Question, found: list[Proof]) -> Exit:
-    """Sweep range after range. A PACS that does not answer is left alone after the first."""
+    """Sweep range after range. A PACS that does not answer is left alone after the first. NotNowError when none may."""
     from jobs.sweep import SweepRequest, run_sweep
 
     due = _due(found)
+    may_be_asked = admitted(settings, sorted({name for names in due.values() for name in names}))
     silent: set[str] = set()
     for number, (days, names) in enumerate(due.items(), start=1):
-        asking = tuple(name for name in names if name not in silent)
+        asking = tuple(name for name in names if name in may_be_asked and name not in silent)
         if not asking:
             continue
         click.echo(f"pacslake: {', '.join(asking)}: {words(days)} ({number} of {len(due)})", err=True)
         first, last = (None if day in (BEGINNING, END) else date.fromordinal(day) for day in days)
         began = datetime.now(UTC)
-        code = run_sweep(settings, SweepRequest(asking, first, last, question.deepest, restart=True))
+        try:
+            code = run_sweep(settings, SweepRequest(asking, first, last, question.deepest, restart=True))
+        except NotNowError as closed:  # since a moment ago; others may have their turn still
+            click.echo(f"pacslake: {closed}", err=True)
+            continue
         if code == Exit.INTERRUPTED:
             return Exit.INTERRUPTED
         if code:

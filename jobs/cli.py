@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "Find out what a PACS can do, and what must be set.",
     "sweep": "Crawl PACS into the lake.",
     "pacs": "Show which PACS may be asked now; pause and resume them.",
+    "plan": "Show what the next night will ask, and how long it will take.",
     "status": "Show each PACS's last sweep, rows and windows by state.",
     "coverage": "Show which days are proven complete, and which are not.",
     "backfill": "Crawl just the days that are not proven complete.",

@@ -142,7 +142,7 @@ class Crawl:
             if await self.gate.stopped_within(verdict.after):
                 verdict = STOPPED
                 break
-        if not caller.reached:
+        if not caller.reached and not self._stopping.is_set():
             self.machine.abandon(caller.trouble or "the PACS was never reached")
         self.gate.given_up = self.machine.abandoned is not None and self.gate.standing.is_open
         if isinstance(verdict, Accept):

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import click
 
+from crawler.errors import NotNowError
 from crawler.lake.catalog import ledgers
 from crawler.model import Level, Model
 from crawler.plan.days import BEGINNING, END
@@ -53,18 +54,24 @@ def run_night(settings: Settings, night: Night) -> int:
         codes.add(run_sweep(settings, SweepRequest(night.pacs, since, None, night.deepest)))
     names = (night.pacs or tuple(settings.pacs)) if night.reconcile else ()
     for name in names:
-        for request, what in _again(settings, name, night, since):
+        for request, what in again(settings, name, night, since):
             if Exit.INTERRUPTED in codes:
                 break
             click.echo(f"pacslake: {name}: again {what}", err=True)
-            code = run_sweep(settings, request)
+            try:
+                code = run_sweep(settings, request)
+            except NotNowError as closed:
+                if len(names) == 1 and not codes:
+                    raise
+                click.echo(f"pacslake: {closed}", err=True)
+                code = Exit.PARTIAL
             codes.add(code)
             if code == Exit.PARTIAL:
                 break  # a PACS in trouble is left alone until tomorrow
     return next((code for code in WORST_FIRST if code in codes), Exit.OK)
 
 
-def _again(settings: Settings, name: str, night: Night, before: date | None) -> Iterator[tuple[SweepRequest, str]]:
+def again(settings: Settings, name: str, night: Night, before: date | None) -> Iterator[tuple[SweepRequest, str]]:
     """Give what to ask a PACS for again, the newest days first, the studies without a date last, and how to say it."""
     known = ledgers(settings.lake.path).get(name)
     if known is None:

@@ -61,9 +61,8 @@ def gate_of(settings: Settings, name: str) -> Gate:
 
 def closed(settings: Settings, name: str, moment: datetime) -> Closed | None:
     """Say why a PACS may not be asked at a moment; None when it may."""
-    switch = settings.local.kill_switch
-    if switch is not None and switch.exists():
-        return Closed(f"the kill switch {switch} is there; delete it to go on")
+    if is_switched_off(settings):
+        return Closed(f"the kill switch {settings.local.kill_switch} is there; delete it to go on")
     pause = StandingFile(settings.lake.path, name).pause
     until = until_of(pause)
     if pause is not None and (until is None or moment < until):
@@ -74,6 +73,12 @@ def closed(settings: Settings, name: str, moment: datetime) -> Closed | None:
     if hours is not None and not hours.allow(moment):
         return Closed("it is outside its allowed hours", hours.next_allowed(moment), by_hours=True)
     return None
+
+
+def is_switched_off(settings: Settings) -> bool:
+    """Whether nothing may be asked anywhere."""
+    switch = settings.local.kill_switch
+    return switch is not None and switch.exists()
 
 
 def until_of(pause: Values | None) -> datetime | None:

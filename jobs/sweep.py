@@ -29,7 +29,7 @@ from crawler.settings import Settings
 from jobs.crawl import Crawl
 from jobs.levels import levels_of
 from jobs.patients import PatientCrawl
-from jobs.permission import admitted, gate_of, watching
+from jobs.permission import admitted, gate_of, is_switched_off, watching
 from jobs.progress import progress, summary
 from jobs.publish import Publisher, Source
 from jobs.worklist import WorklistCrawl
@@ -87,7 +87,8 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
         click.echo(summary(crawl), err=True)
     states = {crawl.state for crawl in crawls.values()}
     if SweepState.INTERRUPTED in states:
-        return INTERRUPTED
+        one_only = all(crawl.gate.stopped for crawl in crawls.values() if crawl.state is SweepState.INTERRUPTED)
+        return PARTIAL if one_only and not is_switched_off(settings) else INTERRUPTED
     if states <= {SweepState.COMPLETE}:
         return OK if len(names) == len(wanted) else PARTIAL
     short = [crawl.tally for crawl in crawls.values() if crawl.state is not SweepState.COMPLETE]

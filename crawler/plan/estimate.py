@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from crawler.model import Coverage, Level
@@ -53,3 +53,13 @@ def cost_of(days: Days, a_day: Cost) -> Cost:
     """Give what a range of days will cost: one query at least; a range without an end as much as a day."""
     cost = a_day.times(1 if days.first == BEGINNING or days.last == END else days.length)
     return Cost(max(1.0, cost.queries), cost.studies, cost.seconds)
+
+
+def queries_of_a_day(rows: Iterable[Coverage], levels: Sequence[Level]) -> dict[Level, float]:
+    """Give the queries at each level that a day with studies has taken on average; the highest level comes first."""
+    known, above, found = list(rows), 0.0, dict[Level, float]()
+    for number, level in enumerate(levels, start=1):
+        cost = cost_of_a_day(known, levels[:number])
+        so_far = cost.queries if cost else 0.0
+        found[level], above = max(so_far - above, 0.0), so_far
+    return found

@@ -52,6 +52,18 @@ class Hours:
         """Give the moment itself, or when hours begin after it; None when they never do."""
         return moment if self.allow(moment) else self.next_change(moment)
 
+    def lasting_until(self, begin: datetime, seconds: float) -> datetime | None:
+        """Give when something ends that takes so many seconds within these hours; None when they do not suffice."""
+        left = timedelta(seconds=seconds)
+        moment = self.next_allowed(begin)
+        while moment is not None and moment < begin + _AHEAD:
+            end = self.next_change(moment)
+            if end is None or end - moment >= left:
+                return moment + left
+            left -= end - moment
+            moment = self.next_change(end)
+        return None
+
     def _spans(self, day: date) -> Spans:
         if self.on_holidays is not None and day in self.holidays:
             return self.on_holidays
