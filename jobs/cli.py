@@ -29,6 +29,7 @@ COMMANDS = {
     "sql": "Ask the lake in SQL.",
     "changes": "Show what appeared, changed, vanished and came back.",
     "serve": "Do the jobs of pacslake.toml by the clock.",
+    "metrics": "Print how the lake and the jobs are, as Prometheus reads it.",
     "maintain": "Keep the lake quick and small.",
     "verify": "Check that the lake is, to the bit, what was written.",
     "repair": "Set broken files aside and say what has to be asked for again.",

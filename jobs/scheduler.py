@@ -1,10 +1,12 @@
-"""What APScheduler does here, and all it does: read cron lines, and wake the service at a moment. Touches: clock.
+"""What APScheduler does here, and all it does: read cron lines, and wake the service at a moment.
 
 It keeps nothing: what is due is read from the ledger (`crawler/plan/due.py`), never concluded from having been woken.
+Touches: clock, the machine's name.
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,9 +18,14 @@ from apscheduler.triggers.date import DateTrigger
 from crawler.errors import UserError
 from crawler.plan.cron import translated
 from crawler.plan.due import EPOCH, Schedule, Times, every, on_wall_clock, spread
-from crawler.settings import JobSettings
+from crawler.settings import JobSettings, Settings
 
 _NEXT = "next"
+
+
+def schedules_of(settings: Settings) -> list[Schedule]:
+    """Give the schedules of all jobs as this machine keeps them. UserError where one means nothing."""
+    return schedules(settings.jobs, ZoneInfo(settings.local.time_zone), socket.gethostname())
 
 
 def schedules(jobs: Mapping[str, JobSettings], zone: ZoneInfo, machine: str) -> list[Schedule]:

@@ -9,39 +9,32 @@ import asyncio
 import signal
 import socket
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from crawler.errors import LakeError, NoLakeError, UserError
 from crawler.lake.job_runs import slots_done
 from crawler.lake.lock import OwnerLock
-from crawler.plan.due import PAUSES, Due, due, last_done, upcoming
+from crawler.plan.due import Due, due, last_done, upcoming
+from crawler.serve.metrics import Condition
 from crawler.serve.notify import Notifier
+from crawler.serve.site import listening
 from crawler.settings import Settings
 from jobs.exits import Exit
-from jobs.scheduler import Ticker, schedules
+from jobs.holds import NEVER, NOT_NOW, Holds
+from jobs.metrics import condition_of
+from jobs.pages import pages
+from jobs.scheduler import Ticker, schedules_of
 from jobs.wiring import settings_from
 from jobs.worker import Order, have_done
 
 GLANCE = 15.0
 """Seconds between looks at the ledger when nothing is expected: a clock may have been set, a machine have slept."""
-LOCKED = 30.0
-"""Seconds to wait while somebody else has the lake."""
 SERVICE_LOCK = "service.lock"
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A job that did not get through for a slot, and until when it is left alone, by a clock that nobody sets."""
-
-    slot: datetime | None
-    failures: int
-    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +56,14 @@ class Service:
         self.notifier = start.notifier
         self.stopping = asyncio.Event()
         self._awake = asyncio.Event()
-        self._held: dict[str, Held] = {}
+        self._holds = Holds()
+        self._settings_valid = True
         self._log = structlog.get_logger()
         self._obey(settings)
 
     def _obey(self, settings: Settings) -> None:
         """Take settings, whole or not at all. UserError where a schedule means nothing."""
-        zone = ZoneInfo(settings.local.time_zone)
-        self._schedules = schedules(settings.jobs, zone, socket.gethostname())
+        self._schedules = schedules_of(settings)
         self.settings = settings
 
     async def run(self) -> None:
@@ -107,9 +100,11 @@ class Service:
                 raise UserError(f"{self.file}: lake.path cannot change while the service runs; start it anew")
             self._obey(settings)
         except UserError as error:
+            self._settings_valid = False
             self._log.error("settings not reloaded", reason=str(error))
         else:
-            self._held.clear()
+            self._settings_valid = True
+            self._holds.clear()
             self._log.info("settings reloaded", jobs=list(settings.jobs))
         self.notifier.ready()
         self._awake.set()
@@ -160,31 +155,35 @@ class Service:
         if what:
             self._log.info("job ended", job=name, exit_code=code, took_s=round(time.monotonic() - began, 1))
         if code in (Exit.OK, Exit.CAPPED):
-            self._held.pop(order.job, None)
+            self._holds.release(order.job)
         elif not self.stopping.is_set():
             self._hold(order.job, what.slot if what else None, code)
 
     def _is_held(self, job: str, slot: datetime | None) -> bool:
-        held = self._held.get(job)
-        return held is not None and held.slot == slot and time.monotonic() < held.until
+        return self._holds.is_held(job, slot, time.monotonic())
 
     def _hold(self, job: str, slot: datetime | None, code: int) -> None:
-        """Leave a job alone for a while: longer each time, in the end until its next slot."""
-        if code == Exit.LOCKED:
-            self._held[job] = Held(slot, 0, time.monotonic() + LOCKED)
-            return
-        before = self._held.get(job)
-        failures = before.failures if before and before.slot == slot else 0
-        pause = PAUSES[failures].total_seconds() if failures < len(PAUSES) else float("inf") if slot else 3600.0
-        self._held[job] = Held(slot, failures + 1, time.monotonic() + pause)
-        again = f", or in {pause / 60:.0f} minutes" if pause < float("inf") else ""
-        self._log.warning("job did not get through", job=job, exit_code=code, again=f"at its next time{again}")
+        pause = self._holds.failed(job, slot, code, time.monotonic())
+        if code not in NOT_NOW:
+            again = f", or in {pause / 60:.0f} minutes" if pause < NEVER else ""
+            self._log.warning("job did not get through", job=job, exit_code=code, again=f"at its next time{again}")
+
+    def condition(self) -> Condition:
+        """Say how jobs and PACS are now."""
+        return condition_of(self.settings, self._schedules, settings_valid=self._settings_valid)
 
 
 def run_serve(file: Path, settings: Settings, start: Start) -> int:
-    """Serve; LakeLockedError where another service does for this lake."""
+    """Serve; LakeLockedError where another service does for this lake, UserError where its address is taken."""
     service = Service(file, settings, start)
     settings.lake.path.mkdir(parents=True, exist_ok=True)
     with OwnerLock(settings.lake.path, SERVICE_LOCK, "served by"):
-        asyncio.run(service.run())
+        address = settings.serve.address
+        with listening(address) if address else nullcontext() as channel:
+            asyncio.run(_serve(service, channel))
     return Exit.OK
+
+
+async def _serve(service: Service, channel: socket.socket | None) -> None:
+    async with pages(service.settings.lake.path, service.condition, channel):
+        await service.run()

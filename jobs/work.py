@@ -58,7 +58,7 @@ def work(order: Order) -> int:
 
 
 def do(settings: Settings, job: JobSettings) -> int:
-    """Do a job once, whatever its schedule; give its exit code."""
+    """Do a job once, whatever its schedule; give its exit code: 130 where it was cut off, or no PACS may be asked."""
     if job.kind == "maintain":
         return _maintain(settings, job)
     if job.kind == "check":
@@ -67,7 +67,14 @@ def do(settings: Settings, job: JobSettings) -> int:
         codes = {run_check(settings, CheckRequest(name, as_json=True)) for name in job.pacs or settings.pacs}
         return Exit.ERROR if Exit.ERROR in codes else Exit.OK  # a problem that was found is no failure
     from jobs.nightly import Night, run_night
+    from jobs.permission import closed, said
 
+    now = datetime.now(UTC)
+    kept_away = {name: closed(settings, name, now) for name in job.pacs or settings.pacs}
+    if kept_away and all(kept_away.values()):
+        for name, found in kept_away.items():
+            structlog.get_logger().info(f"{name} may not be asked now: {said(settings, found) if found else ''}")
+        return Exit.INTERRUPTED
     return run_night(settings, Night.of(job))
 
 

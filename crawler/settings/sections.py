@@ -45,7 +45,6 @@ _LEARNED = (
 )
 """Keys of `[pacs.NAME]` that bear the name of a field of the profile."""
 
-_OF_STUDIES = frozenset(("levels", "extra_keys", "study_modality", "uid_lists"))
 """Keys that mean nothing where a worklist is asked."""
 
 
@@ -207,7 +206,7 @@ class ServeSettings(_Table):
     def address(self) -> tuple[str, int] | None:
         """Host and port, None where it listens nowhere."""
         host, _, port = self.listen.rpartition(":")
-        return (host.strip("[]"), int(port)) if self.listen else None
+        return (host, int(port)) if self.listen else None
 
 
 class Settings(_Table):

@@ -105,9 +105,9 @@ def _listen(text: str) -> str:
     """Check an address of this machine alone: whoever can reach the service can read what it shows."""
     if not text:
         return text
-    found = re.fullmatch(r"(127\.0\.0\.1|\[::1\]|localhost):([0-9]{1,5})", text)
+    found = re.fullmatch(r"(127\.0\.0\.1|localhost):([0-9]{1,5})", text)
     if found is None or int(found[2]) > 65535:
-        raise ValueError("must be 127.0.0.1, localhost or [::1] with a port, as '127.0.0.1:8080', or '' for nowhere")
+        raise ValueError("must be 127.0.0.1 or localhost with a port, as '127.0.0.1:8080', or '' for nowhere")
     return text
 
 

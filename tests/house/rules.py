@@ -20,6 +20,9 @@ LIBRARIES = {
     "duckdb": ("crawler/lake/",),
     "apscheduler": ("jobs/scheduler.py",),
     "pydantic": ("crawler/settings/",),
+    "prometheus_client": ("crawler/serve/", "jobs/metrics.py"),
+    "starlette": ("crawler/serve/",),
+    "uvicorn": ("crawler/serve/",),
     "click": ("jobs/",),
     "rich": ("jobs/",),
 }
