@@ -93,9 +93,7 @@ class Caller:
     async def _permitted(self) -> Association | None:
         """Give an open association as soon as a query may be sent over it; None when that will not be."""
         while True:
-            if self._gate.must_wait_long:
-                await self.hang_up()
-            if not await self._gate.ready():
+            if not await self._gate.ready(self.hang_up):
                 return None
             try:
                 association = await self.association()

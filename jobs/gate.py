@@ -10,7 +10,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 
@@ -56,14 +56,8 @@ class Gate:
         """How it stands with the PACS."""
         return self._polite.standing
 
-    @property
-    def must_wait_long(self) -> bool:
-        """Whether nobody gets through so soon that an association is worth keeping."""
-        wait = self._wait(time.time())
-        return wait is not None and wait.seconds > LONG
-
-    async def ready(self) -> bool:
-        """Wait until the PACS may be called; False when that will not be."""
+    async def ready(self, hang_up: Callable[[], Awaitable[None]] | None = None) -> bool:
+        """Wait until the PACS may be called; False when that will not be. Before a long wait, hang up."""
         while not (self.stopping.is_set() or self.given_up):
             now = time.time()
             if now >= self._open_until and not self._is_within_hours(now):
@@ -73,6 +67,8 @@ class Gate:
                 self.waiting = None
                 return True
             self.waiting = wait
+            if hang_up is not None and wait is not None and wait.seconds > LONG:
+                await hang_up()
             await self.stopped_within(min(LOOK_EVERY, wait.seconds if wait else LOOK_EVERY))
         return False
 

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import termios
+import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
@@ -19,6 +20,7 @@ import pytest
 
 import crawler
 from crawler.model import Level
+from crawler.settings import Settings
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
@@ -159,7 +161,11 @@ def test_the_shell_and_python_lines_of_the_readme_work(demo: tuple[Path, str]) -
 
 
 def test_the_settings_of_the_readme_are_enough(tmp_path: Path, pacs: Simulator) -> None:
-    [toml] = re.findall(r"```toml\n(.*?)```", readme(), re.DOTALL)
+    toml, *more = re.findall(r"```toml\n(.*?)```", readme(), re.DOTALL)
+    for block in map(tomllib.loads, more):  # each goes on with the first
+        whole = tomllib.loads(toml)
+        whole["pacs"]["main"].update(block.pop("pacs", {}).get("main", {}))
+        assert Settings.model_validate({**whole, **block})
     assert len([line for line in toml.splitlines() if "=" in line]) <= 5
     here = toml.replace("192.0.2.10", "127.0.0.1").replace("= 104", f"= {pacs.port}")
     (tmp_path / "pacslake.toml").write_text(here)
