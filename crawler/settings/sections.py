@@ -45,6 +45,7 @@ _LEARNED = (
 )
 """Keys of `[pacs.NAME]` that bear the name of a field of the profile."""
 
+_OF_STUDIES = frozenset(("levels", "extra_keys", "study_modality", "uid_lists"))
 """Keys that mean nothing where a worklist is asked."""
 
 
