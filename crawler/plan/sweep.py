@@ -117,6 +117,8 @@ class SweepMachine(Agenda):
                 return self._without_times(span, f"{answer.rows} rows, the cap of this PACS, none with a time")
             return self._smaller(ask, WindowState.CAPPED, f"{answer.rows} rows, the cap of this PACS")
         if sight.timeless and span.length < DAY:
+            if not self._cap_proven and answer.rows >= max(self._largest, SMALLEST_CAP):
+                return self._without_times(span, f"{answer.rows} rows without a time come with all hours", again=False)
             self._adapt(span, 0, answer.rows)
             return COMPLETE
         largest, self._largest = self._largest, max(self._largest, answer.rows)
@@ -273,7 +275,7 @@ class SweepMachine(Agenda):
         self._length = max(self._length, DAY)
         return self._without_times(span, "StudyTime is ignored and the day cannot be split otherwise")
 
-    def _without_times(self, span: Span, reason: str) -> Verdict:
+    def _without_times(self, span: Span, reason: str, *, again: bool = True) -> Verdict:
         """Ask for no more hours of a day: for the whole day again if they were a test, else by further keys."""
         day = Span(span.first // DAY * DAY, span.first // DAY * DAY + DAY - 1)
         self._gaps.drop(day)
@@ -282,9 +284,14 @@ class SweepMachine(Agenda):
         self._trials = [trial for trial in self._trials if not day.holds(trial.span)]
         if test is not None:
             self._take_back(test, day.length - test.left)
+        if test is not None and again:
             self._parts.append(Ask(day.window, day.window))
             return SPLIT
         if day.window in self._narrowings or self._narrow(day.window):
+            return SPLIT
+        if span != day:
+            self._note(day.window, Accept(WindowState.CAPPED, reason))
+            self._settle(day.window, Answer(Outcome.SUCCESS), complete=False)
             return SPLIT
         return Accept(WindowState.CAPPED, reason)
 
