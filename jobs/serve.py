@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from crawler.errors import LakeError, NoLakeError, UserError
+from crawler.errors import LakeError, NewerLakeError, NoLakeError, UserError
 from crawler.lake.job_runs import slots_done
 from crawler.lake.lock import OwnerLock
 from crawler.plan.due import Due, due, last_done, upcoming
@@ -142,6 +142,8 @@ class Service:
             return slots_done(self.settings.lake.path)
         except NoLakeError:
             return {}
+        except NewerLakeError:
+            raise
         except LakeError as error:  # an older lake, or damaged views: writing in it mends both
             self._log.warning("the ledger cannot be read", reason=str(error))
             return {}
@@ -154,6 +156,8 @@ class Service:
         code = await have_done(order, self.stopping)
         if what:
             self._log.info("job ended", job=name, exit_code=code, took_s=round(time.monotonic() - began, 1))
+        if code == Exit.NEWER_LAKE:
+            raise NewerLakeError(f"A later release wrote the lake at {self.settings.lake.path}; install that one")
         if code in (Exit.OK, Exit.CAPPED):
             self._holds.release(order.job)
         elif not self.stopping.is_set():

@@ -28,7 +28,7 @@ def command(talk: Talk, config: Path) -> int:
     pacslake serve
     pacslake serve --config /etc/pacslake/pacslake.toml --log-level warning
 
-    Exit codes: 0 stopped, 2 wrong settings, 11 another service serves this lake.
+    Exit codes: 0 stopped, 2 wrong settings, 11 another service serves this lake, 14 a later release wrote it.
     """
     settings = settings_from(config)
     start_logging(talk.log_level)

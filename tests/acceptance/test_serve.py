@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from crawler.lake.format import FORMAT, FORMAT_KEY
 from crawler.lake.job_runs import slots_done
+from crawler.lake.writer import LakeWriter
 from crawler.model import Level
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
@@ -187,6 +189,15 @@ def test_a_wrong_schedule_is_said_at_the_start(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "jobs.n.cron is no cron line: " in said(done)
     assert not (tmp_path / "lake").exists()
+
+
+def test_a_lake_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
+    configure_jobs(tmp_path, {"main": 1}, SWEEP.format("rarely", LEAP))
+    with LakeWriter.open(tmp_path / "lake") as writer:
+        writer.log.commit([], properties={FORMAT_KEY: str(FORMAT + 1)})
+    done = pacslake(tmp_path, "serve")
+    assert done.returncode == 14
+    assert said(done).splitlines()[-1].startswith("pacslake: A later release wrote the lake at ")
 
 
 def test_upkeep_is_no_sweep(tmp_path: Path) -> None:
