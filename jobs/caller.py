@@ -7,22 +7,27 @@ from collections.abc import Awaitable, Callable
 
 from crawler.errors import TransientPeerError
 from crawler.model import Identifiers, Model, Outcome, Peer
-from crawler.pacs.association import Association
+from crawler.pacs.association import FIND_CLASSES, Association
 from crawler.pacs.find import FindStream
 from crawler.pacs.identifier import Query
+from crawler.pacs.profile import Profile
 from crawler.pacs.status import outcome_of
 from jobs.gate import Gate
 from jobs.ledger import Ledger
 
 Sink = Callable[[Identifiers], Awaitable[None]]
 
+_RELATIONAL = b"\1"
+"""Extended negotiation (PS3.4 C.5.1.1)."""
+
 
 class Caller:
     """One association at a time to one PACS."""
 
-    def __init__(self, peer: Peer, model: Model, gate: Gate, *, once: bool = False) -> None:
+    def __init__(self, peer: Peer, model: Model, gate: Gate, profile: Profile) -> None:
         self._peer = peer
-        self._once = once
+        self._once = profile.one_query_per_association
+        self._extended = {FIND_CLASSES[model]: _RELATIONAL} if profile.relational else {}
         self._model = model
         self._gate = gate
         self._association: Association | None = None
@@ -35,7 +40,7 @@ class Caller:
     async def association(self) -> Association:
         """Give the open association, a new one where the PACS has closed it since."""
         if self._association is None or self._association.closed:
-            self._association = await Association.open(self._peer, [self._model])
+            self._association = await Association.open(self._peer, [self._model], extended=self._extended)
             self.reached = True
         return self._association
 

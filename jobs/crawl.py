@@ -99,10 +99,10 @@ class Crawl:
         pacs, now = self.source.pacs, datetime.now(UTC)
         found = learned(self.source.profile, self.machine.found_out)
         of_studies = [Finding(pacs, self.model.dated_level, name, *said, now) for name, said in found.items()]
-        return of_studies + self._descent.lists.findings()
+        return of_studies + self._descent.findings()
 
     def _caller(self) -> Caller:
-        return Caller(self.peer, self.model, self.gate, once=self.source.profile.one_query_per_association)
+        return Caller(self.peer, self.model, self.gate, self.source.profile)
 
     async def _work(self, caller: Caller, *, spare: bool) -> None:
         try:
@@ -133,7 +133,7 @@ class Crawl:
     async def _settle(self, caller: Caller, ask: Ask) -> None:
         """Ask one question until the machine has a verdict; descend below an answer that stands, and cover it."""
         while True:
-            ledger = Ledger(self.model.dated_level)
+            ledger = Ledger(self.model.dated_level, query=ask.query)
             answer = await self._ask(caller, ask, ledger)
             verdict = self.machine.answered(ask, answer)
             self.tally.queries += ledger.queries
@@ -173,7 +173,7 @@ class Crawl:
     async def _below(self, caller: Caller, level: Level, above: Ledger, known: dict[str, Remembered]) -> Ledger:
         """Ask for what lies below the rows of an answer, but for those that have not changed since that was done."""
         due = await self._revisit.due(level, above.keys, known)
-        ledger = await self._descent.ask(caller, level, due)
+        ledger = await self._descent.ask_below(caller, level, due, above)
         unchanged = len(above.keys) - len(due)
         ledger.unchanged = above.unchanged + unchanged
         if ledger.complete:

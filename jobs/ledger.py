@@ -76,9 +76,13 @@ class Ledger:
     outside: int = 0
     unchanged: int = 0
     """Studies and series that were not asked below again, because they are as they were when that was done."""
+    query: Window = field(default_factory=Window)
+    """What its window was asked for with, a little wider while range ends are in doubt."""
     sight: Sight = field(default_factory=Sight)
     keys: list[tuple[str, ...]] = field(default_factory=list)
     """The unique keys of its rows, which the next level is asked with."""
+    counts: dict[tuple[str, ...], int] = field(default_factory=dict)
+    """How many rows the next level has below each, as far as the PACS counts them."""
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     began: float = field(default_factory=time.monotonic)
 
@@ -90,6 +94,7 @@ class Ledger:
         self.rejects += kept.staged.rejects
         self.outside += kept.outside
         self.keys.extend(kept.keys)
+        self.counts.update(kept.counts)
 
     @property
     def complete(self) -> bool:

@@ -10,17 +10,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 
-from crawler.decode.decode import decode
 from crawler.model import Finding, Identifiers, Level, Model, Outcome, WindowState
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import NO, UID_LISTS, attributes
 from jobs.caller import Caller
+from jobs.children import Parent, by_parent
 from jobs.ledger import Ledger
 from jobs.publish import Child, Publisher, Source
 
-Parent = tuple[str, ...]
 AskOne = Callable[[Caller, Level, Parent, Ledger], Awaitable[list[Child]]]
 """Asks for what lies below one parent."""
 
@@ -74,7 +72,7 @@ class Lists:
         if len(group) == 1:
             return await ask_one(caller, level, group[0], ledger)
         if self.untrue:
-            return await _singly(caller, level, group, ledger, ask_one)
+            return await singly(caller, level, group, ledger, ask_one)
         found, rows = await self._ask_list(caller, level, group, ledger)
         if found is None:
             self._size = max(len(group) // 2, 1)
@@ -85,10 +83,10 @@ class Lists:
                 self._compare(rows, sum(len(child.batch) for child in children))
             return children
         lacking = [parent for parent in group if parent not in found]
-        alone = await _singly(caller, level, lacking, ledger, ask_one)
+        alone = await singly(caller, level, lacking, ledger, ask_one)
         if alone:
             self._exposed(rows)
-            return alone + await _singly(caller, level, list(found), ledger, ask_one)
+            return alone + await singly(caller, level, list(found), ledger, ask_one)
         self._believe(len(group), rows)
         return [child for children in found.values() for child in children]
 
@@ -115,29 +113,12 @@ class Lists:
             self._distrust("a list of StudyInstanceUIDs was refused")
         if ended is not Outcome.SUCCESS or (self.cap is not None and rows >= self.cap):
             return None, rows
-        found: dict[Parent, list[Child]] = {}
-        for batch in batches:
-            studies = await self.publisher.read(partial(_studies, batch, level))
-            if not self._attribute(batch, studies, set(group), found):
-                return None, rows
+        found = await by_parent(self.publisher, level, batches)
+        if not found.keys() <= set(group):
+            text = "names no study" if ("",) in found else "belongs to no study of the list"
+            self._distrust(f"a row of the answer to a list of StudyInstanceUIDs {text}")
+            return None, rows
         return found, rows
-
-    def _attribute(
-        self, batch: Identifiers, studies: list[str | None], group: set[Parent], found: dict[Parent, list[Child]]
-    ) -> bool:
-        """Add each row to its study's; say whether all rows name a study, and one that was asked for."""
-        rows: dict[Parent, list[bytes]] = {}
-        for study, start, end in zip(studies, batch.starts, batch.ends, strict=True):
-            parent: Parent = (study or "",)
-            if parent not in group:
-                text = "belongs to no study of the list" if study else "names no study"
-                self._distrust(f"a row of the answer to a list of StudyInstanceUIDs {text}")
-                return False
-            rows.setdefault(parent, []).append(bytes(batch.data[start:end]))
-        for parent, datasets in rows.items():
-            child = Child(parent, Identifiers.of(datasets, explicit_vr=batch.explicit_vr))
-            found.setdefault(parent, []).append(child)
-        return True
 
     async def _halves(
         self, caller: Caller, level: Level, group: Sequence[Parent], ledger: Ledger, ask_one: AskOne
@@ -183,7 +164,7 @@ class Lists:
         self.untrue = self.untrue or reason
 
 
-async def _singly(
+async def singly(
     caller: Caller, level: Level, parents: Sequence[Parent], ledger: Ledger, ask_one: AskOne
 ) -> list[Child]:
     """Ask for one after the other, until the PACS does not answer any more."""
@@ -192,9 +173,3 @@ async def _singly(
         if ledger.verdict.state is not WindowState.INTERRUPTED:
             children += await ask_one(caller, level, parent, ledger)
     return children
-
-
-def _studies(batch: Identifiers, level: Level) -> list[str | None]:
-    """Give the StudyInstanceUID of each row."""
-    uids: list[str | None] = decode(batch, level)["StudyInstanceUID"].to_pylist()
-    return uids

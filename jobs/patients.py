@@ -75,7 +75,7 @@ class PatientCrawl(Crawl):
         async with asyncio.TaskGroup() as workers:
             for number in range(associations):
                 workers.create_task(self._work_off(self._caller(), spare=number > 0))
-        await self._cover(listing)
+        await self._cover_all(listing)
         self.over = True
 
     async def _work_off(self, caller: Caller, *, spare: bool) -> None:
@@ -150,7 +150,7 @@ class PatientCrawl(Crawl):
         add(self._totals[ledger.level], ledger)
         self.tally.queries += ledger.queries
 
-    async def _cover(self, listing: Listing) -> None:
+    async def _cover_all(self, listing: Listing) -> None:
         """Write the ledger: a level proves nothing while the one above it does not."""
         above, rows = listing.ledger, [*listing.parts, listing.ledger.coverage(self.source, Window())]
         if self._due and above.complete:

@@ -34,6 +34,8 @@ PARENT_KEYS: dict[Level, tuple[str, ...]] = {
 }
 """The unique keys above each level, with which a hierarchical query narrows to one parent (PS3.4 C.4.1.2.1)."""
 
+_COUNTED = {Level.STUDY: "NumberOfStudyRelatedSeries", Level.SERIES: "NumberOfSeriesRelatedInstances"}
+
 T = TypeVar("T")
 
 
@@ -71,6 +73,8 @@ class Kept:
     outside: int
     keys: list[tuple[str, ...]]
     sight: Sight = field(default_factory=Sight)
+    counts: dict[tuple[str, ...], int] = field(default_factory=dict)
+    """How many rows the next level has below each of these keys, as the PACS counts them."""
 
 
 class Publisher:
@@ -145,7 +149,7 @@ class Publisher:
         sight = see(seen, ask.window, ask.query)
         mine = rows.filter(belongs(seen, ask.window))
         staged = self._stage(source, level, rows.filter(stays(seen, ask.window)))
-        return Kept(staged, mine.num_rows, sight.outside, _keys(mine, level), sight)
+        return Kept(staged, mine.num_rows, sight.outside, _keys(mine, level), sight, _counts(source, mine, level))
 
     def _keep_children(self, source: Source, level: Level, children: Sequence[Child]) -> Kept:
         batch = Identifiers.joined([child.batch for child in children])
@@ -157,10 +161,19 @@ class Publisher:
             rows, contradicting = belonging_to(rows, keyword, pa.array(asked, pa.string()))
             outside += contradicting
         staged = self._stage(source, level, rows)
-        return Kept(staged, rows.num_rows, outside, _keys(rows, level, source.names_images))
+        keys = _keys(rows, level, source.names_images)
+        return Kept(staged, rows.num_rows, outside, keys, counts=_counts(source, rows, level))
 
     def _stage(self, source: Source, level: Level, rows: pa.Table) -> Staged:
         return self.writer.stage(level, source.pacs, source.sweep_id, rows)
+
+
+def _counts(source: Source, rows: pa.Table, level: Level) -> dict[tuple[str, ...], int]:
+    if level not in _COUNTED or not source.profile.relational:
+        return {}
+    names = (*PARENT_KEYS[level], level.unique_key, _COUNTED[level])
+    told = zip(*(rows[name].to_pylist() for name in names), strict=True)
+    return {tuple(keys): count for *keys, count in told if count is not None}
 
 
 def _keys(rows: pa.Table, level: Level, names_images: bool = False) -> list[tuple[str, ...]]:

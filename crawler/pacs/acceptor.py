@@ -56,6 +56,8 @@ class AcceptedAssociation:
         self.called_ae = proposal.called_ae
         self.contexts = contexts
         """The accepted presentation contexts by id."""
+        self.asked_extended = proposal.extended
+        """SOP class -> what the peer asked for in extended negotiation."""
         self.max_pdu = proposal.max_pdu
         """Largest P-DATA-TF that the peer takes, 0 for no limit; pass it to `framing`."""
         self.is_released = False

@@ -22,6 +22,7 @@ STUDY_MODALITY = "study_modality"
 UNDATED_IN_RANGES = "undated_in_ranges"
 EXCLUSIVE_ENDS = "exclusive_ends"
 UID_LISTS = "uid_lists"
+RELATIONAL = "relational"
 ALWAYS_TIMED = "always_timed"
 
 YES, NO = "yes", "no"
@@ -53,6 +54,8 @@ class Profile:
     """Every study has a StudyTime, so that the hours of a day hold all of its studies."""
     uid_lists: bool = False
     """A list of StudyInstanceUIDs brings the series of all of them."""
+    relational: bool = False
+    """Series and images of a window come by its days alone, without the UIDs above them (PS3.4 C.4.1.2.2.1)."""
     added: tuple[tuple[Level, Attribute], ...] = ()
     """What users ask for at each level beyond the catalogue, and keep as columns."""
 
@@ -109,5 +112,6 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     UNDATED_IN_RANGES: ("undated_in_ranges", _flag),
     EXCLUSIVE_ENDS: ("exclusive_ends", _flag),
     ALWAYS_TIMED: ("always_timed", _flag),
+    RELATIONAL: ("relational", _flag),
 }
 """Name of a finding -> the field that it sets, and how its value is read."""

@@ -42,10 +42,11 @@ _LEARNED = (
     "exclusive_ends",
     "always_timed",
     "uid_lists",
+    "relational",
 )
 """Keys of `[pacs.NAME]` that bear the name of a field of the profile."""
 
-_OF_STUDIES = frozenset(("levels", "extra_keys", "study_modality", "uid_lists"))
+_OF_STUDIES = frozenset(("levels", "extra_keys", "study_modality", "uid_lists", "relational"))
 """Keys that mean nothing where a worklist is asked."""
 
 
@@ -142,6 +143,7 @@ class PacsSettings(_Table):
     exclusive_ends: bool | None = None
     always_timed: bool | None = None
     uid_lists: bool | None = None
+    relational: bool | None = None
 
     _added: tuple[tuple[Level, Attribute], ...] = PrivateAttr(default=())
 

@@ -55,8 +55,8 @@ def _known(level: Level) -> dict[int, Attribute]:
     return table if level in (Level.PATIENT, Level.STUDY) else {**table, _UPPER.tag: _UPPER}
 
 
-def read_question(identifier: bytes, *, explicit_vr: bool, model: Model) -> Question:
-    """Read an identifier. Raises BadQuestionError."""
+def read_question(identifier: bytes, *, explicit_vr: bool, model: Model, relational: bool = False) -> Question:
+    """Read an identifier; a relational one needs no UIDs of the levels above. Raises BadQuestionError."""
     elements = dict(_elements(identifier, explicit_vr))
     level = _LEVELS.get(_ascii(elements.pop(QUERY_LEVEL, b"")))
     below_study = level not in (Level.PATIENT, Level.STUDY) and model is Model.PATIENT_STUDY_ONLY
@@ -66,14 +66,15 @@ def read_question(identifier: bytes, *, explicit_vr: bool, model: Model) -> Ques
     table = known(level)
     keys, unsupported = {}, False
     for tag, value in elements.items():
-        attribute = table.get(tag)
+        attribute = table.get(tag) or (known(Level.STUDY).get(tag) if relational and value else None)
         if attribute is None:
             unsupported = unsupported or tag != CHARSET
         elif value and tag not in (CHARSET, RETRIEVE_AE):
             keys[attribute.keyword] = _text(value, charset)
             unsupported = unsupported or not can_match(attribute)
     question = Question(level, keys, _returned(level, tuple(elements)), unsupported)
-    _require_parents(question, model)
+    if not relational:
+        _require_parents(question, model)
     return question
 
 

@@ -89,6 +89,10 @@ class Quirks:
     """Only Explicit VR Little Endian is accepted."""
     ignores_cancel: bool = False
     """C-CANCEL has no effect."""
+    relational: bool = False
+    """Relational queries are granted to who asks for them: no quirk, but few PACS do."""
+    lies_relational: bool = False
+    """They are granted, and answered with the rows of one study alone."""
 
     @property
     def always(self) -> frozenset[str]:

@@ -30,6 +30,7 @@ from crawler.testing.encoding import Constant
 from crawler.testing.matching import BadKeyError
 from crawler.testing.question import CHARSET, BadQuestionError, Question, read_question
 from crawler.testing.quirks import Failure, Quirks, misread, shaped
+from crawler.testing.relational import hierarchical
 from crawler.testing.responses import frame_responses
 
 IMPLICIT_VR = "1.2.840.10008.1.2"
@@ -96,7 +97,11 @@ class Simulator:
             self._answers = Answers(archive, extras, self.quirks.always)
         syntaxes = (EXPLICIT_VR,) if self.quirks.explicit_vr else (IMPLICIT_VR, EXPLICIT_VR)
         offered = dict.fromkeys((*FIND_MODELS, dimse.VERIFICATION), syntaxes)
-        self._service = Service(offered, ae_title=ae_title, max_associations=self.quirks.max_associations)
+        self._relational = self.quirks.relational or self.quirks.lies_relational
+        granted = dict.fromkeys(FIND_MODELS, b"\1") if self._relational else {}
+        self._service = Service(
+            offered, ae_title=ae_title, max_associations=self.quirks.max_associations, extended=granted
+        )
         self._acceptor: Acceptor | None = None
         self._chance = random.Random(archive.seed)
 
@@ -143,11 +148,15 @@ class Simulator:
         try:
             if model is None:
                 raise BadQuestionError("this presentation context is not for C-FIND")
-            question = read_question(request.dataset, explicit_vr=explicit_vr, model=model)
+            relational = self._relational and assoc.asked_extended.get(context.abstract_syntax, b"")[:1] == b"\1"
+            question = read_question(request.dataset, explicit_vr=explicit_vr, model=model, relational=relational)
             self.counts.queries[question.level] += 1
             if self.quirks.latency or self.quirks.jitter:  # even a sleep of 0 s costs a turn of the event loop
                 await asyncio.sleep(self.quirks.latency + self.quirks.jitter * self._chance.random())
-            await self._stream(assoc, request, misread(question, self.quirks), explicit_vr)
+            understood = misread(question, self.quirks)
+            if relational:
+                understood = hierarchical(understood, self.archive, lies=self.quirks.lies_relational)
+            await self._stream(assoc, request, understood, explicit_vr)
         except (BadQuestionError, BadKeyError) as error:
             self._refuse(assoc, request, NOT_UNDERSTOOD, str(error))
         if self.quirks.one_query:

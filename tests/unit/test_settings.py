@@ -83,6 +83,7 @@ def test_the_examples_of_a_second_pacs_are_right(file: Path) -> None:
         exclusive_ends=True,
         always_timed=True,
         uid_lists=True,
+        relational=True,
         added=load(file).attributes.resolved(),
     )
 
