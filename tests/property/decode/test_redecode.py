@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+
 import pyarrow as pa
 import pyarrow.compute as pc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crawler.attributes import Told, resolve
 from crawler.decode import decode
 from crawler.decode.redecode import redecode
 from crawler.model import HIERARCHY, Identifiers, Level
@@ -32,3 +35,34 @@ def test_reading_again_equals_decoding_anew(
     assert again.to_pylist() == expected
     assert again.schema == old.schema
     assert isinstance(again, pa.Table)
+
+
+STEP = resolve(Told("RequestAttributesSequence.ScheduledProcedureStepDescription", name="step"), Level.SERIES)
+CODE = resolve(
+    Told("RequestAttributesSequence.RequestedProcedureCodeSequence.CodeMeaning", name="meaning"), Level.SERIES
+)
+STEPS = st.lists(st.none() | st.sampled_from(["Schädel", "knee", "", "Überlänge " * 9, "頭部"]), max_size=4)
+
+
+def element(tag: int, value: bytes) -> bytes:
+    return struct.pack("<HHL", tag >> 16, tag & 0xFFFF, len(value)) + value
+
+
+def series(steps: list[str | None]) -> bytes:
+    """Encode a series that has each text in an item of its own, once there and once in a sequence of the item."""
+    items = []
+    for text in steps:
+        value = b"" if text is None else text.encode()
+        code = element(0xFFFEE000, element(0x00080104, value) if text is not None else b"")
+        own = element(0x00400007, value) if text is not None else b""
+        items.append(element(0xFFFEE000, element(0x00321064, code) + own))
+    return element(0x0020000E, b"1.2") + element(0x00400275, b"".join(items))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(STEPS, max_size=5), st.sampled_from(["", "ISO_IR 100", "GB18030"]), CHARSETS)
+def test_text_in_sequences_is_read_again_too(steps: list[list[str | None]], before: str, after: str) -> None:
+    batch = Identifiers.of([series(one) for one in steps])
+    old, new = (decode(batch, Level.SERIES, default_charset=one, added=(CODE, STEP)) for one in (before, after))
+    expected = [row for row, was in zip(new.to_pylist(), old.to_pylist(), strict=True) if row != was]
+    assert redecode(old, Level.SERIES, after, (CODE, STEP)).rows.to_pylist() == expected
