@@ -96,8 +96,12 @@ class Service:
         self.notifier.reloading()
         try:
             settings = settings_from(self.file)
-            if settings.lake.path != self.settings.lake.path:
-                raise UserError(f"{self.file}: lake.path cannot change while the service runs; start it anew")
+            for name, before, now in (
+                ("lake.path", self.settings.lake.path, settings.lake.path),
+                ("serve.listen", self.settings.serve.listen, settings.serve.listen),
+            ):
+                if now != before:
+                    raise UserError(f"{self.file}: {name} cannot change while the service runs; start it anew")
             self._obey(settings)
         except UserError as error:
             self._settings_valid = False

@@ -146,6 +146,7 @@ def test_sighup_takes_new_settings_and_keeps_the_old_where_they_are_wrong(tmp_pa
                     "jobs.rarely.cron names a day that never comes: '0 0 30 2 *'",
                 ),
                 (right.replace('"lake"', '"elsewhere"'), "lake.path cannot change while the service runs"),
+                (right.replace("127.0.0.1:0", "127.0.0.1:1"), "serve.listen cannot change while the service runs"),
             ),
             start=1,
         ):
