@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from benchmarks import caps, queries, upkeep
+from benchmarks import caps, exports, queries, upkeep
 from benchmarks.measure import Cost, best, run, simulated_pacs
 from crawler.columns import CATALOGUE
 from crawler.model import Level
@@ -45,7 +45,16 @@ class Line:
 
 def main(quick: bool) -> None:
     lines: list[Line] = []
-    for part in (study_answers, series_queries, whole_archive, start_up, crowded_day, lake_queries, lake_upkeep):
+    for part in (
+        study_answers,
+        series_queries,
+        whole_archive,
+        start_up,
+        crowded_day,
+        lake_queries,
+        lake_upkeep,
+        lake_exports,
+    ):
         for line in part(10 if quick else 1):
             print(f"{line.what}: {line.ours} against {line.peer}: {line.figure} (aim: {line.aim})", flush=True)
             lines.append(line)
@@ -137,6 +146,17 @@ def crowded_day(share: int) -> Iterator[Line]:
         what = f"time of that day, {taken.limit}, against none"
         ours, theirs = (f"{took:.2f} s" for took in (taken.seconds, taken.unlimited))
         yield Line(what, ours, theirs, f"{taken.seconds - taken.unlimited:.2f} s more", "-")
+
+
+def lake_exports(share: int) -> Iterator[Line]:
+    """A million rows in the formats of other people: seconds, and memory against a tenth of the rows."""
+    with tempfile.TemporaryDirectory() as name:
+        for taken in exports.measure(Path(name), exports.SERIES // share):
+            whole, tenth = taken.whole, taken.tenth
+            yield Line(taken.what, seconds(whole), "-", seconds(whole), "-")
+            ratio = f"{whole.peak_mb / tenth.peak_mb:.2f} times"
+            what = "peak memory of that, against a tenth of the rows"
+            yield Line(what, f"{whole.peak_mb:.0f} MB", f"{tenth.peak_mb:.0f} MB", ratio, "-")
 
 
 def lake_queries(share: int) -> Iterator[Line]:

@@ -60,10 +60,11 @@ def redecode(rows: pa.Table, level: Level, charset: str, added: tuple[Attribute,
         rows.schema.get_field_index("faults"), rows.schema.field("faults"), pa.array(merged, rows["faults"].type)
     )
     changed = [old != new for old, new in zip(faults, merged, strict=True)]
-    for key, one in ((key, one) for one in readings for key in one.keys):
-        mine = [key.label in row for row in one.texts]
+    read_again = [(key, reading) for reading in readings for key in reading.keys]
+    for key, reading in read_again:
+        mine = [key.label in row for row in reading.texts]
         for name in key.columns if any(mine) else ():
-            values = pc.if_else(pa.array(mine), one.fresh[name].combine_chunks(), rows[name].combine_chunks())
+            values = pc.if_else(pa.array(mine), reading.fresh[name].combine_chunks(), rows[name].combine_chunks())
             pairs = zip(rows[name].to_pylist(), values.to_pylist(), strict=True)
             changed = [before or old != new for before, (old, new) in zip(changed, pairs, strict=True)]
             again = again.set_column(again.schema.get_field_index(name), again.schema.field(name), values)

@@ -33,7 +33,7 @@ def archives(draw: st.DrawFn, *, timed: bool = True) -> list[Study]:
         studies += [(day, (begin + number * step) % DAY) for number in range(count)]
     if not timed:
         every = draw(st.sampled_from([1, 3, 10, 50]))
-        untimed = [(day, None) for day, _ in studies[::every]]
+        untimed: list[tuple[int | None, int | None]] = [(day, None) for day, _ in studies[::every]]
         studies = [*studies, *untimed] if every > 1 else untimed
         studies += [(None, None)] * draw(st.integers(0, 5))
     turn = draw(st.integers(1, 7))
@@ -143,7 +143,7 @@ def test_no_study_is_missing_in_silence_where_too_much_is_answered_by_nothing(
 
 def test_days_that_were_found_empty_and_are_not_are_tested_like_others() -> None:
     days = [None] * 8 + [date(2000, 1, 1)] * 3 + [date(2024, 1, 2), date(2024, 1, 5)]
-    studies = [Study(number, day and day.toordinal(), 0 if day else None) for number, day in enumerate(days)]
+    studies = [Study(number, day.toordinal() if day else None, 0 if day else None) for number, day in enumerate(days)]
     toy = ToyPacs(studies, cap=10, exclusive_ends=True, undated_always=True)
     swept = sweep(SweepMachine(None, None, date(2026, 11, 21)), toy)
     assert [study for study in studies if swept.is_proven(study) and study not in swept.found] == []
