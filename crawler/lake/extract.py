@@ -13,7 +13,7 @@ from crawler.errors import UserError
 from crawler.lake.query import Lake
 from crawler.lake.schema import literal, quoted
 
-MEMORY = "1GB"
+MEMORY = "400MB"
 """What DuckDB may hold while an export runs; sorting spills beyond it."""
 CHUNK = 10_000
 _FORMULA = r"^[=+\-@\t\r]"
@@ -72,7 +72,10 @@ def studies_with_series(
         " ORDER BY pacs, studies.StudyInstanceUID, SeriesNumber, SeriesInstanceUID"
     )
     width, key = len(study_columns), [study_columns.index(name) for name in ("pacs", "StudyInstanceUID")]
-    for _, rows in groupby(relation.iter_rows(CHUNK), lambda row: [row[place] for place in key]):
+    # As Arrow they are streamed; `iter_rows` would hold all of them.
+    batches = relation.to_arrow_reader(CHUNK)
+    streamed = (row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    for _, rows in groupby(streamed, lambda row: [row[place] for place in key]):
         found = list(rows)
         series = [dict(zip(series_columns, row[width:], strict=True)) for row in found]
         study = dict(zip(study_columns, found[0][:width], strict=True))
