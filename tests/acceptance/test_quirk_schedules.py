@@ -30,6 +30,8 @@ def _impatient() -> Iterator[None]:
     """Ask again at once: a simulated PACS does not recover by waiting."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crawler.plan.sweep.RETRY_AFTER", (0.0, 0.0, 0.0))
+        patch.setattr("crawler.plan.polite.BACK_OFF", 0.0)
+        patch.setattr("crawler.plan.polite.SLOWEST", 1.0)
         yield
 
 
