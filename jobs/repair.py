@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from crawler.lake.restore import Repaired, plan, repair
-from crawler.model import Coverage
+from crawler.model import Coverage, Level
 from jobs.exits import Exit
 from jobs.table import render
 from jobs.verify import MEANING
@@ -57,4 +57,5 @@ def _command(doubt: Coverage) -> str:
         return f"pacslake sweep {doubt.pacs}"
     first = f" --from {window.date_from}" if window.date_from else ""
     last = f" --to {window.date_to}" if window.date_to else ""
-    return f"pacslake backfill {doubt.pacs}{first}{last} --level {doubt.level}"
+    level = "" if doubt.level is Level.WORKLIST else f" --level {doubt.level}"
+    return f"pacslake backfill {doubt.pacs}{first}{last}{level}"

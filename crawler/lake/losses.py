@@ -44,6 +44,7 @@ class Asked:
     window: Window
     asked_at: datetime
     """Naive UTC."""
+    sweep_began_at: datetime
 
 
 def in_doubt(losses: Iterable[Loss], ledger: Iterable[Asked], now: datetime) -> list[Coverage]:
@@ -71,7 +72,10 @@ def _rests_on(row: Asked, loss: Loss) -> bool:
         return False
     if loss.level is None:
         return True
-    return row.level is loss.level and row.row_id > loss.first_row_id and row.asked_at <= loss.written_at
+    # A window asked for again in parts has no row of its own; its rows may have come before these parts were asked.
+    split = loss.level in (Level.STUDY, Level.WORKLIST)
+    moment = min(row.asked_at, row.sweep_began_at) if split else row.asked_at
+    return row.level is loss.level and row.row_id > loss.first_row_id and moment <= loss.written_at
 
 
 def _cut(window: Window, loss: Loss) -> tuple[date, date] | None:

@@ -149,13 +149,18 @@ def _added(log: Log) -> list[dict[str, Any]]:
 def _doubts(log: Log, lost: Iterable[Flaw]) -> list[Coverage]:
     names = {flaw.path.removeprefix("log/") for flaw in lost}
     losses = [_loss(row) for row in _added(log) if row["path"] in names and row["partition.entity"] in _PROVEN]
-    whole = [file for file in log.files if file.entity == "window" and file.path not in names]
-    query = f"""SELECT row_id, pacs, level, asked_at, date_from, date_to, time_from, time_to, "key"
-        FROM {files_source(log.folder, "window", whole)}"""
+    windows, sweeps = (
+        files_source(log.folder, entity, [one for one in log.files if one.entity == entity and one.path not in names])
+        for entity in ("window", "sweep")
+    )
+    query = f"""SELECT row_id, pacs, level, asked_at, coalesce(began, asked_at), date_from, date_to, time_from, time_to,
+            "key" FROM {windows} AS asked LEFT JOIN (
+            SELECT sweep_id, min(started_at) AS began FROM {sweeps} GROUP BY sweep_id) AS sweep USING (sweep_id)"""
     with duckdb.connect() as connection:
         rows = connection.execute(query).fetchall()
     left = [
-        Asked(row_id, pacs, Level(level), Window(*window), asked_at) for row_id, pacs, level, asked_at, *window in rows
+        Asked(row_id, pacs, Level(level), Window(*window), asked_at, began)
+        for row_id, pacs, level, asked_at, began, *window in rows
     ]
     return in_doubt(losses, left, datetime.now(UTC))
 

@@ -21,6 +21,7 @@ _SORTED = {
     "study": ("pacs", "PatientID", "StudyInstanceUID"),
     "series": ("pacs", "StudyInstanceUID"),
     "instance": ("pacs", "StudyInstanceUID"),
+    "worklist": ("pacs", "ScheduledProcedureStepStartDate", "worklist_item"),
 }
 """How rows lie in a table that is written anew as a whole: what is asked for together stands together."""
 

@@ -93,6 +93,23 @@ def test_days_that_were_not_asked_for_keep_their_items(tmp_path: Path, worklist:
     assert ask(tmp_path, STANDING) == listed(*kept, *stays)
 
 
+def test_upkeep_and_the_loss_of_a_file_cost_no_item(tmp_path: Path, worklist: Worklist) -> None:
+    assert sweep(tmp_path).returncode == 0
+    files = sorted((tmp_path / "lake" / "log" / "entity=worklist").glob("*.parquet"))
+    files[0].unlink()
+    repaired = pacslake(tmp_path, "repair", "--yes")
+    assert repaired.returncode == 3, said(repaired)
+    assert b"pacslake backfill ris" in repaired.stdout
+    assert b"--level" not in repaired.stdout
+    mended = pacslake(tmp_path, "backfill", "ris")
+    assert mended.returncode == 0, said(mended)
+    assert ask(tmp_path, STANDING) == listed(*ENTRIES)
+    tidied = pacslake(tmp_path, "maintain")
+    assert tidied.returncode == 0, said(tidied)
+    assert ask(tmp_path, STANDING) == listed(*ENTRIES)
+    assert pacslake(tmp_path, "verify").returncode == 0
+
+
 def test_a_check_looks_at_what_is_scheduled(tmp_path: Path, worklist: Worklist) -> None:
     done = pacslake(tmp_path, "check", "ris")
     assert done.returncode == 0, said(done)
