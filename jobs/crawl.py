@@ -162,9 +162,9 @@ class Crawl:
                 ledgers.append(await self._below(caller, level, ledgers[-1], known))
         self.tally.windows += 1
         self.tally.queries += sum(one.queries for one in ledgers[1:])
-        await self._cover(window, ledgers)
+        await self._write(window, ledgers)
 
-    async def _cover(self, window: Window, ledgers: list[Ledger]) -> None:
+    async def _write(self, window: Window, ledgers: list[Ledger]) -> None:
         if not ledgers[-1].complete:
             self.tally.doubt(ledgers[-1].verdict.state)
         rows = [one.coverage(self.source, window, self.machine.cap) for one in ledgers]
@@ -187,7 +187,7 @@ class Crawl:
             if caller is not None and not self._stopping.is_set():
                 await self._revisit.miss_where_empty(caller, ledger, window)
             self.tally.windows += ledger.complete
-            await self._cover(window, [ledger, *map(Ledger, self.levels[1:] if ledger.complete else ())])  # empty below
+            await self._write(window, [ledger, *map(Ledger, self.levels[1:] if ledger.complete else ())])  # empty below
 
     async def _ask(self, caller: Caller, ask: Ask, ledger: Ledger) -> Answer:
         async def keep(batch: Identifiers) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from crawler.lake.files import sync
 from crawler.lake.log import HISTORY_KEY, Log, LogFile, added_columns, log_folder, open_table, properties_of, read_files
 from crawler.lake.moments import end_of
 from crawler.lake.schema import Added, literal
-from crawler.lake.views import view_statements
+from crawler.lake.views import catalog_statements, view_statements
 
 NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -102,15 +101,10 @@ def publish_catalog(connection: duckdb.DuckDBPyConnection, lake: Path, log: Log)
     """Replace `lake.duckdb` by one whose views show the log's version."""
     target = lake / CATALOG
     fresh = target.with_name(f"{CATALOG}.new")
-    write_catalog(connection, fresh, view_statements(log.folder, in_order(log.files), log.version, None, log.added))
+    write_catalog(connection, fresh, catalog_statements(log))
     sync(fresh)
     os.replace(fresh, target)
     sync(lake)
-
-
-def in_order(active: Sequence[LogFile]) -> list[LogFile]:
-    """Sort files so that the same ones always make the same catalog, to the byte."""
-    return sorted(active, key=lambda file: file.path)
 
 
 def write_catalog(connection: duckdb.DuckDBPyConnection, target: Path, statements: list[str]) -> None:

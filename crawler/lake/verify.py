@@ -23,10 +23,10 @@ from crawler.lake.format import FORMAT_KEY
 from crawler.lake.keys import damaged_runs
 from crawler.lake.log import Log, changes_of, commit_file, log_folder, newest_version, open_table
 from crawler.lake.parts import DIGEST, part_digest, part_version
-from crawler.lake.query import CATALOG, Lake, in_order, write_catalog
+from crawler.lake.query import CATALOG, Lake, write_catalog
 from crawler.lake.schema import ENTITIES
 from crawler.lake.seal import is_sealed, is_whole, without_its_digest
-from crawler.lake.views import view_statements
+from crawler.lake.views import catalog_statements
 
 
 @dataclass(slots=True)
@@ -174,7 +174,7 @@ def _catalog(lake: Path, log: Log) -> Iterator[Flaw]:
     """Compare `lake.duckdb` with one made anew: the same views always make the same bytes."""
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
         fresh = Path(folder) / CATALOG
-        write_catalog(connection, fresh, view_statements(log.folder, in_order(log.files), log.version, None, log.added))
+        write_catalog(connection, fresh, catalog_statements(log))
         kept = lake / CATALOG
         if not kept.is_file() or kept.read_bytes() != fresh.read_bytes():
             yield Flaw(Harm.CACHE, CATALOG, "is not what this release writes for the newest commit")

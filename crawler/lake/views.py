@@ -14,7 +14,7 @@ import pyarrow as pa
 from crawler import columns
 from crawler.lake.dictionary import comments, dictionary
 from crawler.lake.format import FORMAT
-from crawler.lake.log import LogFile
+from crawler.lake.log import Log, LogFile
 from crawler.lake.parts import PAST
 from crawler.lake.schema import LEVELS, TABLES, Added, fingerprint, literal, quoted, sql_type, stored_schema
 
@@ -64,9 +64,17 @@ def view_statements(
     statements.append(profiles.substitute(profiles=known("profile")))
     statements.append(jobs.substitute(jobs=known("job")))
     statements.append(lake_version.substitute(version=version, format=FORMAT))
-    statements += _statements("views_for_people.sql")
-    # Those of a history are its table's: commenting both would double the time, and each commit makes the views anew.
-    return [*statements, *comments(entry for entry in dictionary(added) if not entry.table.endswith("_history"))]
+    return [*statements, *_statements("views_for_people.sql")]
+
+
+def catalog_statements(log: Log) -> list[str]:
+    """Give the statements that make `lake.duckdb`: the views of a log's version, and comments on their columns.
+
+    Those of a history are its table's: commenting both would double the time, and each commit makes the views anew.
+    """
+    files = sorted(log.files, key=lambda file: file.path)  # the same ones always make the same catalog, to the byte
+    told = comments(entry for entry in dictionary(log.added) if not entry.table.endswith("_history"))
+    return [*view_statements(log.folder, files, log.version, None, log.added), *told]
 
 
 @cache
