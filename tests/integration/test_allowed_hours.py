@@ -71,7 +71,7 @@ def test_a_sweep_stops_when_its_hours_end_and_goes_on_in_the_next(
         assert max(came for came, _ in pacs.counts.under_way) < end
         assert ask(tmp_path, "select state from sweeps") == [("interrupted",)]
         asked = len(pacs.counts.under_way)
-        with pytest.raises(NotNowError, match="12:00 .Closing.. With --now it is asked all the same"):
+        with pytest.raises(NotNowError, match=r"12:00 .Closing.. With --now it is asked all the same"):
             run_sweep(load(file), request)
         assert len(pacs.counts.under_way) == asked
         pacs.quirks = Quirks()
