@@ -33,7 +33,7 @@ from tests.acceptance.sweeping import TABLES, configure
 
 SILENCE = 0.15
 """Seconds without a byte before a sweep takes an answer for broken off."""
-PATIENCE = 120.0
+PATIENCE = 120
 """Seconds that no sweep of so small an archive may take."""
 
 
