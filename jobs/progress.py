@@ -92,7 +92,7 @@ def _drawn(crawl: Crawl, began: float) -> dict[str, Any]:
     return {
         "total": 1.0 if crawl.over or share is not None else None,
         "completed": share or 0.0,
-        "figures": figures + (f"  {waits}" if (waits := _waits(crawl)) else f"  {_rate(crawl, began):,} rows/s"),
+        "figures": _waits(crawl) or f"{figures}  {_rate(crawl, began):,} rows/s",
         "clock": clock,
     }
 
@@ -102,7 +102,8 @@ def _waits(crawl: Crawl) -> str | None:
     waits = None if crawl.over else crawl.gate.waiting
     if waits is None:
         return None
-    return f"waiting: {waits.why}" + (f", {_clock(waits.seconds)} left" if waits.seconds >= SOON else "")
+    left = f", {_clock(waits.seconds)} left" if waits.seconds >= SOON else ""
+    return f"{crawl.tally.windows:,} windows  waiting: {waits.why}{left}"
 
 
 def _clock(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """What several processes must know of a PACS, and what must outlive them: two small files in the lake's folder `pacs`.
 
 `NAME.json` is how it stands with the PACS, written while the folder is locked. `NAME.pause` is what a person said, and
-written by no sweep. Both are caches of the moment: a lake without them is whole. Touches: disk.
+written by no sweep. Both are caches of the moment: a lake without them is whole. Touches: disk, clock.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from crawler.lake.files import replace_with
+
+PATIENCE, LOOK_EVERY = 1.0, 0.005
+"""Seconds to wait for a process that holds the folder, which should take a hundredth of one."""
 
 Values = dict[str, Any]
 
@@ -30,11 +34,18 @@ class StandingFile:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes away from what is kept, for as short as may be."""
+        """Keep other processes away from what is kept, for as short as may be.
+
+        One that was paused while it did so cannot ask anything either, and nobody waits for it.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(self._folder, os.O_RDONLY)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            for _ in range(int(PATIENCE / LOOK_EVERY)):
+                with suppress(BlockingIOError):
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                time.sleep(LOOK_EVERY)
             yield
         finally:
             os.close(handle)

@@ -50,7 +50,7 @@ def command(talk: Talk, /, config: Path, **typed: Any) -> int:
     pacslake sweep --lookback 7 --reconcile
     pacslake sweep --job nightly
 
-    Exit codes: 0 every window is complete, 3 some are not, 130 interrupted.
+    Exit codes: 0 every window is complete, 1 no PACS may be asked now, 3 some are not complete, 130 interrupted.
     """
     asked = Asked(**{**typed, "pacs": tuple(dict.fromkeys(typed["pacs"]))})
     asked.require_sense()
