@@ -73,7 +73,7 @@ class Hours:
         """Give the moments at which hours may begin or end, those after `moment`, in their order."""
         spans = [span for spans in (*self.week, self.on_holidays or ()) for span in spans]
         minutes = {0, *(edge % DAY for span in spans for edge in span)}
-        day, end = moment.astimezone(self.zone).date(), moment + _AHEAD
+        day, end = moment.astimezone(self.zone).date() - timedelta(days=1), moment + _AHEAD  # UTC may be a day behind
         while day < end.date():
             stretch = [day + timedelta(days=number) for number in range(_STRETCH)]
             edges = {

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crawler.plan.hours import DAY, Hours, Spans
@@ -47,6 +47,8 @@ spans = st.lists(
 ).map(tuple)
 
 
+@settings(max_examples=25)
+@example(CLOCKS_CHANGE[2], [(), (), (), (), (), (), ((0, 91),)], None)
 @given(st.sampled_from(CLOCKS_CHANGE), st.lists(spans, min_size=7, max_size=7), st.none() | spans)
 def test_every_minute_around_a_change_of_clocks_is_judged_by_the_wall_clock(
     changing: tuple[ZoneInfo, datetime], week: list[Spans], on_holidays: Spans | None
