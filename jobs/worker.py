@@ -15,7 +15,7 @@ import structlog
 
 from crawler.settings import Settings
 
-_STOPPING = ((signal.SIGTERM, 4.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
+_STOPPING = ((signal.SIGTERM, 3.0), (signal.SIGTERM, 6.0), (signal.SIGKILL, 0.5))
 """How to end a job within ten seconds, and how long to wait after each: it lets the queries under way end; it does not
 wait for them, and keeps all windows that are finished; it is killed."""
 _LONGEST_LINE = 1 << 20

@@ -17,7 +17,7 @@ from crawler.model import JobRun, JobState
 from tests.acceptance.installed import ENVIRONMENT
 from tests.acceptance.sweeping import configure
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds to wait for what must come, on a machine that is slow."""
 
 
