@@ -95,16 +95,18 @@ def _share(days: list[int], known: Mapping[int, State]) -> str:
 
 
 def _years(months: list[list[int]], known: Mapping[int, State]) -> Iterator[str]:
-    """Draw years as rows; a month shows what is worst in it. Complete years in a row are one line."""
+    """Draw years as rows; a month shows what is worst in it. Years of which one thing is known are one line."""
     yield "             " + " ".join(_MONTHS)
     years = [list(members) for _, members in groupby(months, key=lambda month: _month_of(month[0])[0])]
-    for complete, same in groupby(
-        years, key=lambda year: len(year) == 12 and all(_is_proven(one, known) for one in year)
+    for (length, states), same in groupby(
+        years, key=lambda year: (len(year), frozenset(known[day] for month in year for day in month))
     ):
         group = list(same)
-        if complete and len(group) > 3:
+        if length == 12 and len(states) == 1 and len(group) > 3:
             first, last = _month_of(group[0][0][0])[0], _month_of(group[-1][0][0])[0]
-            yield f"{first:04} - {last:04}  {' '.join([mark(WindowState.COMPLETE)] * 12)}"
+            [state] = states
+            signs = " ".join([mark(state)] * 12)
+            yield f"{first:04} - {last:04}  {signs}{'' if state is WindowState.COMPLETE else '  none'}"
         else:
             yield from (_year(year, known) for year in group)
 

@@ -67,6 +67,16 @@ def test_a_long_time_is_drawn_by_years_and_the_days_only_of_what_is_not_complete
     ]
 
 
+def test_thousands_of_years_of_which_one_thing_is_known_are_one_line() -> None:
+    parts = [(366, WindowState.COMPLETE), ((date(9999, 12, 31) - date(2024, 12, 31)).days, None)]
+    drawn = lines(runs_from(date(2024, 1, 1), parts))
+    assert drawn == [
+        "             J F M A M J J A S O N D",
+        "2024         █ █ █ █ █ █ █ █ █ █ █ █",
+        "2025 - 9999  · · · · · · · · · · · ·  none",
+    ]
+
+
 @pytest.mark.parametrize("state", MARKS)
 def test_marks_differ_without_colour(state: WindowState | None) -> None:
     sign = MARKS[state][0]
