@@ -73,18 +73,19 @@ class Hours:
         """Give the moments at which hours may begin or end, those after `moment`, in their order."""
         spans = [span for spans in (*self.week, self.on_holidays or ()) for span in spans]
         minutes = {0, *(edge % DAY for span in spans for edge in span)}
-        day, end = moment.astimezone(self.zone).date() - timedelta(days=1), moment + _AHEAD  # UTC may be a day behind
-        while day < end.date():
-            stretch = [day + timedelta(days=number) for number in range(_STRETCH)]
+        begin = datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
+        while begin < moment + _AHEAD:
+            end = begin + timedelta(days=_STRETCH)
+            days = [begin.date() + timedelta(days=number) for number in range(-1, _STRETCH + 1)]  # here and at UTC
             edges = {
-                datetime.combine(one, time(*divmod(minute, 60), fold=fold), self.zone).astimezone(UTC)
-                for one in stretch
+                datetime.combine(day, time(*divmod(minute, 60), fold=fold), self.zone).astimezone(UTC)
+                for day in days
                 for minute in minutes
                 for fold in (0, 1)
             }
-            edges.update(change for one in stretch for change in self._clock_changes(one))
-            yield from sorted(edge for edge in edges if edge > moment)
-            day += timedelta(days=_STRETCH)
+            edges.update(change for day in days for change in self._clock_changes(day))
+            yield from sorted(edge for edge in edges if begin <= edge < end and edge > moment)
+            begin = end
 
     def _clock_changes(self, day: date) -> Iterator[datetime]:
         """Give the minute at which the clocks change within a day of UTC, if they do."""

@@ -110,3 +110,12 @@ def test_hours_that_never_begin_or_never_end_are_said_to() -> None:
     assert always.next_change(datetime(2026, 1, 1, tzinfo=UTC)) is None
     never = Hours(VIENNA, ((),) * 7)
     assert never.next_allowed(datetime(2026, 1, 1, tzinfo=UTC)) is None
+
+
+@pytest.mark.parametrize("days", range(7))
+def test_hours_begin_before_the_clocks_change_however_long_before_one_asks(days: int) -> None:
+    begin = datetime(2026, 4, 5, tzinfo=LORD_HOWE)
+    closed_for_weeks = Hours(LORD_HOWE, ((),) * 7, ((0, 91),), frozenset({begin.date()}))
+    asked_at = begin - timedelta(days=days, hours=12)
+    for back in (asked_at, asked_at - timedelta(days=7), asked_at - timedelta(days=14)):
+        assert closed_for_weeks.next_change(back) == begin
