@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from benchmarks import caps, exports, queries, upkeep
+from benchmarks import caps, exports, nightly, queries, upkeep
 from benchmarks.measure import Cost, best, run, simulated_pacs
 from crawler.columns import CATALOGUE
 from crawler.model import Level
@@ -51,6 +51,7 @@ def main(quick: bool) -> None:
         whole_archive,
         start_up,
         crowded_day,
+        nights,
         lake_queries,
         lake_upkeep,
         lake_exports,
@@ -157,6 +158,14 @@ def lake_exports(share: int) -> Iterator[Line]:
             ratio = f"{whole.peak_mb / tenth.peak_mb:.2f} times"
             what = "peak memory of that, against a tenth of the rows"
             yield Line(what, f"{whole.peak_mb:.0f} MB", f"{tenth.peak_mb:.0f} MB", ratio, "-")
+
+
+def nights(share: int) -> Iterator[Line]:
+    """A night without changes on an archive of ten years, and on its last year alone."""
+    studies = 1_680_000 // share
+    large, small = nightly.measure(studies)
+    what = f"a night without changes, ten years of {studies:,} studies and their series, against one of these years"
+    yield Line(what, f"{large:.2f} s", f"{small:.2f} s", f"{large / small:.2f} times", "1.2 or less")
 
 
 def lake_queries(share: int) -> Iterator[Line]:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from crawler import columns
 from crawler.lake.query import NO_EXTENSIONS, open_lake
+from crawler.lake.upkeep import Wanted, maintain
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
 
@@ -156,8 +157,10 @@ def build(lake: Path, series: int) -> None:
 
 
 def measure(folder: Path, series: int) -> Iterator[Taken]:
-    """Ask a lake and one file of each table, in turn; the rows must be the same."""
+    """Ask a lake after its upkeep and one file of each table, in turn; the rows must be the same."""
     build(folder / "lake", series)
+    with LakeWriter.open(folder / "lake") as writer:
+        maintain(writer, Wanted())
     with open_lake(folder / "lake") as lake:
         [(patient,)] = lake.sql("SELECT min(PatientID)[2:] FROM studies").fetchall()
         for question in QUESTIONS:
