@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,10 @@ SEARCHED = os.pathsep.join(["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/loc
 
 hypothesis.settings.register_profile("pacslake", deadline=None, derandomize=IN_CI)
 hypothesis.settings.load_profile("pacslake")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in a background job of a shell: the commands that tests start would inherit it, and not heed Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def find_peer(program: str, package: str) -> Path:
