@@ -122,7 +122,7 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     )
     busy = [row.window for row in rows if row.level is pacs.model.dated_level and row.rows and row.window in done]
     whole = tuple(one for one in busy if one.key is None and not one.time_from)
-    memory = await publisher.read(lambda: Memory(lake, name, publisher.writer.next_row_id))
+    memory = await publisher.read(lambda: Memory(lake, name, publisher.writer.next_row_id, days))
     if pacs.model is not Model.WORKLIST:  # whose items have gone by now
         whole += await publisher.read(lambda: memory.neighbours(*days))
     below = [] if request.unchanged_too else await publisher.read(memory.ledger)

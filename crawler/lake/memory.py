@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+import pyarrow as pa
+
 from crawler.columns import AS_OF_STUDIES
 from crawler.lake.query import open_lake
 from crawler.lake.resume import by_column, coverage_of
@@ -22,8 +24,15 @@ FEW = 400
 LARGEST = 2**31
 """More studies than any day has."""
 
+GATHERED = 50_000
+"""So many studies of a sweep's days are kept at hand, some 10 MB: reading them all takes a scan for each window."""
+
 STILL_THERE = 0.9
 """Studies of which no answer was asked for in weeks: so many of them at least should not have been deleted since."""
+
+
+_REMEMBERED = """SELECT pacs, StudyInstanceUID, changed_at, NumberOfStudyRelatedInstances IS NOT NULL AS counted,
+    StudyDate, StudyTime FROM studies"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +49,18 @@ class Remembered:
 
 
 class Memory:
-    """For one thread. `first_new` is the row_id from which on rows are of this sweep."""
+    """For one thread. `first_new` is the row_id from which on rows are of this sweep, which is about these days."""
 
-    def __init__(self, lake: str | os.PathLike[str], pacs: str, first_new: int) -> None:
+    def __init__(
+        self, lake: str | os.PathLike[str], pacs: str, first_new: int, days: tuple[date | None, date | None]
+    ) -> None:
         self.first_new = first_new
         self._pacs = pacs
         self._lake = open_lake(lake)
         self.is_empty = not self._ask("SELECT 1 FROM studies WHERE pacs = $pacs LIMIT 1")
+        self._gathered: Window | None = None
+        if days[0] is not None and not self.is_empty:
+            self._gather(Window(*days))
 
     def close(self) -> None:
         """Let the lake go."""
@@ -62,12 +76,22 @@ class Memory:
     def studies(self, window: Window) -> dict[str, Remembered]:
         """Give the studies of a window by StudyInstanceUID, whatever further key it has."""
         condition, given = _within(window, "StudyDate", "StudyTime")
-        rows = self._ask(
-            f"""SELECT StudyInstanceUID, changed_at, NumberOfStudyRelatedInstances IS NOT NULL, StudyDate, StudyTime
-            FROM studies WHERE pacs = $pacs AND {condition}""",
-            **given,
+        gathered = self._gathered is not None and _holds(self._gathered, window)
+        source = "gathered WHERE" if gathered else f"({_REMEMBERED}) WHERE pacs = $pacs AND"
+        found = self._lake.connection.execute(
+            f"SELECT * EXCLUDE (pacs) FROM {source} {condition}", given if gathered else {"pacs": self._pacs, **given}
         )
+        rows = found.fetchall()
         return {uid: Remembered((uid,), _aware(changed), *more) for uid, changed, *more in rows}
+
+    def _gather(self, window: Window) -> None:
+        """Keep the studies of a window at hand, unless they are many."""
+        condition, given = _within(window, "StudyDate", "StudyTime")
+        query = f"{_REMEMBERED} WHERE pacs = $pacs AND {condition} LIMIT {GATHERED + 1}"
+        found: pa.Table = self._lake.connection.sql(query, params={"pacs": self._pacs, **given}).to_arrow_table()
+        if found.num_rows <= GATHERED:
+            self._lake.connection.register("gathered", found)
+            self._gathered = window
 
     def scheduled(self, window: Window) -> set[str]:
         """Give the keys of the worklist's items in a window."""
@@ -130,6 +154,13 @@ class Memory:
 
     def _ask(self, query: str, **given: Any) -> list[tuple[Any, ...]]:
         return self._lake.connection.execute(query, {"pacs": self._pacs, **given}).fetchall()
+
+
+def _holds(whole: Window, part: Window) -> bool:
+    """Say whether the days of a part lie in a window whose first day is known."""
+    if part.date_from is None or part.date_from < (whole.date_from or date.min):
+        return False
+    return whole.date_to is None or (part.date_to is not None and part.date_to <= whole.date_to)
 
 
 def _within(window: Window, day: str, clock: str) -> tuple[str, dict[str, Any]]:
