@@ -40,6 +40,8 @@ class Gate:
         """Set when nobody shall be let through any more."""
         self.stopped: str | None = None
         """Why, where nobody typed it."""
+        self.say_closed: Callable[[], str | None] = lambda: "its hours are over"
+        """Says why the PACS may not be asked now."""
         self.insists = False
         """Whether a person wants to know if a PACS that gave no answer gives one now."""
         self.given_up = False
@@ -61,6 +63,7 @@ class Gate:
         while not (self.stopping.is_set() or self.given_up):
             now = time.time()
             if now >= self._open_until and not self._is_within_hours(now):
+                self.stop(self.say_closed())
                 return False
             wait = self._wait(now)
             if wait is None and (self.insists or not self.standing.is_open or self._try_again()):
@@ -91,7 +94,7 @@ class Gate:
             if self.take():
                 break
         else:
-            raise NotNowError(f"{self.name} may not be asked any longer: {self.stopped or 'its hours are over'}")
+            raise NotNowError(f"{self.name} may not be asked any longer: {self.stopped or 'a stop was asked for'}")
         try:
             yield
         finally:

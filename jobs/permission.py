@@ -56,7 +56,14 @@ def manners_of(settings: Settings, name: str) -> Manners:
 def gate_of(settings: Settings, name: str) -> Gate:
     """Make the gate through which a PACS is asked."""
     kept = StandingFile(settings.lake.path, name)
-    return Gate(name, manners_of(settings, name), hours_of(settings, name), kept)
+    gate = Gate(name, manners_of(settings, name), hours_of(settings, name), kept)
+
+    def say_closed() -> str | None:
+        found = closed(settings, name, datetime.now(UTC))
+        return said(settings, found) if found else None
+
+    gate.say_closed = say_closed
+    return gate
 
 
 def closed(settings: Settings, name: str, moment: datetime) -> Closed | None:
@@ -139,15 +146,17 @@ async def watching(settings: Settings, gates: Mapping[str, Gate]) -> AsyncIterat
 
 
 async def _watch(settings: Settings, gates: Mapping[str, Gate]) -> None:
-    looks = 0
+    looks, ended = 0, set()
     while True:
         await asyncio.sleep(LOOK_EVERY)
         looks += 1
         for name, gate in gates.items():
             gate.shared.refresh()
-            found = None if gate.stopping.is_set() else closed(settings, name, datetime.now(UTC))
-            if found is not None:
-                gate.stop(said(settings, found))
+            why = None if gate.stopping.is_set() else gate.say_closed()
+            if why is not None:
+                gate.stop(why)
+            if gate.stopped and name not in ended:
+                ended.add(name)
                 asyncio.get_running_loop().call_later(GRACE, gate.cut)
             if looks % SAVE_EVERY == 0:
                 gate.shared.save()
