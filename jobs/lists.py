@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from crawler.model import Finding, Identifiers, Level, Model, Outcome, WindowState
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import NO, UID_LISTS, attributes
+from crawler.plan.agenda import BELOW_CAP
+from crawler.plan.doubts import ROUND
 from jobs.caller import Caller
 from jobs.children import Parent, by_parent
 from jobs.ledger import Ledger
@@ -25,14 +27,8 @@ AskOne = Callable[[Caller, Level, Parent, Ledger], Awaitable[list[Child]]]
 FIRST, MOST = 10, 100
 """Studies in a list, to begin with and at most: 6,400 bytes of UIDs, and a tenth of what some databases take in one."""
 
-BELOW_CAP = 0.7
-"""Lists are sized to have so much of a cap: studies differ, and an answer at the cap is wasted."""
-
 LEAST_CAP = 50
 """No PACS is known to truncate shorter answers."""
-
-ROUND = 100
-"""Caps are round numbers more often than the series of some studies are."""
 
 
 @dataclass

@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from crawler.model import Finding, Identifiers, Model, Outcome
 from crawler.pacs.identifier import Query, window_keys
 from crawler.pacs.profile import NO, RELATIONAL, attributes
+from crawler.plan.doubts import ROUND
 from jobs.caller import Caller
 from jobs.children import Parent, by_parent
 from jobs.ledger import Ledger
-from jobs.lists import LEAST_CAP, ROUND
+from jobs.lists import LEAST_CAP
 from jobs.publish import Child, Publisher, Source
 
 WORTH = 10

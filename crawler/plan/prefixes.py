@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from crawler.model import WindowState
 from crawler.plan.answers import COMPLETE, Accept
+from crawler.plan.doubts import ROUND
 
 USUAL = string.digits + string.ascii_uppercase
 """What IDs go on with nearly everywhere; further characters are asked for where an answer shows them."""
@@ -24,9 +25,6 @@ DEEPEST = 12
 
 MOST = 5000
 """Questions after which an archive's patients are left as they are."""
-
-ROUND = 100
-"""Caps are round more often than archives are."""
 
 EVERYBODY = "*"
 
