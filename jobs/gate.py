@@ -23,6 +23,9 @@ from jobs.shared import Shared
 LOOK_EVERY = 0.25
 """Seconds after which one who waits looks whether that is over sooner."""
 
+GRACE = 5.0
+"""Seconds for which queries under way may go on when nothing may be asked any longer."""
+
 LONG = 30.0
 """Who has to wait for longer hangs up meanwhile."""
 
@@ -139,8 +142,10 @@ class Gate:
         return self.stopping.is_set()
 
     def stop(self, why: str | None = None) -> None:
-        """Let nobody through any more."""
-        self.stopped = self.stopped or why
+        """Let nobody through any more; where nobody typed it, hang up on who takes long to end."""
+        if why and not self.stopped:
+            self.stopped = why
+            asyncio.get_running_loop().call_later(GRACE, self.cut)
         self.stopping.set()
 
     def cut(self) -> None:

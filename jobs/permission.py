@@ -25,9 +25,6 @@ LOOK_EVERY = 0.5
 SAVE_EVERY = 10
 """Looks from one time that what was learned is kept to the next."""
 
-GRACE = 5.0
-"""Seconds for which queries under way may go on when nothing may be asked any longer."""
-
 
 class Closed(NamedTuple):
     """Why a PACS may not be asked, and when it may again; None where no clock knows."""
@@ -146,17 +143,14 @@ async def watching(settings: Settings, gates: Mapping[str, Gate]) -> AsyncIterat
 
 
 async def _watch(settings: Settings, gates: Mapping[str, Gate]) -> None:
-    looks, ended = 0, set()
+    looks = 0
     while True:
         await asyncio.sleep(LOOK_EVERY)
         looks += 1
-        for name, gate in gates.items():
+        for gate in gates.values():
             gate.shared.refresh()
             why = None if gate.stopping.is_set() else gate.say_closed()
             if why is not None:
                 gate.stop(why)
-            if gate.stopped and name not in ended:
-                ended.add(name)
-                asyncio.get_running_loop().call_later(GRACE, gate.cut)
             if looks % SAVE_EVERY == 0:
                 gate.shared.save()
