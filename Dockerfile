@@ -1,19 +1,35 @@
-# pacslake as a container: the command is the entry point, the working folder holds pacslake.toml and the lake.
+# pacslake as a container. Without further words it is the service; `docker run ... pacslake sweep` is a command.
+# Its working folder /data holds pacslake.toml and the lake. It writes nowhere else but /tmp: the root may be read-only.
 FROM python:3.13-slim AS build
-COPY requirements.lock /src/
-RUN python -m venv /opt/pacslake \
- && /opt/pacslake/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r /src/requirements.lock
-COPY pyproject.toml README.md LICENSE /src/
-COPY config /src/config
-COPY crawler /src/crawler
-COPY jobs /src/jobs
-RUN /opt/pacslake/bin/pip install --no-cache-dir --no-index --no-deps --no-build-isolation /src
+WORKDIR /src
+COPY requirements.build.lock requirements.run.lock ./
+RUN python -m venv /opt/build \
+ && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements.build.lock \
+ && python -m venv --without-pip /opt/pacslake \
+ && /opt/build/bin/pip --python /opt/pacslake install --require-hashes --only-binary :all: -r requirements.run.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY config config
+COPY crawler crawler
+COPY jobs jobs
+RUN /opt/build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && /opt/build/bin/pip --python /opt/pacslake install --no-index --no-deps /wheels/*.whl
 
 FROM python:3.13-slim
+LABEL org.opencontainers.image.title="pacslake" \
+      org.opencontainers.image.description="Crawl PACS by C-FIND into Parquet tables, query them with SQL, retrieve what was found" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/pacslake /opt/pacslake
-RUN useradd --system --uid 1000 --create-home --home-dir /data pacslake
-USER pacslake
-WORKDIR /data
+# Numbers, since Kubernetes' runAsNonRoot cannot look names up; 1000 owns what the first user of most machines mounts.
+RUN groupadd --gid 1000 pacslake \
+ && useradd --uid 1000 --gid 1000 --home-dir /data --shell /usr/sbin/nologin pacslake \
+ && install --directory --owner 1000 --group 1000 --mode 0700 /data
 ENV PATH="/opt/pacslake/bin:$PATH"
+USER 1000:1000
+WORKDIR /data
+VOLUME /data
+# The port is that of `[serve] listen` in the settings, where they do not name another.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
 ENTRYPOINT ["pacslake"]
-CMD ["--help"]
+CMD ["serve"]

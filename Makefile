@@ -3,12 +3,17 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+DIST   ?= dist
+# For which Python and which machines the wheels of $(DIST)/wheelhouse are.
+TAG     = $(shell $(BIN)/python -c 'import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
+PIN    := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak peers check format lock bench clean
+.PHONY: help setup demo test soak peers check format lock wheelhouse bench clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 setup: $(STAMP) ## make .venv and install the locked dependencies and pacslake into it
 
@@ -45,8 +50,19 @@ format: $(STAMP) ## format the code and sort the imports
 	$(BIN)/ruff format .
 
 lock: ## pin every dependency anew, with hashes (needs uv)
-	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.lock
+	$(PIN) --group dev --upgrade --output-file requirements.lock pyproject.toml
+	$(PIN) --constraint requirements.lock --output-file requirements.run.lock pyproject.toml
+	$(PIN) --constraint requirements.lock --output-file requirements.build.lock --group build
+
+wheelhouse: $(STAMP) ## pack pacslake and all it needs into dist/, for machines without internet
+	rm -rf $(DIST)/wheelhouse && mkdir -p $(DIST)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+	  -r requirements.run.lock --dest $(DIST)/wheelhouse
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
+	  --wheel-dir $(DIST)/wheelhouse .
+	cp config/wheelhouse.txt $(DIST)/wheelhouse/README.txt
+	cd $(DIST)/wheelhouse && sha256sum *.whl > SHA256SUMS
+	tar -C $(DIST) -cf $(DIST)/$$(cd $(DIST)/wheelhouse && echo pacslake-*.whl | cut -d- -f1,2)-$(TAG).tar wheelhouse
 
 bench: $(STAMP) ## measure against findscu, pynetdicom and odil; prints ratios
 	@test -x benchmarks/run || { echo "There is no benchmarks/run yet." >&2; exit 1; }

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import hypothesis
 import pytest
@@ -28,11 +29,14 @@ def find_peer(program: str, package: str) -> Path:
     """Find a server's program. Without it the test fails in continuous integration and is skipped, aloud, elsewhere."""
     found = shutil.which(program, path=SEARCHED)
     if found is None:
-        sentence = f"{program} is not installed. On Debian or Ubuntu type: sudo apt-get install {package}"
-        if IN_CI:
-            pytest.fail(sentence)
-        pytest.skip(sentence)
+        _cannot(f"{program} is not installed. On Debian or Ubuntu type: sudo apt-get install {package}")
     return Path(found)
+
+
+def _cannot(sentence: str) -> NoReturn:
+    if IN_CI:
+        pytest.fail(sentence)
+    pytest.skip(sentence)
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +46,7 @@ def daft_python() -> Callable[[], Path]:
     def find() -> Path:
         found = Path(sys.prefix) / "daft" / "bin" / "python"
         if not found.exists():
-            sentence = "Daft is not installed. Type: make peers"
-            if IN_CI:
-                pytest.fail(sentence)
-            pytest.skip(sentence)
+            _cannot("Daft is not installed. Type: make peers")
         return found
 
     return find
@@ -61,3 +62,11 @@ def orthanc_binary() -> Path:
 def dcmtk_tool() -> Callable[[str], Path]:
     """Give the function that finds a DCMTK program, `dcmqrscp` say."""
     return lambda program: find_peer(program, "dcmtk")
+
+
+@pytest.fixture(scope="session")
+def debootstrap() -> Path:
+    """Give the path of debootstrap, which only root can use, as the namespaces that go with it."""
+    if os.geteuid():
+        _cannot("Building and running the image without a container engine takes root")
+    return find_peer("debootstrap", "debootstrap")

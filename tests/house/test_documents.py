@@ -48,11 +48,16 @@ def test_a_file_keeps_its_length(name: str) -> None:
     assert path.read_text().count("\n") <= MOST_LINES[name]
 
 
-def test_the_lock_holds_every_dependency_and_no_address() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+def test_the_lock_holds_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
-    pinned = set(re.findall(r"^([\w-]+)==", lock, re.MULTILINE))
-    assert {re.split(r"[<>=]", name)[0] for name in wanted} <= pinned
-    assert not re.search(r"https?:|file:|^-|/(opt|root|home|tmp)/", lock, re.MULTILINE)
-    assert lock.count("==") - lock.count("python_full_version") - lock.count("sys_platform ==") <= lock.count("--hash=")
+    groups = project["dependency-groups"]
+    pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    wanted = [*project["project"]["dependencies"], *groups["build"], *groups["dev"]]
+    assert {re.split(r"[<>=]", name)[0] for name in wanted if isinstance(name, str)} <= pinned
+
+
+@pytest.mark.parametrize("lock", sorted(ROOT.glob("requirements*.lock")), ids=lambda path: path.name)
+def test_a_lock_has_hashes_and_no_address(lock: Path) -> None:
+    text = lock.read_text()
+    assert not re.search(r"https?:|file:|^-|/(opt|root|home|tmp)/", text, re.MULTILINE)
+    assert text.count("==") - text.count("python_full_version") - text.count("sys_platform ==") <= text.count("--hash=")
