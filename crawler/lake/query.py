@@ -25,13 +25,19 @@ CATALOG = "lake.duckdb"
 class Lake:
     """A lake opened for reading, as it was at one commit. Keep one for each thread."""
 
-    def __init__(self, path: str | os.PathLike[str], as_of: datetime | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        as_of: datetime | None = None,
+        connection: duckdb.DuckDBPyConnection | None = None,
+    ) -> None:
+        """Open it, with a DuckDB of its own or a given one, in whose current schema the tables appear."""
         self.path = Path(path).absolute()
         self._table = open_table(self.path)
         self._as_of = as_of
         if as_of and self.history_from and as_of < self.history_from:
             raise UserError(f"The history of {self.path} is whole since {self.history_from} UTC only; ask for later.")
-        self.connection = duckdb.connect(config=NO_EXTENSIONS)
+        self.connection = connection or duckdb.connect(config=NO_EXTENSIONS)
         self._make_views()
 
     @property

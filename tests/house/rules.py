@@ -17,7 +17,7 @@ BETWEEN_ROOMS = {("cohort", "lake"), ("retrieve", "pacs"), ("testing", "pacs"), 
 LIBRARIES = {
     "pynetdicom": ("crawler/pacs/", "crawler/retrieve/", "crawler/serve/", "crawler/testing/"),
     "deltalake": ("crawler/lake/",),
-    "duckdb": ("crawler/lake/",),
+    "duckdb": ("crawler/lake/", "crawler/serve/sql/"),
     "apscheduler": ("jobs/scheduler.py",),
     "pydantic": ("crawler/settings/",),
     "prometheus_client": ("crawler/serve/", "jobs/metrics.py"),

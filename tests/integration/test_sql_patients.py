@@ -1,0 +1,77 @@
+"""Who may see no patient finds none, whatever is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.errors import UserError
+from crawler.lake.dictionary import dictionary
+from crawler.lake.query import open_lake
+from tests.integration.sandboxes import SECRETS, Asker, planted_lake
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sandboxed") / "lake"
+    planted_lake(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def asker(lake: Path) -> Iterator[Asker]:
+    with Asker(lake) as asker:
+        yield asker
+
+
+def test_without_patients_no_table_has_a_column_that_identifies_anybody(asker: Asker, lake: Path) -> None:
+    with open_lake(lake) as opened:
+        entries = dictionary(opened.added)
+    marked = {(entry.table, entry.column) for entry in entries if entry.phi != "none"}
+    tables = {entry.table for entry in entries}
+    assert {name for (name,) in asker.rows("SHOW TABLES", phi=False)} == tables
+    for table in tables:
+        whole = {row[0] for row in asker.rows(f"DESCRIBE {table}")}
+        less = {row[0] for row in asker.rows(f"DESCRIBE {table}", phi=False)}
+        assert less == {column for column in whole if (table, column) not in marked}
+        assert "raw" not in less
+        assert "answer" not in less
+    assert {"part", "faults"} <= set(asker.ask("FROM studies", phi=False).table.column_names)
+
+
+def test_without_patients_no_value_of_theirs_is_in_anything_that_can_be_asked(asker: Asker, lake: Path) -> None:
+    tables = [name for (name,) in asker.rows("SHOW TABLES")]
+    planted = 0
+    for table in tables:
+        assert asker.rows(f"SELECT count(*) FROM {table}", phi=False) == asker.rows(f"SELECT count(*) FROM {table}")
+        planted += any(secret in str(asker.ask(f"FROM {table}").table.to_pylist()) for secret in SECRETS)
+        for question in (
+            "FROM {}",
+            "SUMMARIZE {}",
+            "EXPLAIN FROM {}",
+            "SELECT {0} FROM {0}",
+            "SELECT max(COLUMNS(*)) FROM {}",
+        ):
+            said = str(asker.ask(question.format(table), phi=False).table.to_pylist())
+            assert not [secret for secret in SECRETS if secret in said], question
+        for kind in ("csv", "json"):
+            exported = asker.export(f"FROM {table}", kind, phi=False)
+            assert not [secret for secret in SECRETS if secret.encode() in exported]
+    assert planted >= 15  # so that there was something to find
+
+
+def test_without_patients_their_columns_cannot_be_named(asker: Asker) -> None:
+    for name in (
+        "PatientName",
+        "StudyDate",
+        "whole.studies.PatientName",
+        "studies.PatientID",
+        "raw",
+        "PatientComments",
+    ):
+        for statement in (f"SELECT {name} FROM studies", f"SELECT 1 FROM studies WHERE {name} IS NULL"):
+            with pytest.raises(UserError) as raised:
+                asker.ask(statement, phi=False)
+            assert not [secret for secret in SECRETS if secret in str(raised.value)]
