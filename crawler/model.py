@@ -84,6 +84,18 @@ class WindowState(StrEnum):
     SUSPICIOUS_ZERO = "suspicious_zero"
 
 
+STATE_MARKS: dict[WindowState | None, str] = {
+    WindowState.CAPPED: "C",
+    WindowState.FILTER_IGNORED: "F",
+    WindowState.SUSPICIOUS_ZERO: "Z",
+    WindowState.REFUSED: "R",
+    WindowState.INTERRUPTED: "I",
+    None: "·",
+    WindowState.COMPLETE: "█",
+}
+"""One character for each state, wherever days are drawn; None: never asked. What should trouble comes first."""
+
+
 class SweepState(StrEnum):
     """How far a sweep has come; `complete` means that every one of its windows is."""
 

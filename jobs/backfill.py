@@ -5,10 +5,12 @@ Touches: network, disk, clock, standard output.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import click
 
@@ -25,7 +27,7 @@ from jobs.proof import Proof, Question, proofs
 from jobs.table import render
 
 
-def run_backfill(settings: Settings, question: Question, *, dry_run: bool) -> Exit:
+def run_backfill(settings: Settings, question: Question, *, dry_run: bool, as_json: bool = False) -> Exit:
     """Ask again for what is not proven, newest days first; give the exit code: 0 all proven now, 3 or 4 not, 130."""
     settings.require_pacs(question.pacs)
     asked = replace(question, pacs=question.pacs or tuple(settings.pacs), catching_up=True)
@@ -33,7 +35,7 @@ def run_backfill(settings: Settings, question: Question, *, dry_run: bool) -> Ex
     for sentence in _left_to_sweeps(found):
         click.echo(f"pacslake: {sentence}", err=True)
     if dry_run:
-        click.echo("\n".join(_forecast(found)))
+        click.echo(json.dumps(_planned(found), indent=2) if as_json else "\n".join(_forecast(found)))
         return Exit.OK
     if not _due(found):
         click.echo("pacslake: no day is due", err=True)
@@ -108,30 +110,53 @@ def _left_to_sweeps(found: list[Proof]) -> Iterator[str]:
             yield f"studies of {proof.pacs} without a date are not proven complete; type: pacslake sweep {proof.pacs}"
 
 
-def _forecast(found: list[Proof]) -> Iterator[str]:
-    """List what would be asked for, and what that will cost about."""
-    rows: list[tuple[object, ...]] = []
+def planned(settings: Settings, question: Question) -> dict[str, Any]:
+    """Give what a backfill would ask for, and what that will cost about: null where nothing tells. UserError."""
+    settings.require_pacs(question.pacs)
+    asked = replace(question, pacs=question.pacs or tuple(settings.pacs), catching_up=True)
+    return _planned(proofs(settings, asked, date.today()))
+
+
+def _planned(found: list[Proof]) -> dict[str, Any]:
+    ranges: list[dict[str, Any]] = []
     total = Cost(0, 0, 0)
     for proof in found:
         a_day = cost_of_a_day(proof.rows, proof.levels)
         for days in reversed(gaps_of(proof)):
             cost = cost_of(days, a_day) if a_day else None
             total = total.plus(cost) if cost else total
-            length = "" if BEGINNING in days or END in days else days.length
-            rows.append((proof.pacs, iso(days.first) or "", iso(days.last) or "", length, *_figures(cost)))
-    if not rows:
+            length = None if BEGINNING in days or END in days else days.length
+            ends = {"date_from": iso(days.first), "date_to": iso(days.last), "days": length}
+            ranges.append({"pacs": proof.pacs, **ends, **_cost_values(cost)})
+    return {"ranges": ranges, "total": _cost_values(total if total.queries else None)}
+
+
+def _cost_values(cost: Cost | None) -> dict[str, int | None]:
+    if cost is None:
+        return {"queries": None, "studies": None, "seconds": None}
+    return {"queries": math.ceil(cost.queries), "studies": round(cost.studies), "seconds": math.ceil(cost.seconds)}
+
+
+def _forecast(found: list[Proof]) -> Iterator[str]:
+    """List what would be asked for, and what that will cost about."""
+    plan = _planned(found)
+    if not plan["ranges"]:
         yield "No day is due: all that was asked for is proven complete."
         return
+    rows = [
+        (*(one[name] or "" for name in ("pacs", "date_from", "date_to", "days")), *_figures(one))
+        for one in plan["ranges"]
+    ]
     yield from render(("pacs", "from", "to", "days", "queries", "studies", "time"), rows, None)
     yield ""
-    if total.queries:
-        queries, studies, time = _figures(total)
+    if plan["total"]["queries"]:
+        queries, studies, time = _figures(plan["total"])
         yield f"About {queries:,} queries, {studies:,} studies and {time} (h:mm:ss), going by earlier answers."
     yield "Nothing was asked yet. The same command without --dry-run does."
 
 
-def _figures(cost: Cost | None) -> tuple[int | str, int | str, str]:
-    if cost is None:
+def _figures(one: dict[str, Any]) -> tuple[int | str, int | str, str]:
+    if one["queries"] is None:
         return "?", "?", "?"
-    seconds = math.ceil(cost.seconds)
-    return math.ceil(cost.queries), round(cost.studies), f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    seconds = one["seconds"]
+    return one["queries"], one["studies"], f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

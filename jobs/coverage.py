@@ -34,8 +34,7 @@ def show_coverage(settings: Settings, question: Question, kind: str, *, colors: 
             lines = as_lines(proof, question, width)
             click.echo("\n".join([""] * bool(number) + list(lines)), color=None if colors else False)
     elif kind == "json":
-        everyone = [as_values(proof, question) for proof in found]
-        click.echo(json.dumps({"proven": code is Exit.OK, "pacs": everyone}, indent=2))
+        click.echo(json.dumps(coverage_values(found, question), indent=2))
     else:
         _write_rows([row for proof in found for row in as_rows(proof, question)], kind)
     return code
@@ -48,6 +47,11 @@ def exit_for(found: Iterable[Proof]) -> Exit:
     if states - {WindowState.CAPPED} or any(proof.days is None for proof in everyone):
         return Exit.PARTIAL
     return Exit.CAPPED if states else Exit.OK
+
+
+def coverage_values(found: list[Proof], question: Question) -> dict[str, Any]:
+    """Give what is known of these PACS as what JSON can hold."""
+    return {"proven": exit_for(found) is Exit.OK, "pacs": [as_values(proof, question) for proof in found]}
 
 
 def as_values(proof: Proof, question: Question) -> dict[str, Any]:

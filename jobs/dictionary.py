@@ -50,7 +50,7 @@ def described(settings: Settings | None, tables: Sequence[str]) -> list[Entry]:
 
 def as_json(entries: Sequence[Entry]) -> str:
     """Give a list of objects, one for each column."""
-    return json.dumps([_plain(entry) for entry in entries], indent=2, ensure_ascii=False)
+    return json.dumps([plain(entry) for entry in entries], indent=2, ensure_ascii=False)
 
 
 def as_text(entries: Sequence[Entry]) -> str:
@@ -59,7 +59,7 @@ def as_text(entries: Sequence[Entry]) -> str:
     parts = []
     for table, rows in _by_table(entries):
         names = ("column", "type", "tag", "phi", "meaning")
-        cells = [tuple(_plain(row)[name] for name in names) for row in rows]
+        cells = [tuple(plain(row)[name] for name in names) for row in rows]
         parts.append("\n".join([_title(table), *render(list(names), cells, width)]))
     return "\n\n".join(parts)
 
@@ -69,7 +69,7 @@ def as_markdown(entries: Sequence[Entry]) -> str:
     lines = [_INTRODUCTION]
     for table, rows in _by_table(entries):
         lines += [f"## {_title(table)}\n", _markdown_row(_SHOWN), _markdown_row(["---"] * len(_SHOWN))]
-        lines += [_markdown_row([_plain(row)[name] for name in _SHOWN]) for row in rows]
+        lines += [_markdown_row([plain(row)[name] for name in _SHOWN]) for row in rows]
         lines.append("")
     return "\n".join(lines).rstrip("\n")
 
@@ -89,7 +89,8 @@ def _title(table: str) -> str:
     return table if stem == table else f"{table}: every version of the rows of {stem}; beside its columns"
 
 
-def _plain(entry: Entry) -> dict[str, str]:
+def plain(entry: Entry) -> dict[str, str]:
+    """Give one column as what JSON can hold."""
     return {**asdict(entry), "name": entry.name}
 
 

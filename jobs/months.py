@@ -8,21 +8,23 @@ from itertools import groupby
 
 import click
 
-from crawler.model import WindowState
+from crawler.model import STATE_MARKS, WindowState
 from crawler.plan.calendar import Run
 from crawler.plan.days import Days
 
 State = WindowState | None
 
-MARKS: dict[State, tuple[str, str]] = {
-    WindowState.CAPPED: ("C", "magenta"),
-    WindowState.FILTER_IGNORED: ("F", "magenta"),
-    WindowState.SUSPICIOUS_ZERO: ("Z", "cyan"),
-    WindowState.REFUSED: ("R", "red"),
-    WindowState.INTERRUPTED: ("I", "yellow"),
-    None: ("·", "bright_black"),
-    WindowState.COMPLETE: ("█", "green"),
+_COLORS: dict[State, str] = {
+    WindowState.CAPPED: "magenta",
+    WindowState.FILTER_IGNORED: "magenta",
+    WindowState.SUSPICIOUS_ZERO: "cyan",
+    WindowState.REFUSED: "red",
+    WindowState.INTERRUPTED: "yellow",
+    None: "bright_black",
+    WindowState.COMPLETE: "green",
 }
+
+MARKS = {state: (sign, _COLORS[state]) for state, sign in STATE_MARKS.items()}
 """The mark and colour of each state, what should trouble a reader most in front."""
 
 MOST_MONTHS = 36

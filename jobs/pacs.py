@@ -5,7 +5,6 @@ Touches: disk, clock, standard output and error.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,19 +21,25 @@ from jobs.table import render
 
 def list_pacs(settings: Settings, *, as_json: bool) -> None:
     """Print each PACS with its limits, and whether it may be asked now."""
-    now = datetime.now(UTC)
-    found = [_values(settings, name, now) for name in settings.pacs]
     if as_json:
-        click.echo(json.dumps({"pacs": found}, indent=2))
+        from jobs.reports import LakeReports
+
+        click.echo(LakeReports(lambda: settings).health().model_dump_json(indent=2))
         return
+    found = pacs_values(settings, datetime.now(UTC))
     rows = [(one["pacs"], f"{one['host']}:{one['port']}", one["now"], _limits(one["limits"])) for one in found]
     click.echo(
         "\n".join(render(("pacs", "address", "now", "limits"), rows, None)) if rows else "No PACS is configured."
     )
 
 
-def pause(settings: Settings, name: str, until: datetime | None, reason: str) -> None:
-    """Have a PACS left alone until a moment, or until it is resumed."""
+def pacs_values(settings: Settings, now: datetime) -> list[dict[str, Any]]:
+    """Give what is known of each PACS without the lake."""
+    return [_values(settings, name, now) for name in settings.pacs]
+
+
+def pause(settings: Settings, name: str, until: datetime | None, reason: str) -> str:
+    """Have a PACS left alone until a moment, or until it is resumed; say what that means. UserError."""
     settings.require_pacs([name])
     now = datetime.now(UTC)
     if until is not None and until <= now:
@@ -42,18 +47,18 @@ def pause(settings: Settings, name: str, until: datetime | None, reason: str) ->
     words = {"until": until.isoformat() if until else None, "reason": reason, "since": now.isoformat()}
     StandingFile(settings.lake.path, name).set_pause(words)
     end = f"until {shown(settings, until)}" if until else f"until `pacslake pacs resume {name}`"
-    click.echo(f"pacslake: {name} is paused {end}; a sweep that is asking it ends within seconds", err=True)
+    return f"{name} is paused {end}; a sweep that is asking it ends within seconds"
 
 
-def resume(settings: Settings, name: str) -> None:
-    """Let a PACS be asked again: end its pause, and what its breaker still makes us wait."""
+def resume(settings: Settings, name: str) -> str:
+    """Let a PACS be asked again: end its pause, and what its breaker still makes us wait; say how it stands then."""
     settings.require_pacs([name])
     kept = StandingFile(settings.lake.path, name)
     kept.set_pause(None)
     gate_of(settings, name).shared.forget_failures()
     found = closed(settings, name, datetime.now(UTC))
     more = f", but may not be asked yet: {said(settings, found)}" if found else ""
-    click.echo(f"pacslake: {name} is not paused any more{more}", err=True)
+    return f"{name} is not paused any more{more}"
 
 
 def moment_of(settings: Settings, text: str) -> datetime:
@@ -90,6 +95,8 @@ def _values(settings: Settings, name: str, now: datetime) -> dict[str, Any]:
         "until": found.until.isoformat() if found and found.until else None,
         "pace": gate.standing.pace,
         "failures": gate.standing.failures,
+        "paused": StandingFile(settings.lake.path, name).pause is not None,
+        "breaker_open": gate.standing.is_open,
         "limits": {
             "max_associations": pacs.max_associations,
             "max_queries_per_minute": pacs.max_queries_per_minute,

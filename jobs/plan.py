@@ -61,11 +61,16 @@ class Plan:
 
 def show_plan(settings: Settings, name: str | None, *, as_json: bool) -> None:
     """Print the plan of a job, of a PACS, or of every job that sweeps; of every PACS where there is none."""
-    found = list(_plans(settings, name, datetime.now(UTC)))
     if as_json:
-        click.echo(json.dumps({"plans": [_as_values(plan) for plan in found]}, indent=2))
+        click.echo(json.dumps(plan_values(settings, name), indent=2))
     else:
+        found = _plans(settings, name, datetime.now(UTC))
         click.echo("\n".join(line for plan in found for line in (*_as_lines(settings, plan), ""))[:-1])
+
+
+def plan_values(settings: Settings, name: str | None = None) -> dict[str, Any]:
+    """Give the same plans as what JSON can hold."""
+    return {"plans": [_as_values(plan) for plan in _plans(settings, name, datetime.now(UTC))]}
 
 
 def _plans(settings: Settings, name: str | None, now: datetime) -> Iterator[Plan]:

@@ -15,14 +15,22 @@ PROVEN = "complete"
 
 def show_status(settings: Settings, *, as_json: bool) -> None:
     """Print what the lake holds of every PACS that is configured or was ever crawled."""
+    if as_json:
+        print(json.dumps(status_values(settings), indent=2))
+    else:
+        print("\n".join(as_lines(*_gathered(settings))))
+
+
+def status_values(settings: Settings) -> dict[str, Any]:
+    """Give what the lake holds as what JSON can hold. NoLakeError where there is none."""
+    return as_values(*_gathered(settings))
+
+
+def _gathered(settings: Settings) -> tuple[LakeStatus, list[PacsStatus]]:
     status = status_of(settings.lake.path)
     known = {one.pacs for one in status.pacs}
     unseen = [PacsStatus(name, None, {}, {}) for name in settings.pacs if name not in known]
-    everyone = sorted([*status.pacs, *unseen], key=lambda one: one.pacs)
-    if as_json:
-        print(json.dumps(as_values(status, everyone), indent=2))
-    else:
-        print("\n".join(as_lines(status, everyone)))
+    return status, sorted([*status.pacs, *unseen], key=lambda one: one.pacs)
 
 
 def as_values(status: LakeStatus, everyone: list[PacsStatus]) -> dict[str, Any]:

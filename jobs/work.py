@@ -13,13 +13,15 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from crawler.errors import LakeLockedError, PacslakeError
+from crawler.errors import LakeLockedError, NoLakeError, NotNowError, PacslakeError, UserError
+from crawler.lake.requests import Requests
 from crawler.lake.writer import LakeWriter
-from crawler.model import JobRun, JobState
+from crawler.model import JobRun, JobState, Level
 from crawler.settings import JobSettings, Settings
 from jobs.exits import Exit, exit_of
 from jobs.wiring import start_logging
@@ -41,7 +43,11 @@ def work(order: Order) -> int:
         kinds = {name: settings.jobs[name].kind for name in order.new}
         runs = [JobRun(name, kind, JobState.WAITING, order.slot, began, began) for name, kind in kinds.items()]
         return _write_down(settings, runs)
-    job = settings.jobs[order.job]
+    if order.count:
+        return _count(settings)
+    if order.request:
+        return _answer(settings, order.name)
+    job = settings.jobs[order.name]
     try:
         code, reason = do(settings, job), None
     except LakeLockedError:
@@ -53,7 +59,7 @@ def work(order: Order) -> int:
         return code
     state = _STATES.get(Exit(code), JobState.FAILED)
     why = None if state.settles else reason or f"exit code {int(code)}"
-    run = JobRun(order.job, job.kind, state, order.slot, began, datetime.now(UTC), why)
+    run = JobRun(order.name, job.kind, state, order.slot, began, datetime.now(UTC), why)
     return _write_down(settings, [run]) or code
 
 
@@ -76,6 +82,36 @@ def do(settings: Settings, job: JobSettings) -> int:
             structlog.get_logger().info(f"{name} may not be asked now: {said(settings, found) if found else ''}")
         return Exit.INTERRUPTED
     return run_night(settings, Night.of(job))
+
+
+def _answer(settings: Settings, name: str) -> int:
+    """Do what somebody asked for, and forget it unless it was cut off or may not be done now."""
+    from jobs.backfill import run_backfill
+    from jobs.proof import Question
+
+    box = Requests(settings.lake.path)
+    wanted = dict(box.waiting()).get(name)
+    if wanted is None:
+        return Exit.OK
+    level = Level(wanted.level) if wanted.level else None
+    try:
+        code = run_backfill(settings, Question(wanted.pacs, wanted.date_from, wanted.date_to, level), dry_run=False)
+    except NotNowError:
+        return Exit.INTERRUPTED
+    except UserError as error:
+        structlog.get_logger().error(str(error))
+        code = Exit.OK  # nobody can do it, today or later
+    if code != Exit.INTERRUPTED:
+        box.remove(name)
+    return Exit.OK if code == Exit.PARTIAL else code
+
+
+def _count(settings: Settings) -> int:
+    from jobs.tally import tally_if_changed
+
+    with suppress(NoLakeError):
+        tally_if_changed(settings)
+    return Exit.OK
 
 
 def _maintain(settings: Settings, job: JobSettings) -> int:

@@ -20,15 +20,23 @@ _STOPPING = ((signal.SIGTERM, 3.0), (signal.SIGTERM, 6.0), (signal.SIGKILL, 0.5)
 wait for them, and keeps all windows that are finished; it is killed."""
 _LONGEST_LINE = 1 << 20
 
+NEW_JOBS, COUNTING = "(new jobs)", "(counting)"
+"""Names of chores."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to do: a job for a slot of its schedule, or to note that jobs are new."""
+    """What to do: a job for a slot of its schedule, what somebody asked for, or one of the service's own chores."""
 
     settings: Settings
     slot: datetime
-    job: str = ""
+    name: str
+    """Of the job, or of the request."""
     new: tuple[str, ...] = ()
+    """Jobs to be noted as new."""
+    request: bool = False
+    count: bool = False
+    """Whether the rows of the lake are to be counted."""
     log_level: str = "info"
 
 
@@ -44,7 +52,7 @@ async def have_done(order: Order, stop: asyncio.Event) -> int:
     )
     assert process.stdin is not None
     process.stdin.write(pickle.dumps(order))
-    relay = asyncio.create_task(_relay(process, order.job))
+    relay = asyncio.create_task(_relay(process, order.name))
     ended = asyncio.create_task(process.wait())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -32,7 +32,7 @@ def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnec
     try:
         # A copy in memory: within one process DuckDB would answer from the first file it opened under this name.
         with duckdb.connect() as connection:
-            _attach(connection, catalog)
+            attach(connection, catalog)
             connection.execute("USE lake")
             [(_, *said)] = connection.execute("SELECT * FROM lake_version").fetchall()
             refuse_newer(lake, said[0] if said else None)
@@ -41,7 +41,7 @@ def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnec
         raise LakeError(f"{catalog} cannot be read ({error}). The next sweep writes it anew.") from error
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, catalog: Path) -> None:
+def attach(connection: duckdb.DuckDBPyConnection, catalog: Path) -> None:
     """Attach the file; once more when a commit replaced it while DuckDB, which opens it several times, was reading."""
     statement = f"ATTACH {_literal(str(catalog))} AS lake (READ_ONLY)"
     for pause in (0.01, 0.05, 0.25):

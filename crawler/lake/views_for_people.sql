@@ -65,6 +65,7 @@ SELECT 'series', SeriesInstanceUID, 'two_studies', list_sort(list(DISTINCT pacs)
     list_sort(list(DISTINCT PatientID) FILTER (PatientID IS NOT NULL)), list_sort(list(DISTINCT StudyInstanceUID))
 FROM series
 LEFT JOIN (SELECT pacs, StudyInstanceUID, PatientID FROM studies) USING (pacs, StudyInstanceUID)
+WHERE hash(SeriesInstanceUID) IN (SELECT hash(SeriesInstanceUID) FROM series GROUP BY ALL HAVING count(*) > 1)
 GROUP BY SeriesInstanceUID
 HAVING count(DISTINCT StudyInstanceUID) > 1
 

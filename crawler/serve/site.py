@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import socket
 from collections.abc import Callable, Iterator
 
@@ -15,16 +16,21 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
 from crawler.errors import UserError
+from crawler.serve.access import Person, Role
+from crawler.serve.web.app import web
+from crawler.serve.web.parts import Parts
+from crawler.serve.web.safety import Safety
 
 HOSTS = ["127.0.0.1", "localhost"]
 """Names that a browser may know us by; another page must not reach us under a name of its own (DNS rebinding)."""
 
+LOCAL = Person("local", Role.OPERATOR)
 
-def site(registry: CollectorRegistry, trouble: Callable[[], str | None]) -> Starlette:
-    """Make the pages; `trouble` says why the service is not ready, None when it is."""
+
+def site(registry: CollectorRegistry, trouble: Callable[[], str | None], parts: Parts) -> Starlette:
+    """Make everything that can be looked at; `trouble` says why the service is not ready, None when it is."""
 
     async def metrics(_request: Request) -> Response:
         content = await run_in_threadpool(generate_latest, registry)
@@ -37,8 +43,11 @@ def site(registry: CollectorRegistry, trouble: Callable[[], str | None]) -> Star
         why = await run_in_threadpool(trouble)
         return JSONResponse({"ready": why is None, "reason": why}, status_code=503 if why else 200)
 
-    routes = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
-    return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)])
+    safety = Middleware(Safety, whose=lambda _request: LOCAL, token=secrets.token_urlsafe(32))
+    app = web(parts, [Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS), safety])
+    for path, answer in (("/metrics", metrics), ("/healthz", healthz), ("/readyz", readyz)):
+        app.add_route(path, answer, include_in_schema=False)
+    return app
 
 
 def listening(address: tuple[str, int]) -> socket.socket:

@@ -16,6 +16,9 @@ from jobs.wiring import settings_from, start_logging
 @click.command()
 @ledger_options
 @click.option("--dry-run", is_flag=True, help="Only list the days, and what they will cost about.")
+@click.option(
+    "--format", "kind", type=click.Choice(("table", "json")), default="table", show_default=True, help="Of --dry-run."
+)
 @now_option
 @config_option
 @talk_options
@@ -27,6 +30,7 @@ def command(
     date_to: date | None,
     level: str | None,
     dry_run: bool,
+    kind: str,
     now: bool,
     config: Path,
 ) -> int:
@@ -53,4 +57,4 @@ def command(
     if now:
         settings = regardless_of_hours(settings, pacs)
     question = Question(tuple(dict.fromkeys(pacs)), date_from, date_to, Level(level) if level else None)
-    return run_backfill(settings, question, dry_run=dry_run)
+    return run_backfill(settings, question, dry_run=dry_run, as_json=kind == "json")

@@ -56,7 +56,8 @@ def pause(pacs: str, until: str | None, reason: str, config: Path) -> None:
 
     from jobs import pacs as standing
 
-    standing.pause(settings, pacs, standing.moment_of(settings, until) if until else None, reason)
+    said = standing.pause(settings, pacs, standing.moment_of(settings, until) if until else None, reason)
+    click.echo(f"pacslake: {said}", err=True)
 
 
 @command.command()
@@ -73,4 +74,4 @@ def resume(pacs: str, config: Path) -> None:
 
     from jobs import pacs as standing
 
-    standing.resume(settings, pacs)
+    click.echo(f"pacslake: {standing.resume(settings, pacs)}", err=True)

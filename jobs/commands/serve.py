@@ -34,7 +34,8 @@ def command(talk: Talk, config: Path) -> int:
     start_logging(talk.log_level)
 
     from crawler.serve.notify import Notifier
-    from jobs.serve import Start, run_serve
+    from jobs.serve import run_serve
+    from jobs.service import Start
 
     start = Start(Notifier(notify_address()), watchdog_seconds(), talk.log_level)
     return run_serve(config.absolute(), settings, start)

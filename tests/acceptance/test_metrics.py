@@ -95,7 +95,7 @@ def test_the_service_shows_its_pages_to_this_machine_alone(tmp_path: Path, pacs:
         assert status == 200
         assert of(samples(text), "pacslake_lake_readable") == 1
         assert page("/healthz", host="elsewhere.example")[0] == 400
-        assert page("/")[0] == 404
+        assert page("/nowhere")[0] == 404
         (tmp_path / "lake" / "lake.duckdb").unlink()
         assert page("/readyz")[0] == 503
 

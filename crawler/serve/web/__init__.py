@@ -1,0 +1,1 @@
+"""Pages for people, and the same as JSON for programs."""

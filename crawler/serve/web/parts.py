@@ -1,0 +1,44 @@
+"""What routes need of the service, and how they get at it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, HTTPException
+from starlette.requests import Request
+
+from crawler.serve.access import Person, Role
+from crawler.serve.reports import Actions, Reports
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service gives its pages."""
+
+    reports: Reports
+    actions: Actions
+
+
+def _parts(request: Request) -> Parts:
+    return cast("Parts", request.app.state.parts)
+
+
+def _reports(request: Request) -> Reports:
+    return _parts(request).reports
+
+
+def _actions(request: Request) -> Actions:
+    """Give them to an operator only."""
+    if not _person(request).is_operator:
+        raise HTTPException(403, f"this wants the role {Role.OPERATOR.name.lower()}")
+    return _parts(request).actions
+
+
+def _person(request: Request) -> Person:
+    return cast("Person", request.state.person)
+
+
+Telling = Annotated[Reports, Depends(_reports)]
+Doing = Annotated[Actions, Depends(_actions)]
+Looking = Annotated[Person, Depends(_person)]

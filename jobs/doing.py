@@ -1,0 +1,66 @@
+"""Have orders done one after the other, say what is being done, and leave alone for a while what did not get through.
+
+Touches: processes, clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+import structlog
+
+from crawler.errors import NewerLakeError
+from crawler.serve.notify import Notifier
+from jobs.exits import Exit
+from jobs.holds import NEVER, NOT_NOW, Holds
+from jobs.worker import Order, have_done
+
+DONE = (Exit.OK, Exit.CAPPED)
+
+
+class Doer:
+    """The service's one pair of hands."""
+
+    def __init__(self, notifier: Notifier, stopping: asyncio.Event) -> None:
+        self._notifier = notifier
+        self._stopping = stopping
+        self._holds = Holds()
+        self._log = structlog.get_logger()
+        self.now: tuple[str, datetime] | None = None
+        """What is being done, and since when."""
+
+    def is_held(self, name: str, slot: datetime | None = None) -> bool:
+        """Whether it is to be left alone at present."""
+        return self._holds.is_held(name, slot, time.monotonic())
+
+    def forget_holds(self) -> None:
+        """Leave nothing alone any longer."""
+        self._holds.clear()
+
+    async def do(self, order: Order, slot: datetime | None = None) -> None:
+        """Have it done; with a slot it is told as a job. NewerLakeError where a later release wrote the lake."""
+        began, name = time.monotonic(), order.name
+        if slot:
+            self._log.info("job begins", job=name, due_at=f"{slot:%Y-%m-%dT%H:%M:%SZ}")
+            self._notifier.status(f"doing {name}")
+        self.now = (name, datetime.now(UTC))
+        try:
+            code = await have_done(order, self._stopping)
+        finally:
+            self.now = None
+        if slot:
+            self._log.info("job ended", job=name, exit_code=code, took_s=round(time.monotonic() - began, 1))
+        if code == Exit.NEWER_LAKE:
+            raise NewerLakeError(f"A later release wrote the lake at {order.settings.lake.path}; install that one")
+        if code in DONE:
+            self._holds.release(name)
+        elif not self._stopping.is_set():
+            self._hold(name, slot, code)
+
+    def _hold(self, name: str, slot: datetime | None, code: int) -> None:
+        pause = self._holds.failed(name, slot, code, time.monotonic())
+        if code not in NOT_NOW:
+            again = f", or in {pause / 60:.0f} minutes" if pause < NEVER else ""
+            self._log.warning("job did not get through", job=name, exit_code=code, again=f"at its next time{again}")

@@ -1,0 +1,172 @@
+"""What pages, interface and commands show of a lake and its settings, gathered in one place. Touches: disk, clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from crawler.errors import LakeError, NoLakeError, UserError
+from crawler.lake import recent, tallies
+from crawler.lake.catalog import ledgers
+from crawler.lake.requests import Request, Requests
+from crawler.model import Level
+from crawler.serve import reports as shapes
+from crawler.settings import Settings
+from jobs.proof import Question
+
+A_WEEK, AN_HOUR = timedelta(days=7), timedelta(hours=1)
+
+
+class LakeReports:
+    """Reads everything anew each time it is asked; settings may have been reloaded meanwhile."""
+
+    def __init__(
+        self, settings: Callable[[], Settings], doing: Callable[[], tuple[str, datetime] | None] = lambda: None
+    ) -> None:
+        self._settings = settings
+        self._doing = doing
+
+    def pacs_names(self) -> list[str]:
+        """Name every PACS that is configured, or in the ledger."""
+        settings = self._settings()
+        try:
+            known: Iterable[str] = ledgers(settings.lake.path)
+        except NoLakeError:
+            known = ()
+        return sorted({*settings.pacs, *known})
+
+    def status(self) -> dict[str, Any]:
+        """Give what `pacslake status` gives."""
+        from jobs.status import status_values
+
+        return status_values(self._settings())
+
+    def coverage(self, asked: shapes.Days) -> shapes.Coverage:
+        """Say what is proven."""
+        from jobs.coverage import coverage_values
+        from jobs.proof import proofs
+
+        question = question_of(asked)
+        return shapes.Coverage.model_validate(
+            coverage_values(proofs(self._settings(), question, date.today()), question)
+        )
+
+    def windows(self, pacs: str, day: date | None) -> shapes.Windows:
+        """Give what was asked about a day; None: the studies without a date. UserError for a PACS that is none."""
+        settings = self._settings()
+        if pacs not in self.pacs_names():
+            settings.require_pacs([pacs])
+        return shapes.Windows.model_validate({"windows": recent.windows_about(settings.lake.path, pacs, day)})
+
+    def backfill_plan(self, asked: shapes.Days) -> shapes.BackfillPlan:
+        """Say what a backfill would ask for. UserError for a PACS that is not configured."""
+        from jobs.backfill import planned
+
+        return shapes.BackfillPlan.model_validate(planned(self._settings(), question_of(asked)))
+
+    def health(self) -> shapes.Health:
+        """Say how it stands with each PACS."""
+        from jobs.pacs import pacs_values
+
+        settings, now = self._settings(), datetime.now(UTC)
+        lake = settings.lake.path
+        try:
+            asked, answering, learned = (
+                recent.asked_since(lake, now - AN_HOUR),
+                recent.answering(lake, now - A_WEEK),
+                recent.learned(lake),
+            )
+        except NoLakeError:
+            asked, answering, learned = {}, [], []
+        found = []
+        for one in pacs_values(settings, now):
+            name = one["pacs"]
+            of_lake = {
+                "queries_last_hour": asked.get(name, 0),
+                "answering": [row for row in answering if row["pacs"] == name],
+                "learned": [row for row in learned if row["pacs"] == name],
+            }
+            found.append(one | of_lake)
+        return shapes.Health.model_validate({"pacs": found})
+
+    def plan(self) -> dict[str, Any]:
+        """Give what `pacslake plan` gives."""
+        from jobs.plan import plan_values
+
+        return plan_values(self._settings())
+
+    def sweeps(self, most: int) -> shapes.Sweeps:
+        """Give the last sweeps, and what is being done."""
+        lake, doing = self._settings().lake.path, self._doing()
+        now = None
+        if doing:
+            job, since = doing
+            try:
+                windows, rows = recent.settled_since(lake, since)
+            except LakeError:  # its first sweep has not published anything yet
+                windows = rows = 0
+            now = {"job": job, "since": since, "windows": windows, "rows": rows}
+        waiting = [_said(request) for _, request in Requests(lake).waiting()]
+        try:
+            found = recent.sweeps(lake, most)
+        except NoLakeError:
+            found = []
+        return shapes.Sweeps.model_validate({"doing": now, "waiting": waiting, "sweeps": found})
+
+    def explored(self, wanted: shapes.Conditions) -> shapes.Explored:
+        """Count current rows, as they were when they were last counted."""
+        conditions = {name: getattr(wanted, name) for name in tallies.DIMENSIONS}
+        narrowed = {name: value or None for name, value in conditions.items() if value is not None}
+        age = self._age()
+        if age["version"] is None:
+            nothing = {"level": wanted.level, **age, "rows": 0, "instances": None, "facets": {}, "months": []}
+            return shapes.Explored.model_validate(nothing)
+        months = (wanted.month_from, wanted.month_to)
+        found = tallies.explore(self._settings().lake.path, wanted.level, months, narrowed)
+        facets = {
+            name: [{"value": one.value, "rows": one.rows, "instances": one.instances} for one in values]
+            for name, values in found.facets.items()
+        }
+        months_found = [{"month": month, "modality": kind, "rows": rows} for month, kind, rows in found.months]
+        counted = {"rows": found.rows, "instances": found.instances, "facets": facets, "months": months_found}
+        return shapes.Explored.model_validate({"level": wanted.level, **age, **counted})
+
+    def quality(self) -> shapes.Quality:
+        """Say what is odd in the data, as it was when it was last counted."""
+        age = self._age()
+        tables = {"faults": "faulty", "late": "late", "conflicts": "conflicting", "rejects": "rejected"}
+        lake = self._settings().lake.path
+        known = age["version"] is not None
+        rows = {name: tallies.counted(lake, table) if known else [] for name, table in tables.items()}
+        return shapes.Quality.model_validate({**age, **rows})
+
+    def dictionary(self, tables: list[str]) -> list[shapes.Column]:
+        """Describe the columns of these tables, of all when none is named. UserError for a table that is none."""
+        from jobs.dictionary import described, plain
+
+        return [shapes.Column.model_validate(plain(entry)) for entry in described(self._settings(), tables)]
+
+    def settings(self) -> dict[str, Any]:
+        """Give the settings as they hold; they name files with secrets, and hold none."""
+        return self._settings().model_dump(mode="json")
+
+    def _age(self) -> dict[str, Any]:
+        lake = self._settings().lake.path
+        known = tallies.tallied(lake)
+        if known is None:
+            return {"version": None, "counted_at": None, "behind": 0}
+        return {"version": known.version, "counted_at": known.at, "behind": recent.version_of(lake) - known.version}
+
+
+def question_of(asked: shapes.Days) -> Question:
+    """Put it as the ledger is asked. UserError for days in the wrong order."""
+    if asked.date_from and asked.date_to and asked.date_from > asked.date_to:
+        raise UserError(f"the first day, {asked.date_from}, is after the last, {asked.date_to}")
+    level = Level(asked.level) if asked.level else None
+    return Question(tuple(dict.fromkeys(asked.pacs)), asked.date_from, asked.date_to, level)
+
+
+def _said(request: Request) -> str:
+    days = f"{request.date_from or 'the beginning'} to {request.date_to or 'the end'}"
+    return f"backfill of {', '.join(request.pacs) or 'every PACS'}, {days}, asked for by {request.by}"

@@ -1,0 +1,215 @@
+"""The pages of the service and its interface, over a lake that it filled itself; the commands say the same."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from crawler.model import Level
+from crawler.serve.web.rendering import PAGES
+from crawler.testing.archive import Archive
+from crawler.testing.simulator import Simulator, running
+from tests.acceptance.installed import pacslake
+from tests.acceptance.serving import Serving, configure_jobs, done_before, serving, wait_until
+from tests.acceptance.sweeping import ask, sweep
+
+FIRST, LAST = date.today() - timedelta(days=9), date.today() - timedelta(days=1)
+ARCHIVE = Archive(120, FIRST, LAST, seed=12, series_per_study=2)
+JOB = '[jobs.rarely]\nkind = "sweep"\ncron = "0 0 29 2 *"\n'
+
+
+class Site:
+    """A service and what it shows."""
+
+    def __init__(self, service: Serving, simulator: Simulator) -> None:
+        self.folder = service.folder
+        self.service = service
+        self.simulator = simulator
+        self._port = service.wait_for("listening")["port"]
+
+    def get(self, path: str, **headers: str) -> tuple[int, str]:
+        return self._ask("GET", path, None, headers)
+
+    def post(self, path: str, body: object, **headers: str) -> tuple[int, str]:
+        """Send JSON, or the fields of a form where it is text."""
+        form = isinstance(body, str)
+        kind = "application/x-www-form-urlencoded" if form else "application/json"
+        content = str(body) if form else json.dumps(body)
+        return self._ask("POST", path, content, {"Content-Type": kind, **headers})
+
+    def json(self, path: str) -> Any:
+        status, text = self.get(f"/api/v1{path}")
+        assert status == 200, text
+        return json.loads(text)
+
+    def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> tuple[int, str]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)) as connection:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            self.headers = answer.headers
+            return answer.status, answer.read().decode()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("pages")
+    with running(Simulator(ARCHIVE)) as simulator:
+        configure_jobs(folder, {"main": simulator.port}, JOB)
+        assert sweep(folder, "--from", str(FIRST), "--to", str(LAST - timedelta(days=2))).returncode == 0
+        done_before(folder, "rarely", ago=timedelta(days=1))
+        with serving(folder) as service:
+            found = Site(service, simulator)
+            wait_until(lambda: found.json("/explore")["version"] is not None)
+            yield found
+
+
+def as_json(site: Site, *arguments: str) -> Any:
+    return json.loads(pacslake(site.folder, *arguments, "--format", "json").stdout)
+
+
+@pytest.mark.parametrize("path", [path for path, _ in PAGES if path != "/sql"])
+def test_a_page_shows_itself_and_fetches_nothing_from_elsewhere(site: Site, path: str) -> None:
+    status, text = site.get(path)
+    assert status == 200
+    assert "<h1>" in text
+    fetched = re.findall(r'<(?:script|link|img)[^>]* (?:src|href)="([^"]+)"', text)
+    assert all(one.startswith("/static/") for one in fetched)
+    assert {site.get(one)[0] for one in fetched} == {200}
+    assert "<script>" not in text
+    assert " style=" not in text
+    assert "'unsafe" not in site.headers["Content-Security-Policy"]
+
+
+def test_no_page_of_a_copy_is_kept_and_assets_are(site: Site) -> None:
+    site.get("/coverage")
+    assert site.headers["Cache-Control"] == "no-store"
+    site.get("/static/htmx.min.js")
+    assert site.headers["Cache-Control"] is None
+
+
+def test_the_calendar_has_every_day_that_was_asked_for(site: Site) -> None:
+    _, text = site.get("/coverage")
+    days = re.findall(r'aria-label="(\d{4}-\d\d-\d\d): complete"', text)
+    year = max(LAST - timedelta(days=2), FIRST).year
+    asked = [FIRST + timedelta(days=number) for number in range((LAST - FIRST).days - 1)]
+    assert days == [str(day) for day in asked if day.year == year]
+
+
+def test_a_day_shows_its_windows_as_a_part_and_as_a_page(site: Site) -> None:
+    _, part = site.get(f"/coverage/main/{FIRST}", **{"HX-Request": "true"})
+    _, whole = site.get(f"/coverage/main/{FIRST}")
+    assert "<html" not in part
+    assert part.strip() in whole
+    assert "complete" in part
+    assert site.get("/coverage/main/2024-02-30")[0] == 404
+    assert site.get(f"/coverage/nobody/{FIRST}")[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("/status", ("status",)),
+        ("/coverage?pacs=main", ("coverage", "main")),
+        (f"/windows?pacs=main&day={FIRST}", ("windows", "main", str(FIRST))),
+        ("/backfill?pacs=main", ("backfill", "main", "--dry-run")),
+        ("/sweeps", ("sweeps",)),
+        ("/explore?level=study", ("explore", "--of", "study")),
+        ("/explore?modality=CT", ("explore", "--where", "modality=CT")),
+        ("/quality", ("quality",)),
+        ("/dictionary", ("dictionary",)),
+    ],
+)
+def test_a_command_says_what_the_interface_says(site: Site, path: str, command: tuple[str, ...]) -> None:
+    assert site.json(path) == as_json(site, *command)
+
+
+def test_counts_are_those_of_the_tables(site: Site) -> None:
+    found = site.json("/explore?level=series")
+    [(rows, instances)] = ask(site.folder, "select count(*), sum(NumberOfSeriesRelatedInstances) from series")
+    assert (found["rows"], found["instances"], found["behind"]) == (rows, instances, 0)
+    for name, column in (("modality", "Modality"), ("body_part", "BodyPartExamined")):
+        truth = dict(ask(site.folder, f"select {column}, count(*) from series group by all"))
+        assert {one["value"]: one["rows"] for one in found["facets"][name]} == truth
+    kind = found["facets"]["modality"][0]["value"]
+    narrowed = site.json(f"/explore?level=series&modality={kind}")
+    assert narrowed["rows"] == found["facets"]["modality"][0]["rows"]
+    assert narrowed["facets"]["modality"] == found["facets"]["modality"]
+
+
+def test_the_settings_are_shown_with_their_defaults(site: Site) -> None:
+    shown = site.json("/settings")
+    assert shown == json.loads(pacslake(site.folder, "settings").stdout)
+    assert shown["pacs"]["main"]["port"] == site.simulator.port
+    assert shown["pacs"]["main"]["max_associations"] == 2
+
+
+def test_the_interface_describes_itself(site: Site) -> None:
+    described = site.json("/openapi.json")
+    assert described["paths"]["/api/v1/coverage"]["get"]["summary"]
+    assert not [path for path in described["paths"] if not path.startswith("/api/v1/")]
+
+
+def test_what_is_wrong_is_told_without_what_was_typed(site: Site) -> None:
+    status, text = site.get("/api/v1/coverage?date_from=Meier")
+    assert status == 422
+    assert "date_from" in json.loads(text)["detail"]
+    assert "Meier" not in text
+    assert site.get("/coverage?year=Meier")[0] == 422
+    assert site.get("/nowhere")[0] == 404
+
+
+def test_an_order_from_the_page_of_another_site_is_refused(site: Site) -> None:
+    order = {"pacs": ["main"]}
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert site.post("/api/v1/backfill", order, **headers)[0] == 403
+    assert site.post("/backfill", urlencode({"pacs": "main"}))[0] == 403
+    assert site.post("/backfill", urlencode({"pacs": "main", "csrf_token": "guess"}))[0] == 403
+    assert site.post("/backfill", "x" * 300_000)[0] == 413
+    assert site.get("/coverage", Host="evil.example")[0] == 400
+    assert site.json("/sweeps")["waiting"] == []
+
+
+def test_a_paused_pacs_is_paused_and_resumed_by_buttons(site: Site) -> None:
+    _, page = site.get("/health")
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', page)[0]
+    status, said = site.post("/health/main/pause", urlencode({"csrf_token": token, "reason": "upgrade"}))
+    assert status == 200
+    assert "main is paused" in said
+    [pacs] = site.json("/pacs")["pacs"]
+    assert (pacs["paused"], pacs["may_be_asked"]) == (True, False)
+    assert "upgrade" in pacs["now"]
+    assert site.post("/api/v1/pacs/main/resume", {})[0] == 200
+    assert site.json("/pacs")["pacs"][0]["may_be_asked"]
+    assert site.post("/api/v1/pacs/nobody/pause", {})[0] == 400
+
+
+def test_a_backfill_is_planned_and_done(site: Site) -> None:
+    first, last = LAST - timedelta(days=1), LAST
+    asked = urlencode({"pacs": "main", "date_from": first, "date_to": last})
+    [planned] = site.json(f"/backfill?{asked}")["ranges"]
+    assert (planned["date_from"], planned["date_to"], planned["days"]) == (str(first), str(last), 2)
+    _, page = site.get(f"/backfill?{asked}")
+    fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+    assert site.post("/backfill", urlencode(fields))[0] == 202
+    wait_until(lambda: site.json(f"/coverage?{asked}")["proven"])
+    wait_until(lambda: site.json("/sweeps")["waiting"] == [] and site.json("/explore")["behind"] == 0)
+    assert ask(site.folder, "select count(*) from studies") == [(ARCHIVE.total,)]
+    assert site.json("/explore")["rows"] == ARCHIVE.table(Level.SERIES).num_rows
+
+
+def test_a_service_without_a_lake_shows_that_nothing_is_there(tmp_path: Path, site: Site) -> None:
+    configure_jobs(tmp_path, {"main": site.simulator.port}, "")
+    with serving(tmp_path) as service:
+        empty = Site(service, site.simulator)
+        for path, _ in PAGES:
+            assert path == "/sql" or empty.get(path)[0] == 200
+        assert empty.get("/api/v1/coverage")[0] == 404
