@@ -16,6 +16,7 @@ from crawler.lake.job_runs import slots_done
 from crawler.lake.lock import OwnerLock
 from crawler.serve.metrics import registry_of
 from crawler.serve.site import Server, listening, site
+from crawler.serve.sql.client import Sandbox
 from crawler.serve.web.parts import Parts
 from crawler.settings import Settings
 from jobs.actions import LakeActions
@@ -50,15 +51,17 @@ async def _pages(service: Service, channel: socket.socket | None) -> AsyncIterat
         return
     lake = service.settings.lake.path
     wake = partial(asyncio.get_running_loop().call_soon_threadsafe, service.wake)
-    parts = Parts(LakeReports(lambda: service.settings, service.doing), LakeActions(lambda: service.settings, wake))
-    server = Server(site(registry_of(lake, service.condition), lambda: trouble_with(lake), parts))
-    showing = asyncio.create_task(server.serve(sockets=[channel]))
-    structlog.get_logger().info("listening", port=channel.getsockname()[1])
-    try:
-        yield
-    finally:
-        server.should_exit = server.force_exit = True
-        await showing
+    reports, actions = LakeReports(lambda: service.settings, service.doing), LakeActions(lambda: service.settings, wake)
+    async with Sandbox(lake) as sandbox:
+        parts = Parts(reports, actions, sandbox)
+        server = Server(site(registry_of(lake, service.condition), lambda: trouble_with(lake), parts))
+        showing = asyncio.create_task(server.serve(sockets=[channel]))
+        structlog.get_logger().info("listening", port=channel.getsockname()[1])
+        try:
+            yield
+        finally:
+            server.should_exit = server.force_exit = True
+            await showing
 
 
 def trouble_with(lake: Path) -> str | None:

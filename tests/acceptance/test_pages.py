@@ -76,7 +76,7 @@ def as_json(site: Site, *arguments: str) -> Any:
     return json.loads(pacslake(site.folder, *arguments, "--format", "json").stdout)
 
 
-@pytest.mark.parametrize("path", [path for path, _ in PAGES if path != "/sql"])
+@pytest.mark.parametrize("path", [path for path, _ in PAGES])
 def test_a_page_shows_itself_and_fetches_nothing_from_elsewhere(site: Site, path: str) -> None:
     status, text = site.get(path)
     assert status == 200
@@ -206,10 +206,56 @@ def test_a_backfill_is_planned_and_done(site: Site) -> None:
     assert site.json("/explore")["rows"] == ARCHIVE.table(Level.SERIES).num_rows
 
 
+def test_sql_is_answered_as_by_the_command(site: Site) -> None:
+    statement = "select StudyDate, count(*) as studies, min(StudyTime) from studies group by all order by all"
+    status, text = site.post("/api/v1/sql", {"sql": statement})
+    found = json.loads(text)
+    assert status == 200
+    assert [column["name"] for column in found["columns"]] == ["StudyDate", "studies", "min(StudyTime)"]
+    assert found["rows"] == [[str(day), count, str(first)] for day, count, first in ask(site.folder, statement)]
+    assert not found["truncated"]
+    assert json.loads(site.post("/api/v1/sql", {"sql": statement, "max_rows": 2})[1])["truncated"]
+    for kind in ("csv", "jsonl"):
+        _, file = site.post("/api/v1/sql/export", {"sql": statement, "format": kind})
+        assert file.encode() == pacslake(site.folder, "sql", statement, "--format", kind).stdout
+        assert site.headers["Content-Disposition"] == f'attachment; filename="answer.{kind}"'
+
+
+def test_every_type_of_value_can_be_answered(site: Site) -> None:
+    values = "'nan'::double, 'inf'::double, 1.50::decimal(4,2), 'a'::blob, [1, null], {'k': date '2024-01-31'}, null"
+    status, text = site.post(
+        "/api/v1/sql", {"sql": f"select {values}, interval 1 day, 2::hugeint, $1", "parameters": ["p"]}
+    )
+    assert status == 200
+    [row] = json.loads(text)["rows"]
+    assert row[:7] == ["nan", "inf", "1.50", "61", [1, None], {"k": "2024-01-31"}, None]
+    assert row[9] == "p"
+
+
+def test_sql_that_is_no_question_is_refused(site: Site) -> None:
+    for statement in ("drop table studies", "select 1; select 2", "select * from '/etc/passwd'", "selec", ""):
+        status, text = site.post("/api/v1/sql", {"sql": statement})
+        assert status == 400
+        assert json.loads(text)["detail"]
+
+
+def test_the_page_for_sql_answers_and_says_what_is_wrong(site: Site) -> None:
+    _, page = site.get("/sql")
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', page)[0]
+    _, part = site.post("/sql", urlencode({"csrf_token": token, "sql": "select 'a<b' as x, 41 + 1"}))
+    assert "a&lt;b" in part
+    assert ">42<" in part
+    _, part = site.post("/sql", urlencode({"csrf_token": token, "sql": "selec 1"}))
+    assert 'role="alert"' in part
+    status, file = site.post("/sql/download", urlencode({"csrf_token": token, "sql": "select 1 as x", "format": "csv"}))
+    assert (status, file) == (200, "x\n1\n")
+
+
 def test_a_service_without_a_lake_shows_that_nothing_is_there(tmp_path: Path, site: Site) -> None:
     configure_jobs(tmp_path, {"main": site.simulator.port}, "")
     with serving(tmp_path) as service:
         empty = Site(service, site.simulator)
         for path, _ in PAGES:
-            assert path == "/sql" or empty.get(path)[0] == 200
+            assert empty.get(path)[0] == 200
         assert empty.get("/api/v1/coverage")[0] == 404
+        assert empty.post("/api/v1/sql", {"sql": "select 1"})[0] == 404

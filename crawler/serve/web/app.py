@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from crawler.errors import LakeError, NoLakeError, PacslakeError, UserError
-from crawler.serve.web import api, pages
+from crawler.serve.sql.client import BusyError
+from crawler.serve.web import api, pages, sql
 from crawler.serve.web.parts import Parts
 from crawler.serve.web.rendering import page
 
@@ -31,8 +32,8 @@ def web(parts: Parts, middleware: list[Middleware]) -> FastAPI:
         middleware=[*middleware, Middleware(GZipMiddleware, minimum_size=2000)],
     )
     app.state.parts = parts
-    app.include_router(api.router)
-    app.include_router(pages.router)
+    for router in (api.router, sql.router, pages.router, sql.pages):
+        app.include_router(router)
     app.mount("/static", StaticFiles(packages=[("crawler.serve.web", "static")]))
     app.add_exception_handler(PacslakeError, _told)
     app.add_exception_handler(HTTPException, _told)
@@ -55,5 +56,5 @@ def _sentence(error: Exception) -> tuple[int, str]:
         # What was typed is left out: it may be a patient's.
         wrong = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors()]
         return 422, "; ".join(wrong)
-    status = {UserError: 400, NoLakeError: 404, LakeError: 503}
+    status = {UserError: 400, NoLakeError: 404, LakeError: 503, BusyError: 503}
     return next((code for kind, code in status.items() if isinstance(error, kind)), 503), str(error)

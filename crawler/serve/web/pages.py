@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from crawler.errors import NoLakeError
 from crawler.serve.reports import Conditions, Days, Explored
 from crawler.serve.web import calendar
-from crawler.serve.web.parts import Doing, Looking, Telling
+from crawler.serve.web.parts import Doing, Form, Looking, Telling
 from crawler.serve.web.rendering import page
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -22,15 +21,6 @@ UNDATED = "undated"
 MOST_FACETS = 12
 MOST_MODALITIES = 8
 SWEEPS_SHOWN = 50
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """Read what a form sent; of a field that came twice the last."""
-    text = (await request.body()).decode(errors="replace")
-    return {name: values[-1] for name, values in parse_qs(text, max_num_fields=50).items()}
-
-
-Form = Annotated[dict[str, str], Depends(_form)]
 
 
 @router.get("/")

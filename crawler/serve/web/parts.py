@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, cast
+from urllib.parse import parse_qs
 
 from fastapi import Depends, HTTPException
 from starlette.requests import Request
 
 from crawler.serve.access import Person, Role
 from crawler.serve.reports import Actions, Reports
+from crawler.serve.sql.client import Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Parts:
 
     reports: Reports
     actions: Actions
+    sandbox: Sandbox
 
 
 def _parts(request: Request) -> Parts:
@@ -39,6 +42,18 @@ def _person(request: Request) -> Person:
     return cast("Person", request.state.person)
 
 
+def _sandbox(request: Request) -> Sandbox:
+    return _parts(request).sandbox
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Read what a form sent; of a field that came twice the last."""
+    text = (await request.body()).decode(errors="replace")
+    return {name: values[-1] for name, values in parse_qs(text, max_num_fields=50).items()}
+
+
 Telling = Annotated[Reports, Depends(_reports)]
 Doing = Annotated[Actions, Depends(_actions)]
 Looking = Annotated[Person, Depends(_person)]
+Answering = Annotated[Sandbox, Depends(_sandbox)]
+Form = Annotated[dict[str, str], Depends(_form)]

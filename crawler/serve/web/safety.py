@@ -31,7 +31,7 @@ POLICY = "; ".join(
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer browsers send the Origin "null" with our own forms
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -76,7 +76,7 @@ class Safety:
         if why:
             await PlainTextResponse(f"{why}\n", 413 if body is None else 403)(scope, receive, send_safely)
             return
-        await self._app(scope, _again(body or b""), send_safely)
+        await self._app(scope, _again(body or b"", receive), send_safely)
 
     def _foreign(self, request: Request, body: bytes) -> str | None:
         """Say why an order may come from another site's page; None when it cannot."""
@@ -110,15 +110,11 @@ def _field(body: bytes) -> str:
         return ""
 
 
-def _again(body: bytes) -> Receive:
-    """Give a body that was read to who reads it next."""
-    sent = False
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Give a body that was read to who reads it next, then whatever comes after it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def receive() -> Message:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
+    async def receive_again() -> Message:
+        return messages.pop() if messages else await receive()
 
-    return receive
+    return receive_again

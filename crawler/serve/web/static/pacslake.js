@@ -36,7 +36,7 @@ function draw(element, values) {
     animation: false,
     textStyle: { color: ink() },
     tooltip: { trigger: "axis", renderMode: "richText" },  // HTML would want styles that our policy forbids
-    grid: { left: 60, right: 20, bottom: 40, containLabel: true },
+    grid: { left: 60, right: 20, top: 30, bottom: 40, containLabel: true },
     ...CHARTS[element.dataset.chart](values),
   });
   new ResizeObserver(() => chart.resize()).observe(element);
@@ -80,3 +80,48 @@ function rove(table) {
 drawAll(document);
 document.querySelectorAll("[data-grid]").forEach(rove);
 document.addEventListener("htmx:afterSwap", (event) => drawAll(event.target));
+
+// Questions are remembered for as long as the tab is open: they may name patients, so that no disk should keep them.
+function remember(form) {
+  const text = form.elements.sql;
+  const earlier = form.querySelector("[data-earlier]");
+  const known = () => JSON.parse(sessionStorage.getItem("sql") || "[]");
+  const show = () => {
+    earlier.length = 1;
+    for (const one of known()) earlier.add(new Option(one.length > 60 ? `${one.slice(0, 59)}…` : one, one));
+  };
+  form.addEventListener("htmx:beforeRequest", () => {
+    const asked = [text.value, ...known().filter((one) => one !== text.value)].slice(0, 50);
+    sessionStorage.setItem("sql", JSON.stringify(asked));
+    show();
+  });
+  earlier.addEventListener("change", () => {
+    if (earlier.value) text.value = earlier.value;
+    earlier.selectedIndex = 0;
+    text.focus();
+  });
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+  // A download is the browser's business: htmx must not take it for a part of the page.
+  form.querySelector("[data-plain]").addEventListener("click", (event) => {
+    event.preventDefault();
+    if (!form.reportValidity()) return;
+    const copy = document.createElement("form");
+    copy.method = "post";
+    copy.action = event.target.getAttribute("formaction");
+    for (const [name, value] of new FormData(form)) {
+      const field = document.createElement("input");
+      field.type = "hidden";
+      field.name = name;
+      field.value = value;
+      copy.append(field);
+    }
+    document.body.append(copy);
+    copy.submit();
+    copy.remove();
+  });
+  show();
+}
+
+document.querySelectorAll("[data-history]").forEach(remember);
