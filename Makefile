@@ -33,9 +33,10 @@ demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions wi
 test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
 	$(BIN)/python -m pytest
 
-soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks, on two cores: an hour
+soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks, on two cores; then serve ten for an hour
 	@for half in 1 2; do CI= PACSLAKE_SCHEDULES=5000 $(BIN)/python -m pytest tests/acceptance/test_quirk_schedules.py & \
 	  halves="$$halves $$!"; done; for half in $$halves; do wait $$half || failed=1; done; test -z "$$failed"
+	PACSLAKE_SOAK_SECONDS=3600 $(BIN)/python -m pytest -s tests/acceptance/test_service_soak.py
 
 peers: # Orthanc, DCMTK and Daft, which tests meet: installed where that is allowed
 	@PYTHON=$(PYTHON) VENV=$(VENV) tests/install_peers

@@ -32,10 +32,10 @@ MOST_ON_A_DAY = 900_000
 
 _UNCHANGED = Quirks()
 _KEYWORDS = {attribute.keyword for attributes in CATALOGUE.values() for attribute in attributes}
-_LEAST = {"fails_after": -1, "max_associations": 1}
+_LEAST = {"fails_after": -1, "fails_one_in": 1, "max_associations": 1}
 """Least value of the numbers that may not be 0, or may be less."""
 _SMALLEST_PDU = 16
-_NEEDS = {"over_cap": "cap", "failure": "fails_after"}
+_NEEDS = {"over_cap": "cap", "failure": "fails_after", "fails_one_in": "fails_after"}
 """Quirks that say how another one shows."""
 
 

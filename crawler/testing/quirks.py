@@ -74,6 +74,8 @@ class Quirks:
     """Every attribute of the level is returned, and a private one, asked for or not."""
     fails_after: int = -1
     """The answer breaks off after so many rows when there are more; -1 for never."""
+    fails_one_in: int = 1
+    """So many answers come for each that breaks off, by chance; 1 for all that can."""
     failure: Failure = Failure.ABORT
     max_associations: int = 25
     """More at the same time are rejected for now."""

@@ -169,7 +169,8 @@ class Simulator:
         status = PENDING_UNSUPPORTED_KEYS if question.is_partly_unsupported else PENDING
         command = dimse.response(request.command, status, has_dataset=True)
         max_pdu = min((limit for limit in (assoc.max_pdu, self.quirks.max_pdu) if limit), default=0)
-        waiting, left = b"", self.quirks.fails_after
+        fails = self._chance.random() * self.quirks.fails_one_in < 1
+        waiting, left = b"", self.quirks.fails_after if fails else -1
         batches, final_status = shaped(self._answers.find(question, explicit_vr), self.quirks)
         for identifiers in batches:
             if waiting:

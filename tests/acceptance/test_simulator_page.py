@@ -53,7 +53,8 @@ def test_the_page_has_every_quirk() -> None:
 
 @pytest.mark.parametrize(("word", "line"), QUIRKS)
 def test_flag_and_profile_say_the_same(word: str, line: str, tmp_path: Path) -> None:
-    needed = {"over_cap": ["cap=1"], "failure": ["fails_after=1"]}.get(word.partition("=")[0], [])
+    needs = {"over_cap": ["cap=1"], "failure": ["fails_after=1"], "fails_one_in": ["fails_after=1"]}
+    needed = needs.get(word.partition("=")[0], [])
     by_flag = parse_quirks([word, *needed])
     by_profile = parse_quirks(needed, profile_of(tmp_path, f"[quirks]\n{line}\n").quirks)
     assert by_flag == by_profile

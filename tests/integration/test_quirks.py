@@ -138,6 +138,15 @@ def test_broken_answers(failure: Failure) -> None:
     assert ask(WEEK, fails_after=403).status == 0
 
 
+def test_some_answers_break_off() -> None:
+    async def run() -> list[bool]:
+        async with Simulator(ARCHIVE, quirks=Quirks(fails_after=0, fails_one_in=4)) as pacs:
+            return [(await ask_once(pacs, {"StudyDate": "20240305"})).is_lost for _ in range(24)]
+
+    lost = asyncio.run(run())  # by chance that begins with the archive's seed: always the same
+    assert 2 <= sum(lost) <= 12
+
+
 def test_one_query_an_association_and_latency() -> None:
     async def run() -> None:
         async with Simulator(ARCHIVE, quirks=Quirks(one_query=True, latency=0.05, jitter=0.05)) as pacs:
