@@ -14,6 +14,7 @@ import structlog
 from crawler.errors import LakeError
 from crawler.lake.job_runs import slots_done
 from crawler.lake.lock import OwnerLock
+from crawler.serve.audit import Audit
 from crawler.serve.metrics import registry_of
 from crawler.serve.site import Server, listening, site
 from crawler.serve.sql.client import Sandbox
@@ -53,7 +54,7 @@ async def _pages(service: Service, channel: socket.socket | None) -> AsyncIterat
     wake = partial(asyncio.get_running_loop().call_soon_threadsafe, service.wake)
     reports, actions = LakeReports(lambda: service.settings, service.doing), LakeActions(lambda: service.settings, wake)
     async with Sandbox(lake) as sandbox:
-        parts = Parts(reports, actions, sandbox)
+        parts = Parts(reports, actions, sandbox, Audit(lake))
         server = Server(site(registry_of(lake, service.condition), lambda: trouble_with(lake), parts))
         showing = asyncio.create_task(server.serve(sockets=[channel]))
         structlog.get_logger().info("listening", port=channel.getsockname()[1])

@@ -23,6 +23,8 @@ class Person:
 
     name: str
     role: Role
+    address: str = ""
+    """Where they sit, as far as that is known."""
 
     @property
     def is_operator(self) -> bool:

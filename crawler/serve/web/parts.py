@@ -10,8 +10,10 @@ from fastapi import Depends, HTTPException
 from starlette.requests import Request
 
 from crawler.serve.access import Person, Role
+from crawler.serve.audit import Audit
 from crawler.serve.reports import Actions, Reports
 from crawler.serve.sql.client import Sandbox
+from crawler.serve.web.audited import AuditedActions
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Parts:
     reports: Reports
     actions: Actions
     sandbox: Sandbox
+    audit: Audit
 
 
 def _parts(request: Request) -> Parts:
@@ -33,9 +36,10 @@ def _reports(request: Request) -> Reports:
 
 def _actions(request: Request) -> Actions:
     """Give them to an operator only."""
-    if not _person(request).is_operator:
+    person, parts = _person(request), _parts(request)
+    if not person.is_operator:
         raise HTTPException(403, f"this wants the role {Role.OPERATOR.name.lower()}")
-    return _parts(request).actions
+    return AuditedActions(parts.actions, parts.audit, person)
 
 
 def _person(request: Request) -> Person:
