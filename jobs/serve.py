@@ -17,7 +17,7 @@ from crawler.lake.lock import OwnerLock
 from crawler.serve.audit import Audit
 from crawler.serve.metrics import registry_of
 from crawler.serve.site import Server, listening, site
-from crawler.serve.sql.client import Sandbox
+from crawler.serve.sql.client import Limits, Sandbox
 from crawler.serve.web.parts import Parts
 from crawler.settings import Settings
 from jobs.actions import LakeActions
@@ -53,7 +53,9 @@ async def _pages(service: Service, channel: socket.socket | None) -> AsyncIterat
     lake = service.settings.lake.path
     wake = partial(asyncio.get_running_loop().call_soon_threadsafe, service.wake)
     reports, actions = LakeReports(lambda: service.settings, service.doing), LakeActions(lambda: service.settings, wake)
-    async with Sandbox(lake) as sandbox:
+    serve = service.settings.serve
+    limits = Limits(memory=serve.sql_memory, seconds=serve.sql_seconds, rows=serve.sql_rows)
+    async with Sandbox(lake, limits) as sandbox:
         parts = Parts(reports, actions, sandbox, Audit(lake))
         server = Server(site(registry_of(lake, service.condition), lambda: trouble_with(lake), parts))
         showing = asyncio.create_task(server.serve(sockets=[channel]))

@@ -6,6 +6,7 @@ Touches: disk, pipes, threads.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -38,8 +39,8 @@ def plain_errors() -> Iterator[None]:
     except (duckdb.ParserException, duckdb.SyntaxException, duckdb.BinderException, duckdb.CatalogException) as error:
         raise UserError(str(error).rstrip()) from error
     except duckdb.Error as error:
-        # The text after the first line, and what stands in quotes, may be a value that a PACS sent.
-        raise LakeError(_without_quoted(str(error).partition("\n")[0])) from error
+        # The text after the first line, and from the first quote on, may be a value that a PACS sent, quotes and all.
+        raise LakeError(re.sub(r"[\"'\n].*", "…", str(error), flags=re.DOTALL)) from error
 
 
 def interruptibly(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
@@ -89,8 +90,3 @@ def _copy(relation: duckdb.DuckDBPyRelation, kind: str, target: str) -> int:
     statement = f"COPY pacslake_answer TO {literal(target)} ({FORMATS[kind]})"
     copied: Any = relation.query("pacslake_answer", statement)
     return int(copied.fetchall()[0][0])
-
-
-def _without_quoted(text: str) -> str:
-    parts = text.split("'")
-    return "'".join("…" if place % 2 else part for place, part in enumerate(parts))

@@ -26,6 +26,7 @@ from crawler.settings.values import (
     Jitter,
     Keyword,
     Listen,
+    Memory,
     OptionalKeyword,
     Port,
     Seconds,
@@ -204,6 +205,9 @@ class ServeSettings(_Table):
     """`[serve]`: where the service tells how it is."""
 
     listen: Listen = "127.0.0.1:8080"
+    sql_memory: Memory = 10**9
+    sql_seconds: Seconds = 60.0
+    sql_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
 
     @property
     def address(self) -> tuple[str, int] | None:

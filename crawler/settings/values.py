@@ -101,6 +101,14 @@ def _jitter(length: timedelta) -> timedelta:
     return length
 
 
+def _size(text: object) -> int:
+    """Read a number of bytes: a number and its unit, by powers of 1000."""
+    found = re.fullmatch(r"([1-9][0-9]{0,5}) ?(MB|GB)", text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("must be a number with MB or GB, as '1GB'")
+    return int(found[1]) * {"MB": 10**6, "GB": 10**9}[found[2]]
+
+
 def _listen(text: str) -> str:
     """Check an address of this machine alone: whoever can reach the service can read what it shows."""
     if not text:
@@ -143,4 +151,5 @@ CrawledLevel = Annotated[Level, BeforeValidator(_crawled)]
 Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_interval)]
 Jitter = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_jitter)]
 Listen = Annotated[str, AfterValidator(_listen)]
+Memory = Annotated[int, BeforeValidator(_size), Field(ge=100 * 10**6)]
 TimeZone = Annotated[str, AfterValidator(_zone)]

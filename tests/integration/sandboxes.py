@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 from collections.abc import Coroutine
 from datetime import date, datetime, time
 from pathlib import Path
@@ -117,6 +115,7 @@ async def _sandbox(lake: Path, limits: Limits | None) -> Sandbox:
 
 
 def _children() -> list[int]:
-    listed = ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())]
-    lines = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [int(line.split()[0]) for line in lines if "crawler.serve.sql.process" in line]
+    listed = [int(one) for task in Path("/proc/self/task").iterdir() for one in (task / "children").read_text().split()]
+    return [
+        process for process in listed if b"crawler.serve.sql.process" in Path(f"/proc/{process}/cmdline").read_bytes()
+    ]

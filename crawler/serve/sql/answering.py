@@ -6,12 +6,13 @@ import io
 import json
 import os
 import queue
+import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import duckdb
 import pyarrow as pa
@@ -97,10 +98,17 @@ class Answering:
                 asked.put(json.loads(payload))
             elif kind is Frame.STOP:
                 self._stopped = True
-                if running := self._running:
-                    running.interrupt()
-        for left in self._place.spill.iterdir():  # the service is gone, and a query under way is nobody's
-            left.unlink()
+                self._interrupt()
+        self.leave()  # the service is gone, and a query under way is nobody's
+
+    def _interrupt(self) -> None:
+        if running := self._running:
+            with suppress(duckdb.Error):  # closed at this very moment
+                running.interrupt()
+
+    def leave(self) -> NoReturn:
+        """End the process at once, with nothing left behind."""
+        shutil.rmtree(self._place.spill, ignore_errors=True)
         os._exit(0)
 
     def answer(self, question: dict[str, Any]) -> bool:
@@ -110,11 +118,10 @@ class Answering:
             self._send(Frame.END, self._answered(question))
         except PacslakeError as error:
             self._send(Frame.FAILED, {"kind": _kind(error), "message": str(error)})
-            return isinstance(
-                error, UserError
-            )  # a lake that is made anew lies in a folder that this process cannot read
+            return isinstance(error, UserError)  # a lake made anew lies in a folder that this process cannot read
         except _BROKEN as error:
-            self._send(Frame.FAILED, {"kind": "user", "message": _sentence(error)})
+            kind = "lake" if isinstance(error, duckdb.IOException) else "user"
+            self._send(Frame.FAILED, {"kind": kind, "message": _sentence(error)})
             return False
         except (duckdb.Error, pa.ArrowException, UnicodeError) as error:
             self._send(Frame.FAILED, {"kind": "user", "message": _sentence(error)})
@@ -129,29 +136,11 @@ class Answering:
                 relation = connection.sql(statement, params=question["parameters"] or None)
             if self._stopped:
                 raise UserError(str(_SENTENCES[0][1]))
-            if question["format"]:
-                stream(connection, relation, question["format"], self._sink(None))
-                return {"version": version}
-            truncated = self._send_rows(relation, question["rows"], self._sink(question["bytes"]))
-            return {"version": version, "truncated": truncated}
-
-    def _send_rows(self, relation: duckdb.DuckDBPyRelation, most: int, sink: BinaryIO) -> bool:
-        """Send at most so many rows as an Arrow stream; says whether there were more."""
-        reader = relation.to_arrow_reader(_ROWS_AT_ONCE)
-        try:
-            with pa.ipc.new_stream(sink, reader.schema) as writer:
-                for batch in reader:
-                    writer.write_batch(batch.slice(0, most))
-                    most -= batch.num_rows
-                    if most < 0:
-                        return True
-            return False
-        finally:
-            reader.close()
-            sink.flush()
-
-    def _sink(self, most: int | None) -> BinaryIO:
-        return io.BufferedWriter(Frames(self._answers, most), LONGEST)
+            with io.BufferedWriter(Frames(self._answers, question["bytes"]), LONGEST) as sink:
+                if question["format"]:
+                    stream(connection, relation, question["format"], sink)
+                    return {"version": version}
+                return {"version": version, "truncated": _send_rows(relation, question["rows"], sink)}
 
     def _tables_for(self, phi: bool) -> Tables:
         if phi not in self._tables:
@@ -173,13 +162,14 @@ class Answering:
         self._answers.flush()
 
 
-def serve(place: Place, questions: BinaryIO, answers: BinaryIO) -> None:
+def serve(place: Place, questions: BinaryIO, answers: BinaryIO) -> NoReturn:
     """Answer until the other end goes away, or until something broke."""
     asked: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     answering = Answering(place, answers)
     threading.Thread(target=answering.listen, args=(questions, asked), daemon=True).start()
     while answering.answer(asked.get()):
         pass
+    answering.leave()
 
 
 @contextmanager
@@ -189,6 +179,17 @@ def _about_the_statement() -> Iterator[None]:
         yield
     except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
         raise UserError(str(error).rstrip()) from error
+
+
+def _send_rows(relation: duckdb.DuckDBPyRelation, most: int, sink: BinaryIO) -> bool:
+    """Send at most so many rows as an Arrow stream; says whether there were more."""
+    with closing(relation.to_arrow_reader(_ROWS_AT_ONCE)) as reader, pa.ipc.new_stream(sink, reader.schema) as writer:
+        for batch in reader:
+            writer.write_batch(batch.slice(0, most))
+            most -= batch.num_rows
+            if most < 0:
+                return True
+    return False
 
 
 def _kind(error: PacslakeError) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from crawler.errors import LakeError, NoLakeError, PacslakeError, UserError
-from crawler.serve.sql.frames import HEADER, LONGEST, Frame, framed, told
+from crawler.serve.sql.frames import LONGEST, Frame, FrameReader, framed, told
 
 FORMATS = ("csv", "json", "jsonl", "parquet")
 """In which an answer can be exported."""
@@ -31,10 +31,11 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 _GRACE = 2.0
 """Seconds that a process has to end a question that is not wanted any more."""
-_START = 60.0
-"""Seconds that a process has to begin, on a machine that does much else."""
+_START, _TAKE = 60.0, 10.0
+"""Seconds that a process has to begin, on a machine that does much else, and to take a question."""
 _MODEST = {"MALLOC_ARENA_MAX": "2", "TOKIO_WORKER_THREADS": "2", "OMP_NUM_THREADS": "2", "ARROW_IO_THREADS": "2"}
 """How many threads libraries start, each with its own share of address space, on machines of many cores."""
+_LAST = (Frame.END, Frame.FAILED)
 _ERRORS: dict[str, type[PacslakeError]] = {"user": UserError, "lake": LakeError, "no lake": NoLakeError}
 
 
@@ -46,7 +47,7 @@ class BusyError(PacslakeError):
 class Limits:
     """What questions may take. `memory` and `bytes` are for each one."""
 
-    memory: int = 1 << 30
+    memory: int = 10**9
     seconds: float = 60.0
     rows: int = 100_000
     bytes: int = 64 << 20
@@ -60,6 +61,7 @@ class Answer:
     """What came of a question."""
 
     table: pa.Table
+    """Two columns may have one name, and dates lie beyond those that Python has."""
     truncated: bool
     """There are more rows than were wanted."""
     seconds: float
@@ -76,7 +78,9 @@ class Sandbox:
         self._turns = asyncio.Semaphore(self.limits.at_once)
         self._waiting = 0
         self._idle: list[_Process] = []
+        self._alive: set[_Process] = set()
         self._returning: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def __aenter__(self) -> Sandbox:
         return self
@@ -85,10 +89,15 @@ class Sandbox:
         await self.close()
 
     async def close(self) -> None:
-        """End all processes; a question under way ends with them."""
+        """End all processes; a question under way ends with them, and none is taken any more."""
+        self._closed = True
+        await asyncio.gather(*(process.end() for process in self._alive))
         await asyncio.gather(*self._returning)
-        while self._idle:
-            await self._idle.pop().end()
+
+    @property
+    def confined(self) -> bool:
+        """Whether the kernel confines the processes too: False where one found that this machine has no Landlock."""
+        return all(process.confined for process in self._alive)
 
     async def ask(
         self,
@@ -113,9 +122,9 @@ class Sandbox:
                 size += len(piece)
                 if size > self.limits.bytes:  # the process itself refuses that; one that does not is not ours
                     raise LakeError("The process that answers sent more than it may.")
+            said = process.said
         table = await asyncio.to_thread(_read_table, b"".join(pieces))
-        said = process.said
-        return Answer(table, bool(said["truncated"]), time.monotonic() - began, int(said["version"]))
+        return Answer(table, bool(said.get("truncated")), time.monotonic() - began, int(said.get("version", -1)))
 
     async def export(
         self, sql: str, kind: str, *, phi: bool, parameters: Parameters = (), seconds: float | None = None
@@ -145,10 +154,10 @@ class Sandbox:
         process = None
         try:
             for _ in range(self.limits.at_once + 1):  # one that was idle may have died since
-                process = self._idle.pop() if self._idle else _Process(self._lake, self.limits.memory)
+                process = self._idle.pop() if self._idle else self._new()
                 if await process.ask(question):
                     break
-                await process.end()
+                await self._end(process)
             else:
                 raise LakeError("The process that answers questions does not begin.")
             yield process
@@ -161,6 +170,17 @@ class Sandbox:
                 self._returning.add(back)
                 back.add_done_callback(self._returning.discard)
 
+    def _new(self) -> _Process:
+        if self._closed:
+            raise LakeError("The service is stopping; ask again when it runs.")
+        process = _Process(self._lake, self.limits.memory)
+        self._alive.add(process)
+        return process
+
+    async def _end(self, process: _Process) -> None:
+        await process.end()
+        self._alive.discard(process)
+
     async def _turn(self) -> None:
         if self._turns.locked() and self._waiting >= self.limits.waiting:
             raise BusyError("Too many questions are being answered; ask again in a moment.")
@@ -172,10 +192,12 @@ class Sandbox:
 
     async def _take_back(self, process: _Process | None) -> None:
         try:
-            if process and await process.stop():
+            if process is None:
+                return
+            if await process.stop() and not self._closed:
                 self._idle.append(process)
-            elif process:
-                await process.end()
+            else:
+                await self._end(process)
         finally:
             self._turns.release()
 
@@ -187,18 +209,22 @@ class _Process:
         self._spill = tempfile.mkdtemp(prefix="pacslake-sql-")
         self._begin = told(Frame.BEGIN, {"lake": str(lake), "spill": self._spill, "memory": memory})
         self._process: asyncio.subprocess.Process | None = None
+        self._answers: FrameReader | None = None
         self._busy = False
+        self.confined = True
         self.said: dict[str, Any] = {}
-        """What it said at the end of its last answer."""
+        """What it said last: at the end of an answer, or when it was ready for one."""
 
     async def ask(self, question: dict[str, Any]) -> bool:
         """Ask; False where the process is gone, or does not begin."""
         self._busy = True
         if self._process is None:
             self._process = await self._start()
-            if not await self._exchange(self._begin):
+            self._answers = FrameReader(self._process.stdout) if self._process.stdout else None
+            if not await self._exchange(self._begin, _START):
                 return False
-        return await self._exchange(told(Frame.ASK, question))
+            self.confined = bool(self.said.get("confined"))
+        return await self._exchange(told(Frame.ASK, question), _TAKE)
 
     async def _start(self) -> asyncio.subprocess.Process:
         """Start it, with nothing of our environment but where Python looks for modules."""
@@ -208,6 +234,7 @@ class _Process:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            limit=LONGEST,
             cwd=self._spill,
             env={"PYTHONPATH": paths, "LANG": "C.UTF-8", **_MODEST},
         )
@@ -217,17 +244,16 @@ class _Process:
         while True:
             try:
                 kind, payload = await self._frame()
-            except (asyncio.IncompleteReadError, ConnectionError):
+            except (EOFError, ConnectionError):
                 raise UserError(
-                    "The question ended the process that answered it; mostly it took more memory than it may."
+                    "The question ended the process that answered it; mostly that is for want of memory. Ask for less."
                 ) from None
             if kind is Frame.DATA:
                 yield payload
                 continue
             self._busy = False
-            self.said = json.loads(payload)
             if kind is Frame.FAILED:
-                raise _ERRORS[self.said["kind"]](self.said["message"])
+                raise _ERRORS.get(self.said.get("kind", ""), LakeError)(str(self.said.get("message")))
             return
 
     @property
@@ -236,27 +262,40 @@ class _Process:
         return self._process is not None and self._process.returncode is None and not self._busy
 
     async def stop(self) -> bool:
-        """Stop what is under way; False where it does not stop within a moment."""
-        with suppress(TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+        """Stop what is under way; False where it is gone, or has to be killed because it does not stop in a moment."""
+        try:
             async with asyncio.timeout(_GRACE):
                 await self._send(framed(Frame.STOP))
-                while (await self._frame())[0] not in (Frame.END, Frame.FAILED):
+                while (await self._frame())[0] not in _LAST:
                     pass
                 self._busy = False
+        except TimeoutError:
+            self._kill()
+        except (EOFError, ConnectionError):
+            return False
         return self.is_idle
 
-    async def end(self) -> None:
-        """End it at once, and remove its folder."""
-        if self._process:
-            with suppress(ProcessLookupError):
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            if self._process:
                 self._process.kill()
-            await self._process.wait()
+
+    async def end(self) -> None:
+        """End it and remove its folder: it ends when nobody is left to ask, or is killed."""
+        if self._process and self._process.stdin:
+            self._process.stdin.close()
+            try:
+                async with asyncio.timeout(_GRACE):
+                    await self._process.wait()
+            except TimeoutError:
+                self._kill()
+                await self._process.wait()
         await asyncio.to_thread(shutil.rmtree, self._spill, ignore_errors=True)
 
-    async def _exchange(self, sent: bytes) -> bool:
+    async def _exchange(self, sent: bytes, seconds: float) -> bool:
         """Send a frame that it answers by being ready; False where it is gone."""
-        with suppress(TimeoutError, asyncio.IncompleteReadError, ConnectionError):
-            async with asyncio.timeout(_START):
+        with suppress(TimeoutError, EOFError, ConnectionError):
+            async with asyncio.timeout(seconds):
                 await self._send(sent)
                 return (await self._frame())[0] is Frame.READY
         return False
@@ -268,12 +307,16 @@ class _Process:
         await self._process.stdin.drain()
 
     async def _frame(self) -> tuple[Frame, bytes]:
-        if self._process is None or self._process.stdout is None:
+        """Read the next frame, and note what it says. EOFError or ConnectionError where there is none."""
+        if self._answers is None:
             raise ConnectionError("not begun")
-        kind, length = HEADER.unpack(await self._process.stdout.readexactly(HEADER.size))
-        if length > LONGEST:
-            raise ConnectionError("a frame longer than any")
-        return Frame(kind), await self._process.stdout.readexactly(length)
+        kind, payload = await self._answers.read()
+        if kind is not Frame.DATA:
+            try:
+                self.said = dict(json.loads(payload))
+            except (ValueError, TypeError):
+                raise ConnectionError("no frame of ours") from None
+        return kind, payload
 
 
 @asynccontextmanager
@@ -287,7 +330,7 @@ async def _within(seconds: float) -> AsyncIterator[None]:
 
 def _question(sql: str, phi: bool, parameters: Parameters) -> dict[str, Any]:
     values = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
-    return {"sql": sql, "phi": phi, "parameters": values, "format": None, "rows": 0, "bytes": 0}
+    return {"sql": sql, "phi": phi, "parameters": values, "format": None, "rows": None, "bytes": None}
 
 
 def _read_table(content: bytes) -> pa.Table:

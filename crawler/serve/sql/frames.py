@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import struct
 from enum import Enum
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    import asyncio
 
 HEADER = struct.Struct(">cI")
 LONGEST = 1 << 20
@@ -32,6 +35,9 @@ class Frame(bytes, Enum):
     """From the process: why there is no answer, as a word and a sentence."""
 
 
+_LETTERS = frozenset(frame.value for frame in Frame)
+
+
 def framed(frame: Frame, payload: bytes = b"") -> bytes:
     """Give the bytes of one frame."""
     return HEADER.pack(frame.value, len(payload)) + payload
@@ -50,3 +56,22 @@ def read_frame(stream: BinaryIO) -> tuple[Frame, bytes] | None:
     kind, length = HEADER.unpack(header)
     payload = stream.read(length)
     return (Frame(kind), payload) if len(payload) == length else None
+
+
+class FrameReader:
+    """Reads frames of a process that is not trusted: each whole, also where the wait for it was given up half-way."""
+
+    def __init__(self, stream: asyncio.StreamReader) -> None:
+        self._stream = stream
+        self._header: tuple[bytes, int] | None = None
+
+    async def read(self) -> tuple[Frame, bytes]:
+        """Read the next frame. EOFError at the end, ConnectionError for what is no frame."""
+        if self._header is None:
+            self._header = HEADER.unpack(await self._stream.readexactly(HEADER.size))
+        letter, length = self._header
+        if length > LONGEST or letter not in _LETTERS:
+            raise ConnectionError("no frame of ours")
+        payload = await self._stream.readexactly(length)
+        self._header = None
+        return Frame(letter), payload

@@ -72,8 +72,8 @@ def known_to(connection: duckdb.DuckDBPyConnection, schema: str = "main") -> Kno
 
 def checked(connection: duckdb.DuckDBPyConnection, text: str, known: Known) -> str:
     """Give the one statement of a text. UserError, with what to do, where it is refused."""
-    if len(text) > LONGEST or "\0" in text:
-        raise UserError(f"A statement has at most {LONGEST} characters, and no zero byte among them.")
+    if len(text) > LONGEST or "\0" in text or text != text.encode(errors="ignore").decode():
+        raise UserError(f"A statement has at most {LONGEST} characters, and no zero or half character among them.")
     statements = connection.extract_statements(text)
     if len(statements) != 1:
         raise UserError(f"{ONLY_SELECT}, one statement at a time; this has {len(statements)}.")
