@@ -70,3 +70,10 @@ def debootstrap() -> Path:
     if os.geteuid():
         _cannot("Building and running the image without a container engine takes root")
     return find_peer("debootstrap", "debootstrap")
+
+
+@pytest.fixture(scope="session")
+def faketime() -> Path:
+    """Give the library that gives a process a clock of its own."""
+    program = find_peer("faketime", "faketime")
+    return next((program.parents[1] / "lib").glob("*/faketime/libfaketime.so.1"))
