@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from crawler.lake.requests import Request, Requests
 from crawler.serve.reports import Days
@@ -25,13 +26,16 @@ class LakeActions:
 
     def resume(self, pacs: str) -> str:
         """Let a PACS be asked again. UserError for one that is not configured."""
-        return resume(self._settings(), pacs)
+        said = resume(self._settings(), pacs)
+        self._wake()
+        return said
 
     def backfill(self, asked: Days, by: str) -> str:
         """Have the days asked for that are not proven. UserError for a PACS that is not configured."""
         settings = self._settings()
         settings.require_pacs(asked.pacs)
         question_of(asked)
-        Requests(settings.lake.path).add(Request(tuple(asked.pacs), asked.date_from, asked.date_to, asked.level, by))
+        wanted = Request(tuple(asked.pacs), asked.date_from, asked.date_to, asked.level, by, datetime.now(UTC))
+        Requests(settings.lake.path).add(wanted)
         self._wake()
         return "The days that are not proven will be asked for as soon as the service has done what it is doing"

@@ -31,36 +31,38 @@ class Doer:
         self.now: tuple[str, datetime] | None = None
         """What is being done, and since when."""
 
-    def is_held(self, name: str, slot: datetime | None = None) -> bool:
+    def is_held(self, order: Order) -> bool:
         """Whether it is to be left alone at present."""
-        return self._holds.is_held(name, slot, time.monotonic())
+        return self._holds.is_held(order.name, order.held_for, time.monotonic())
 
     def forget_holds(self) -> None:
         """Leave nothing alone any longer."""
         self._holds.clear()
 
-    async def do(self, order: Order, slot: datetime | None = None) -> None:
-        """Have it done; with a slot it is told as a job. NewerLakeError where a later release wrote the lake."""
+    async def do(self, order: Order) -> None:
+        """Have it done. NewerLakeError where a later release wrote the lake."""
         began, name = time.monotonic(), order.name
-        if slot:
-            self._log.info("job begins", job=name, due_at=f"{slot:%Y-%m-%dT%H:%M:%SZ}")
+        if not order.is_chore:
+            self._log.info("job begins", job=name, due_at=f"{order.slot:%Y-%m-%dT%H:%M:%SZ}")
             self._notifier.status(f"doing {name}")
         self.now = (name, datetime.now(UTC))
         try:
             code = await have_done(order, self._stopping)
         finally:
             self.now = None
-        if slot:
+        if not order.is_chore:
             self._log.info("job ended", job=name, exit_code=code, took_s=round(time.monotonic() - began, 1))
         if code == Exit.NEWER_LAKE:
             raise NewerLakeError(f"A later release wrote the lake at {order.settings.lake.path}; install that one")
         if code in DONE:
             self._holds.release(name)
         elif not self._stopping.is_set():
-            self._hold(name, slot, code)
+            self._hold(order, code)
 
-    def _hold(self, name: str, slot: datetime | None, code: int) -> None:
-        pause = self._holds.failed(name, slot, code, time.monotonic())
+    def _hold(self, order: Order, code: int) -> None:
+        pause = self._holds.failed(order.name, order.held_for, code, time.monotonic())
         if code not in NOT_NOW:
             again = f", or in {pause / 60:.0f} minutes" if pause < NEVER else ""
-            self._log.warning("job did not get through", job=name, exit_code=code, again=f"at its next time{again}")
+            self._log.warning(
+                "job did not get through", job=order.name, exit_code=code, again=f"at its next time{again}"
+            )

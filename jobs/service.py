@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -30,6 +32,8 @@ from jobs.worker import COUNTING, NEW_JOBS, Order
 
 GLANCE = 15.0
 """Seconds between looks at the ledger when nothing is expected: a clock may have been set, a machine have slept."""
+REST = 10
+"""The lake's rows are counted again after so many times as long as counting took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Service:
         self.stopping = asyncio.Event()
         self._awake = asyncio.Event()
         self._doer = Doer(start.notifier, self.stopping)
-        self._uncounted = True
+        self._uncounted, self._count_from = True, 0.0
         self._settings_valid = True
         self._log = structlog.get_logger()
         self._obey(settings)
@@ -116,44 +120,50 @@ class Service:
             await asyncio.sleep(self.start.watchdog / 2)
 
     def wake(self) -> None:
-        """Look at the ledger now."""
+        """Look at the ledger now, and try again what did not get through."""
+        self._doer.forget_holds()
         self._awake.set()
 
     async def _wake(self) -> None:
-        self.wake()
+        self._awake.set()
 
     def doing(self) -> tuple[str, datetime] | None:
         """Say what is being done, and since when."""
         return self._doer.now
 
     async def _look(self, ticker: Ticker) -> None:
-        """Do what is due the longest, or wait until something may be."""
+        """Do what comes first, or wait until something may be due."""
         self._awake.clear()
         now, done = datetime.now(UTC), self._done()
-        new = tuple(job for job in self.settings.jobs if last_done(done.get(job, ()), now) is None)
-        order = partial(Order, self.settings, log_level=self.start.log_level)
-        if new and not self._doer.is_held(NEW_JOBS):
-            await self._doer.do(order(now, NEW_JOBS, new=new))
-            return
-        wanted = [name for name, _ in Requests(self.settings.lake.path).waiting() if not self._doer.is_held(name)]
-        if wanted:
+        if order := self._first(now, done):
+            await self._doer.do(order)
             self._uncounted = True
-            await self._doer.do(order(now, wanted[0], request=True), now)
             return
-        ready = [one for one in due(self._schedules, done, now) if not self._doer.is_held(one.job, one.slot)]
-        if ready:
-            self._uncounted = True
-            await self._doer.do(order(ready[0].slot, ready[0].job), ready[0].slot)
-            return
-        if self._uncounted:
-            self._uncounted = False
-            await self._doer.do(order(now, COUNTING, count=True))
+        rest = self._count_from - time.monotonic()
+        if self._uncounted and rest <= 0:
+            began = time.monotonic()
+            await self._doer.do(self._order(now, COUNTING, count=True))
+            self._uncounted, self._count_from = False, time.monotonic() + REST * (time.monotonic() - began)
             return
         if moment := upcoming(self._schedules, done, now):
             ticker.at(moment)
             self.notifier.status(f"waiting until {moment:%Y-%m-%d %H:%M:%S} UTC")
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._awake.wait(), GLANCE)
+            await asyncio.wait_for(self._awake.wait(), min(GLANCE, rest) if self._uncounted else GLANCE)
+
+    def _first(self, now: datetime, done: Mapping[str, list[datetime]]) -> Order | None:
+        """Say what comes first: to note that jobs are new, what people asked for, the job that is due the longest."""
+        new = tuple(job for job in self.settings.jobs if last_done(done.get(job, ()), now) is None)
+        wanted = Requests(self.settings.lake.path).waiting()
+        found = [
+            *([self._order(now, NEW_JOBS, new=new)] if new else []),
+            *(self._order(request.at, name, request=True) for name, request in wanted),
+            *(self._order(one.slot, one.job) for one in due(self._schedules, done, now)),
+        ]
+        return next((order for order in found if not self._doer.is_held(order)), None)
+
+    def _order(self, slot: datetime, name: str, **what: Any) -> Order:
+        return Order(self.settings, slot, name, log_level=self.start.log_level, **what)
 
     def _done(self) -> dict[str, list[datetime]]:
         try:

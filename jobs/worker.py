@@ -39,6 +39,16 @@ class Order:
     """Whether the rows of the lake are to be counted."""
     log_level: str = "info"
 
+    @property
+    def held_for(self) -> datetime | None:
+        """For what it is left alone when it does not get through; a chore for ever."""
+        return None if self.is_chore else self.slot
+
+    @property
+    def is_chore(self) -> bool:
+        """Whether nobody asked for it, by a schedule or otherwise."""
+        return bool(self.new) or self.count
+
 
 async def have_done(order: Order, stop: asyncio.Event) -> int:
     """Have an order done, or stopped soon after `stop` is set; give the exit code, negative for a signal."""

@@ -1,13 +1,13 @@
 """What people asked the service to do: a small file for each in the lake's folder `requests`, until it is done.
 
-Touches: disk, clock.
+Touches: disk.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ class Request:
     date_to: date | None
     level: str | None
     by: str
+    at: datetime
 
 
 class Requests:
@@ -33,11 +34,13 @@ class Requests:
 
     def add(self, request: Request) -> None:
         """Keep a request; the same twice is one."""
-        if any(known == request for _, known in self.waiting()):
+        if any(replace(known, at=request.at) == request for _, known in self.waiting()):
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        values = {name: str(value) if isinstance(value, date) else value for name, value in asdict(request).items()}
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{uuid.uuid4().hex[:8]}.json"
+        values = {
+            name: value.isoformat() if isinstance(value, date) else value for name, value in asdict(request).items()
+        }
+        name = f"{request.at.astimezone(UTC):%Y%m%dT%H%M%S.%f}-{uuid.uuid4().hex[:8]}.json"
         replace_with(self._folder / name, json.dumps(values).encode())
 
     def waiting(self) -> list[tuple[str, Request]]:
@@ -46,10 +49,9 @@ class Requests:
         for file in sorted(self._folder.glob("*.json")):
             try:
                 values = json.loads(file.read_bytes())
-                first, last = (
-                    date.fromisoformat(day) if day else None for day in (values["date_from"], values["date_to"])
-                )
-                request = Request(tuple(values["pacs"]), first, last, values["level"], values["by"])
+                first, last = (day and date.fromisoformat(day) for day in (values["date_from"], values["date_to"]))
+                at = datetime.fromisoformat(values["at"])
+                request = Request(tuple(values["pacs"]), first, last, values["level"], values["by"], at)
             except (OSError, ValueError, KeyError, TypeError):
                 continue
             found.append((file.name, request))

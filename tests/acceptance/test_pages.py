@@ -206,6 +206,19 @@ def test_a_backfill_is_planned_and_done(site: Site) -> None:
     assert site.json("/explore")["rows"] == ARCHIVE.table(Level.SERIES).num_rows
 
 
+def test_a_backfill_waits_while_its_pacs_is_paused(site: Site) -> None:
+    """And the service looks after it now and then, not all the time."""
+    assert site.post("/api/v1/pacs/main/pause", {"until": None})[0] == 200
+    begun = len(site.service.events("job begins"))
+    today = str(date.today())
+    assert site.post("/api/v1/backfill", {"pacs": ["main"], "date_from": today, "date_to": today})[0] == 202
+    site.service.wait_for("job ended", begun + 1)
+    assert site.json("/sweeps")["waiting"]
+    assert len(site.service.events("job begins")) == begun + 1
+    assert site.post("/api/v1/pacs/main/resume", {})[0] == 200
+    wait_until(lambda: not site.json("/sweeps")["waiting"])
+
+
 def test_sql_is_answered_as_by_the_command(site: Site) -> None:
     statement = "select StudyDate, count(*) as studies, min(StudyTime) from studies group by all order by all"
     status, text = site.post("/api/v1/sql", {"sql": statement})

@@ -87,21 +87,22 @@ def pacs() -> Iterator[dict[str, Simulator]]:
         yield found
 
 
-def status(port: int, path: str) -> int:
+def trouble(port: int, path: str) -> str | None:
+    """Fetch a page; say what it said instead when it is not right."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("GET", path)
         answer = connection.getresponse()
-        answer.read()
-        return answer.status
+        text = answer.read().decode()
+        return None if answer.status == 200 else f"{path}: {answer.status} {text}"
 
 
 def watch(service: Serving) -> list[Sample]:
     """Look at its pages and at its process for as long as the soak lasts."""
     port = service.wait_for("listening")["port"]
-    wait_until(lambda: status(port, "/readyz") == 200)  # its first job makes the lake
+    wait_until(lambda: trouble(port, "/readyz") is None)  # its first job makes the lake
     samples, until = [], time.monotonic() + SECONDS
     while time.monotonic() < until:
-        assert [path for path in PATHS if status(port, path) != 200] == []
+        assert [said for path in PATHS if (said := trouble(port, path))] == []
         samples.append(sample(service.process.pid))
         time.sleep(LOOK_EVERY)
     return samples

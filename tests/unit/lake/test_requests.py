@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from crawler.lake.requests import Request, Requests
 
-BACKFILL = Request(("main",), date(2024, 1, 1), None, "series", "ada")
+AT = datetime(2024, 3, 1, 12, tzinfo=UTC)
+BACKFILL = Request(("main",), date(2024, 1, 1), None, "series", "ada", AT)
 
 
 def test_requests_come_back_in_their_order_and_once(tmp_path: Path) -> None:
-    other = Request((), None, None, None, "grace")
+    other = Request((), None, None, None, "grace", AT + timedelta(seconds=1))
+    again = replace(BACKFILL, at=AT + timedelta(hours=1))
     box = Requests(tmp_path)
     assert box.waiting() == []
-    for request in (BACKFILL, other, BACKFILL):
+    for request in (BACKFILL, other, again):
         box.add(request)
     found = Requests(tmp_path).waiting()
     assert [request for _, request in found] == [BACKFILL, other]
