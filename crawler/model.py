@@ -122,6 +122,18 @@ class JobState(StrEnum):
         return self not in (JobState.PARTIAL, JobState.FAILED)
 
 
+class Trouble(StrEnum):
+    """What the service alerts people of, when it begins and when it has ended."""
+
+    JOB_FAILED = "job_failed"
+    SWEEP_PARTIAL = "sweep_partial"
+    PACS_UNREACHABLE = "pacs_unreachable"
+    LAKE_TROUBLE = "lake_trouble"
+    DISK_LOW = "disk_low"
+    SETTINGS_INVALID = "settings_invalid"
+    OVERDUE = "overdue"
+
+
 class Outcome(StrEnum):
     """How one C-FIND ended (PS3.4 C.4.1.1.4): what its final status means for whoever asked."""
 

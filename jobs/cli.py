@@ -33,6 +33,7 @@ COMMANDS = {
     "quality": "Show what is odd in the data: malformed, late, contradictory.",
     "changes": "Show what appeared, changed, vanished and came back.",
     "serve": "Do the jobs of pacslake.toml by the clock.",
+    "alerts": "Show who is told when something goes wrong; try whether it arrives.",
     "audit": "Show who saw patients' data by way of the service.",
     "settings": "Print the settings as they hold, defaults included.",
     "metrics": "Print how the lake and the jobs are, as Prometheus reads it.",

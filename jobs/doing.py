@@ -35,6 +35,11 @@ class Doer:
         """Whether it is to be left alone at present."""
         return self._holds.is_held(order.name, order.held_for, time.monotonic())
 
+    @property
+    def failing(self) -> frozenset[str]:
+        """The jobs that failed when they were done last."""
+        return self._holds.failing
+
     def forget_holds(self) -> None:
         """Leave nothing alone any longer."""
         self._holds.clear()

@@ -18,6 +18,7 @@ class _Hold:
     slot: datetime | None
     failures: int
     until: float
+    code: int
 
 
 @dataclass
@@ -40,8 +41,14 @@ class Holds:
         else:
             pause = PAUSES[failures].total_seconds() if failures < len(PAUSES) else NEVER
             failures += 1
-        self._holds[job] = _Hold(slot, failures, at + pause)
+        self._holds[job] = _Hold(slot, failures, at + pause, code)
         return pause
+
+    @property
+    def failing(self) -> frozenset[str]:
+        """The jobs that failed when they were done last; one that is partial got somewhere."""
+        better = {*NOT_NOW, Exit.PARTIAL}
+        return frozenset(job for job, held in self._holds.items() if held.code not in better)
 
     def release(self, job: str) -> None:
         """Forget what was with a job."""

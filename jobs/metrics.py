@@ -5,7 +5,7 @@ Touches: disk, clock, standard output.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest, write_to_textf
 
 from crawler.errors import LakeError
 from crawler.lake.job_runs import slots_done
-from crawler.plan.due import Schedule, due
+from crawler.plan.due import Schedule, overdue
 from crawler.serve.metrics import Condition, registry_of
 from crawler.settings import Settings
 from jobs.permission import closed, gate_of, is_switched_off
@@ -27,12 +27,10 @@ def condition_of(settings: Settings, schedules: list[Schedule], *, settings_vali
         done = slots_done(settings.lake.path)
     except LakeError:
         done = {}
-    delays = {schedule.job: schedule.delay for schedule in schedules}
-    found = due(schedules, done, now)
-    overdue = max((now - one.slot - delays[one.job] for one in found), default=None)
+    late = overdue(schedules, done, now)
     return Condition(
-        jobs={"due": len(found), "waiting": len(schedules) - len(found)},
-        overdue_seconds=overdue.total_seconds() if overdue else 0.0,
+        jobs={"due": len(late), "waiting": len(schedules) - len(late)},
+        overdue_seconds=max(late.values(), default=timedelta()).total_seconds(),
         closed={
             (name, reason): holds for name in settings.pacs for reason, holds in _closed(settings, name, now).items()
         },

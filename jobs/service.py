@@ -24,10 +24,12 @@ from crawler.plan.due import due, last_done, upcoming
 from crawler.serve.metrics import Condition
 from crawler.serve.notify import Notifier
 from crawler.settings import Settings
+from jobs.alerts import Alerts
 from jobs.doing import Doer
 from jobs.metrics import condition_of
 from jobs.scheduler import Ticker, schedules_of
-from jobs.wiring import settings_from
+from jobs.troubles import Known
+from jobs.wiring import settings_anew
 from jobs.worker import COUNTING, NEW_JOBS, Order
 
 GLANCE = 15.0
@@ -60,6 +62,7 @@ class Service:
         self._settings_valid = True
         self._log = structlog.get_logger()
         self._obey(settings)
+        self._alerts = Alerts(self._known)
 
     def _obey(self, settings: Settings) -> None:
         """Take settings, whole or not at all. UserError where a schedule means nothing."""
@@ -76,12 +79,15 @@ class Service:
         ticker.start()
         self._log.info("serving", lake=self.settings.lake.path, jobs=list(self.settings.jobs))
         self.notifier.ready()
-        living = asyncio.create_task(self._live())
+        aside = [asyncio.create_task(self._live()), asyncio.create_task(self._alerts.run())]
         try:
             while not self.stopping.is_set():
                 await self._look(ticker)
+                self._alerts.look_now()
         finally:
-            living.cancel()
+            for task in aside:
+                task.cancel()
+            await asyncio.wait(aside)
             ticker.stop()
             self._log.info("stopped")
 
@@ -95,22 +101,16 @@ class Service:
         """Read the settings anew; those of before stay where the new ones are wrong. A job under way keeps its own."""
         self.notifier.reloading()
         try:
-            settings = settings_from(self.file)
-            for name, before, now in (
-                ("lake.path", self.settings.lake.path, settings.lake.path),
-                ("serve.listen", self.settings.serve.listen, settings.serve.listen),
-            ):
-                if now != before:
-                    raise UserError(f"{self.file}: {name} cannot change while the service runs; start it anew")
-            self._obey(settings)
+            self._obey(settings_anew(self.file, self.settings))
         except UserError as error:
             self._settings_valid = False
             self._log.error("settings not reloaded", reason=str(error))
         else:
             self._settings_valid = True
             self._doer.forget_holds()
-            self._log.info("settings reloaded", jobs=list(settings.jobs))
+            self._log.info("settings reloaded", jobs=list(self.settings.jobs))
         self.notifier.ready()
+        self._alerts.look_now()
         self._awake.set()
 
     async def _live(self) -> None:
@@ -175,6 +175,9 @@ class Service:
         except LakeError as error:  # an older lake, or damaged views: writing in it mends both
             self._log.warning("the ledger cannot be read", reason=str(error))
             return {}
+
+    def _known(self) -> Known:
+        return Known(self.settings, self._schedules, self._settings_valid, self._doer.failing)
 
     def condition(self) -> Condition:
         """Say how jobs and PACS are now."""

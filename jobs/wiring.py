@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crawler.errors import UserError
+
 if TYPE_CHECKING:
     from crawler.settings import Settings
 
@@ -21,6 +23,18 @@ def settings_from(path: Path) -> Settings:
     from crawler.settings import load
 
     return load(path)
+
+
+def settings_anew(path: Path, before: Settings) -> Settings:
+    """Read the settings file of a service that runs. UserError too for what cannot change while it does."""
+    settings = settings_from(path)
+    for name, was, now in (
+        ("lake.path", before.lake.path, settings.lake.path),
+        ("serve.listen", before.serve.listen, settings.serve.listen),
+    ):
+        if now != was:
+            raise UserError(f"{path}: {name} cannot change while the service runs; start it anew")
+    return settings
 
 
 def start_logging(level: str) -> None:

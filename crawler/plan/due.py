@@ -108,6 +108,19 @@ def due(schedules: Iterable[Schedule], done: Mapping[str, Sequence[datetime]], n
     return sorted(found, key=lambda one: one.slot)
 
 
+def overdue(
+    schedules: Iterable[Schedule], done: Mapping[str, Sequence[datetime]], now: datetime
+) -> dict[str, timedelta]:
+    """Give for how long each job that is due has been: since the first slot that it missed, not since the newest."""
+    found = {}
+    for schedule in schedules:
+        since = last_done(done.get(schedule.job, ()), now)
+        missed = None if since is None else schedule.next_after(since)
+        if missed is not None and missed + schedule.delay <= now:
+            found[schedule.job] = now - missed - schedule.delay
+    return found
+
+
 def upcoming(schedules: Iterable[Schedule], done: Mapping[str, Sequence[datetime]], now: datetime) -> datetime | None:
     """Give the moment at which the next job will be due, of those that are not."""
     moments = []

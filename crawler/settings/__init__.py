@@ -3,17 +3,20 @@
 Importing this costs 70 ms (pydantic), so commands that need no settings do not.
 """
 
+from crawler.settings.alerts import AlertSettings, SmtpSettings
 from crawler.settings.reading import load
 from crawler.settings.sections import JobSettings, LakeSettings, LocalSettings, PacsSettings, ServeSettings, Settings
 from crawler.settings.sentences import nearest
 
 __all__ = [
+    "AlertSettings",
     "JobSettings",
     "LakeSettings",
     "LocalSettings",
     "PacsSettings",
     "ServeSettings",
     "Settings",
+    "SmtpSettings",
     "load",
     "nearest",
 ]

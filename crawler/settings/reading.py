@@ -48,13 +48,16 @@ def _read(path: Path) -> str:
 
 def _check_names(path: Path, settings: Settings) -> None:
     """Check what one key alone cannot show: names that stand twice, names that stand for nothing."""
-    for table in ("pacs", "jobs"):
+    for table in ("pacs", "jobs", "alerts"):
         seen: dict[str, str] = {}
         for name in getattr(settings, table):
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
                 raise UserError(f"{path}: {table}.{name!r}: a name has letters, digits, - and _ only, 64 at most")
             if (twin := seen.setdefault(name.lower(), name)) != name:
                 raise UserError(f"{path}: {table}.{name} and {table}.{twin} are the same name")
+    for name, alert in settings.alerts.items():
+        if alert.email and settings.smtp is None:
+            raise UserError(f"{path}: alerts.{name}.email needs a section [smtp] that says by which server")
     if wrong := contradiction(settings.attributes.resolved()):
         raise UserError(f"{path}: {wrong}")
     for job, value in settings.jobs.items():

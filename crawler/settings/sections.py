@@ -12,6 +12,7 @@ from crawler.attributes import Told, resolve, with_blocks
 from crawler.columns import Attribute, Phi
 from crawler.errors import UserError
 from crawler.model import AETitle, Level, Limits, Model, Peer
+from crawler.settings.alerts import AlertSettings, SmtpSettings
 from crawler.settings.hours import AllowedHours, Holiday
 from crawler.settings.sentences import nearest
 from crawler.settings.values import (
@@ -225,6 +226,8 @@ class Settings(_Table):
     pacs: dict[str, PacsSettings] = {}
     jobs: dict[str, JobSettings] = {}
     serve: ServeSettings = ServeSettings()
+    alerts: dict[str, AlertSettings] = {}
+    smtp: SmtpSettings | None = None
 
     def model_post_init(self, _context: Any) -> None:
         """Tell each PACS what it is asked for beyond the catalogue."""
@@ -255,6 +258,8 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("pacs", "*", "*"): AllowedHours,
     ("jobs", "*"): JobSettings,
     ("serve",): ServeSettings,
+    ("alerts", "*"): AlertSettings,
+    ("smtp",): SmtpSettings,
 }
 
 KEYS = {path: tuple(table.model_fields) for path, table in _TABLES.items()}

@@ -48,12 +48,16 @@ def test_a_file_keeps_its_length(name: str) -> None:
     assert path.read_text().count("\n") <= MOST_LINES[name]
 
 
-def test_the_lock_holds_every_dependency() -> None:
+def test_the_locks_hold_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    groups = project["dependency-groups"]
-    pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    wanted = [*project["project"]["dependencies"], *groups["build"], *groups["dev"]]
-    assert {re.split(r"[<>=]", name)[0] for name in wanted if isinstance(name, str)} <= pinned
+    groups, needed = project["dependency-groups"], project["project"]["dependencies"]
+    for lock, wanted in (
+        ("requirements.lock", [*needed, *groups["build"], *groups["dev"]]),
+        ("requirements.run.lock", needed),
+        ("requirements.build.lock", groups["build"]),
+    ):
+        pinned = set(re.findall(r"^([\w-]+)==", (ROOT / lock).read_text(), re.MULTILINE))
+        assert {re.split(r"[<>=]", name)[0] for name in wanted if isinstance(name, str)} <= pinned, lock
 
 
 @pytest.mark.parametrize("lock", sorted(ROOT.glob("requirements*.lock")), ids=lambda path: path.name)

@@ -19,11 +19,13 @@ from crawler.lake.schema import log_schema
 from crawler.model import AETitle, Level, Limits, Model, Peer
 from crawler.pacs.profile import Profile, profile_from
 from crawler.settings import (
+    AlertSettings,
     JobSettings,
     LakeSettings,
     LocalSettings,
     PacsSettings,
     ServeSettings,
+    SmtpSettings,
     load,
     nearest,
 )
@@ -52,7 +54,7 @@ def test_the_example_is_right_and_names_every_key() -> None:
     assert settings.pacs["main"].levels == (Level.STUDY, Level.SERIES)
     assert settings.jobs["nightly"].lookback_days == 7
     text = EXAMPLE.read_text()
-    for table in (LakeSettings, LocalSettings, PacsSettings, JobSettings, ServeSettings):
+    for table in (LakeSettings, LocalSettings, PacsSettings, JobSettings, ServeSettings, AlertSettings, SmtpSettings):
         for key in table.model_fields:
             assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), key
 

@@ -9,7 +9,7 @@ import pytest
 
 from crawler.errors import UserError
 from crawler.plan.cron import translated
-from crawler.plan.due import Schedule, due
+from crawler.plan.due import Schedule, due, every, overdue
 from crawler.settings import JobSettings
 from jobs.scheduler import schedules
 
@@ -127,3 +127,13 @@ def test_a_cron_line_that_means_nothing_is_one_sentence(cron: str, sentence: str
         schedule(cron)
     assert str(caught.value).startswith(f"jobs.job.cron {sentence}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_job_is_overdue_since_the_first_slot_that_it_missed() -> None:
+    now = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
+    hourly = Schedule("job", every(timedelta(hours=1)), delay=timedelta(minutes=10))
+    assert overdue([hourly], {"job": [now - timedelta(days=2)]}, now) == {
+        "job": timedelta(days=1, hours=23, minutes=20)
+    }
+    assert overdue([hourly], {"job": [now - timedelta(minutes=30)]}, now) == {}
+    assert overdue([hourly], {}, now) == {}
