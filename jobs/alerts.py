@@ -124,10 +124,10 @@ def list_alerts(settings: Settings, *, as_json: bool) -> None:
         click.echo(json.dumps({"receivers": receivers, "firing": firing}, indent=2))
         return
     if not settings.alerts:
-        click.echo("Nobody is told: pacslake.toml has no section [alerts.NAME].")
-    else:
-        rows = [(name, alert.way, ", ".join(alert.on), waiting[name]) for name, alert in settings.alerts.items()]
-        click.echo("\n".join(render(("receiver", "by", "on", "waiting"), rows, None)))
+        click.echo("Nobody is told, so nobody looks: pacslake.toml has no section [alerts.NAME].")
+        return
+    rows = [(name, alert.way, ", ".join(alert.on), waiting[name]) for name, alert in settings.alerts.items()]
+    click.echo("\n".join(render(("receiver", "by", "on", "waiting"), rows, None)))
     columns = ("trouble", "pacs", "job", "since")
     troubles = [tuple(one.get(column, "") for column in columns) for one in firing]
     click.echo("\n".join(["", *render(columns, troubles, None)]) if troubles else "\nThe service knows of no trouble.")

@@ -80,6 +80,8 @@ class Service:
         self._log.info("serving", lake=self.settings.lake.path, jobs=list(self.settings.jobs))
         self.notifier.ready()
         aside = [asyncio.create_task(self._live()), asyncio.create_task(self._alerts.run())]
+        for task in aside:
+            task.add_done_callback(self._say_why)
         try:
             while not self.stopping.is_set():
                 await self._look(ticker)
@@ -112,6 +114,11 @@ class Service:
         self.notifier.ready()
         self._alerts.look_now()
         self._awake.set()
+
+    def _say_why(self, task: asyncio.Task[None]) -> None:
+        """Log that something ended which should not have: without it the service still does its jobs."""
+        if not task.cancelled() and (error := task.exception()):
+            self._log.error("unexpected", exc_info=error)
 
     async def _live(self) -> None:
         """Give signs of life, twice as often as wanted, until cancelled."""

@@ -124,6 +124,10 @@ def test_the_command_shows_who_is_told_and_tries_whether_it_arrives(tmp_path: Pa
 
 def test_without_a_section_nobody_is_told(tmp_path: Path) -> None:
     configure_jobs(tmp_path, {"main": 1}, "")
-    assert pacslake(tmp_path, "alerts").stdout.decode().startswith("Nobody is told: pacslake.toml has no section")
+    assert (
+        pacslake(tmp_path, "alerts")
+        .stdout.decode()
+        .startswith("Nobody is told, so nobody looks: pacslake.toml has no section")
+    )
     assert pacslake(tmp_path, "alerts", "test").returncode == 2
     assert b"pacslake alerts test mail --config" in pacslake(tmp_path, "alerts", "test", "--help").stdout

@@ -8,6 +8,8 @@ import email.policy
 import hashlib
 import hmac
 import json
+import ssl
+import subprocess
 import sys
 import time
 from importlib.metadata import version
@@ -65,7 +67,7 @@ def test_why_a_webhook_was_not_told_is_said_without_its_address(tmp_path: Path) 
 
 def test_mail_arrives_with_all_that_the_message_says() -> None:
     with mail_server() as server:
-        smtp = SmtpSettings(host="127.0.0.1", port=server.server_address[1], starttls=False, sender="lake@example.org")
+        smtp = SmtpSettings(host="127.0.0.1", port=server.port, starttls=False, sender="lake@example.org")
         assert told(AlertSettings(email=("it@example.org", "pacs@example.org")), smtp) is None
     [(sender, recipients, text)] = server.mails
     assert sender.startswith("FROM:<lake@example.org>")
@@ -80,12 +82,44 @@ def test_mail_arrives_with_all_that_the_message_says() -> None:
 
 def test_mail_is_not_sent_where_the_server_offers_no_tls_or_takes_nobody() -> None:
     with mail_server() as server:
-        port = server.server_address[1]
-        private = SmtpSettings(host="127.0.0.1", port=port)
+        private = SmtpSettings(host="127.0.0.1", port=server.port)
         assert told(AlertSettings(email=("it@example.org",)), private) == "the mail server offers no TLS, or no login"
-        open_one = SmtpSettings(host="127.0.0.1", port=port, starttls=False)
+        open_one = SmtpSettings(host="127.0.0.1", port=server.port, starttls=False)
         assert told(AlertSettings(email=("it@refused",)), open_one) == "the mail server refuses all recipients"
     assert not server.mails
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    key, file = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*words.split(), "-keyout", key, "-out", file], check=True, capture_output=True)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(file, key)
+    return file, tls
+
+
+def test_tls_is_spoken_with_those_alone_whom_this_machine_trusts(
+    certificate: tuple[Path, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, tls = certificate
+    (tmp_path / "right").write_text("hush\n")
+    (tmp_path / "wrong").write_text("loud\n")
+    mail = AlertSettings(email=("it@example.org",))
+    with webhook(tls) as hook, mail_server(tls) as server:
+
+        def by(password: str) -> SmtpSettings:
+            file = tmp_path / password
+            return SmtpSettings(host="127.0.0.1", port=server.port, username="pacslake", password_file=file)
+
+        strange = "its certificate is not one that this machine trusts"
+        assert told(AlertSettings(webhook=hook.url)) == told(mail, by("right")) == strange
+        assert not hook.got
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        assert told(AlertSettings(webhook=hook.url)) is None
+        assert told(mail, by("right")) is None
+        assert told(mail, by("wrong")) == "the mail server refuses username or password"
+    assert len(server.mails) == len(hook.got) == 1
 
 
 def test_a_command_reads_the_message_and_its_words_are_no_shells(tmp_path: Path) -> None:
