@@ -102,10 +102,10 @@ class BackfillPlan(BaseModel):
 class Learned(BaseModel):
     """Something that was learned about a PACS."""
 
-    level: str
+    level: str | None = Field(description="null where it concerns every level")
     name: str
     value: str
-    evidence: str | None
+    evidence: str
     found_at: datetime
 
 

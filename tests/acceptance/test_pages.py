@@ -65,6 +65,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with running(Simulator(ARCHIVE)) as simulator:
         configure_jobs(folder, {"main": simulator.port}, JOB)
         assert sweep(folder, "--from", str(FIRST), "--to", str(LAST - timedelta(days=2))).returncode == 0
+        assert pacslake(folder, "check", "main", "--yes").returncode == 0
         done_before(folder, "rarely", ago=timedelta(days=1))
         with serving(folder) as service:
             found = Site(service, simulator)
@@ -143,6 +144,12 @@ def test_counts_are_those_of_the_tables(site: Site) -> None:
     narrowed = site.json(f"/explore?level=series&modality={kind}")
     assert narrowed["rows"] == found["facets"]["modality"][0]["rows"]
     assert narrowed["facets"]["modality"] == found["facets"]["modality"]
+
+
+def test_what_was_learned_about_a_pacs_is_shown_for_a_level_and_for_all(site: Site) -> None:
+    [pacs] = site.json("/pacs")["pacs"]
+    assert {one["level"] for one in pacs["learned"]} >= {"study", None}
+    assert "associations_at_once" in site.get("/health")[1]
 
 
 def test_the_settings_are_shown_with_their_defaults(site: Site) -> None:
