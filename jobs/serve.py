@@ -18,6 +18,7 @@ from crawler.serve.audit import Audit
 from crawler.serve.metrics import registry_of
 from crawler.serve.site import Server, listening, site
 from crawler.serve.sql.client import Limits, Sandbox
+from crawler.serve.sql.confine import landlock_version
 from crawler.serve.web.parts import Parts
 from crawler.settings import Settings
 from jobs.actions import LakeActions
@@ -53,6 +54,8 @@ async def _pages(service: Service, channel: socket.socket | None) -> AsyncIterat
     lake = service.settings.lake.path
     wake = partial(asyncio.get_running_loop().call_soon_threadsafe, service.wake)
     reports, actions = LakeReports(lambda: service.settings, service.doing), LakeActions(lambda: service.settings, wake)
+    if not landlock_version():
+        structlog.get_logger().warning("SQL is not confined by this machine's kernel", reason="it has no Landlock")
     serve = service.settings.serve
     limits = Limits(memory=serve.sql_memory, seconds=serve.sql_seconds, rows=serve.sql_rows)
     async with Sandbox(lake, limits) as sandbox:

@@ -300,7 +300,6 @@ SELECT read_text('/etc/passwd')
 SELECT query('SELECT 1')
 SELECT nosuch(1)
 SELECT main.nosuch(1)
-SELECT whole.abs(1)
 SELECT current_setting(pacs) FROM studies
 SELECT list_transform(['threads'], lambda x: current_setting(x))
 SELECT max(current_setting('threads')) OVER ()

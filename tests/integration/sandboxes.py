@@ -70,6 +70,12 @@ def _value(field: pa.Field, key: str) -> Any:
     return values.get(field.type, (None, None))[0 if planted else 1]
 
 
+def statements(name: str) -> list[str]:
+    """Read the statements of a file beside this one; each is a line."""
+    lines = Path(__file__).with_name(name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("--")]
+
+
 class Asker:
     """A sandbox and the event loop that it lives in, for tests that are no coroutines."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,24 +9,11 @@ import pytest
 from crawler.errors import UserError
 from crawler.lake.dictionary import dictionary
 from crawler.lake.query import open_lake
-from tests.integration.sandboxes import SECRETS, Asker, planted_lake
+from tests.integration.sandboxes import SECRETS, Asker
 
 
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sandboxed") / "lake"
-    planted_lake(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def asker(lake: Path) -> Iterator[Asker]:
-    with Asker(lake) as asker:
-        yield asker
-
-
-def test_without_patients_no_table_has_a_column_that_identifies_anybody(asker: Asker, lake: Path) -> None:
-    with open_lake(lake) as opened:
+def test_without_patients_no_table_has_a_column_that_identifies_anybody(asker: Asker, planted: Path) -> None:
+    with open_lake(planted) as opened:
         entries = dictionary(opened.added)
     marked = {(entry.table, entry.column) for entry in entries if entry.phi != "none"}
     tables = {entry.table for entry in entries}
@@ -41,12 +27,12 @@ def test_without_patients_no_table_has_a_column_that_identifies_anybody(asker: A
     assert {"part", "faults"} <= set(asker.ask("FROM studies", phi=False).table.column_names)
 
 
-def test_without_patients_no_value_of_theirs_is_in_anything_that_can_be_asked(asker: Asker, lake: Path) -> None:
+def test_without_patients_no_value_of_theirs_is_in_anything_that_can_be_asked(asker: Asker) -> None:
     tables = [name for (name,) in asker.rows("SHOW TABLES")]
-    planted = 0
+    found = 0
     for table in tables:
         assert asker.rows(f"SELECT count(*) FROM {table}", phi=False) == asker.rows(f"SELECT count(*) FROM {table}")
-        planted += any(secret in str(asker.ask(f"FROM {table}").table.to_pylist()) for secret in SECRETS)
+        found += any(secret in str(asker.ask(f"FROM {table}").table.to_pylist()) for secret in SECRETS)
         for question in (
             "FROM {}",
             "SUMMARIZE {}",
@@ -59,7 +45,7 @@ def test_without_patients_no_value_of_theirs_is_in_anything_that_can_be_asked(as
         for kind in ("csv", "json"):
             exported = asker.export(f"FROM {table}", kind, phi=False)
             assert not [secret for secret in SECRETS if secret.encode() in exported]
-    assert planted >= 15  # so that there was something to find
+    assert found >= 15  # so that there was something to find
 
 
 def test_without_patients_their_columns_cannot_be_named(asker: Asker) -> None:

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -22,26 +21,12 @@ from crawler.errors import LakeError, NoLakeError, UserError
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
 from crawler.serve.sql.client import BusyError, Limits, Sandbox
-from tests.integration.sandboxes import Asker, planted_lake
+from tests.integration.sandboxes import Asker, statements
 from tests.property.lake.answers import studies
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b WHERE a.range % 7 = b.range % 5"
 COUNT = "SELECT count(*) FROM studies"
-SMALL = Limits(memory=200_000_000, seconds=60)
 HERE = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sandboxed") / "lake"
-    planted_lake(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def asker(lake: Path) -> Iterator[Asker]:
-    with Asker(lake, SMALL) as asker:
-        yield asker
 
 
 def test_a_question_is_answered_with_its_rows_and_the_version(asker: Asker) -> None:
@@ -53,33 +38,7 @@ def test_a_question_is_answered_with_its_rows_and_the_version(asker: Asker) -> N
     assert asker.rows("SELECT $a + $b, $c", parameters={"a": 1, "b": 2, "c": None}, phi=False) == [(3, None)]
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "WITH one AS (FROM studies) SELECT count(*) FROM one",
-        "VALUES (1), (2)",
-        "FROM studies SELECT pacs;",
-        "TABLE studies",
-        "DESCRIBE studies",
-        "SUMMARIZE studies",
-        "SHOW TABLES",
-        "EXPLAIN SELECT * FROM studies",
-        "  explain\n select 1",
-        "SELECT * FROM (DESCRIBE studies)",
-        "SELECT unnest([1, 2]), x FROM range(3) t(x)",
-        "SELECT date_trunc('month', changed_at) AS m, count(*) FROM studies GROUP BY ALL ORDER BY ALL DESC LIMIT 3",
-        "SELECT * FROM main.studies JOIN series USING (pacs) WHERE Modality LIKE 'C%' OR Modality IN ('MR', 'US')",
-        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r",
-        "FROM studies PIVOT (count(*) FOR InstanceAvailability IN ('ONLINE', 'NEARLINE'))",
-        "SELECT pacs, row_number() OVER (PARTITION BY pacs ORDER BY changed_at) AS n FROM studies QUALIFY n = 1",
-        "SELECT list_transform(ModalitiesInStudy, lambda x: lower(x)), faults[1].tag, CASE WHEN true THEN 1 END,"
-        " sum(NumberOfStudyRelatedSeries) FILTER (WHERE pacs = 'main') OVER (), now()::DATE - 7, {'a': 1}.a,"
-        " coalesce(sweep_id, 'x') || '!', extract(year FROM changed_at), try_cast('x' AS INTEGER), current_date"
-        " FROM studies",
-        "SELECT pacs FROM studies UNION ALL SELECT pacs FROM series EXCEPT SELECT 'x'",
-        "SELECT * EXCLUDE (faults) REPLACE ('x' AS pacs) FROM studies USING SAMPLE 2",
-    ],
-)
+@pytest.mark.parametrize("statement", statements("harmless.sql"))
 def test_what_only_reads_is_answered_in_both_roles(asker: Asker, statement: str) -> None:
     for phi in (True, False):
         assert asker.ask(statement, phi=phi).table.num_columns
@@ -94,7 +53,7 @@ def test_rows_beyond_the_limit_are_left_out_and_said_to_be(asker: Asker) -> None
     assert asker.ask("FROM range(200000)").table.num_rows == 100_000
 
 
-def test_the_next_question_sees_the_next_commit(asker: Asker, lake: Path, tmp_path: Path) -> None:
+def test_the_next_question_sees_the_next_commit(asker: Asker, tmp_path: Path) -> None:
     with LakeWriter.open(tmp_path) as writer:
         writer.stage(Level.STUDY, "main", "s1", studies([("1", "CT")]))
         writer.commit()
@@ -176,7 +135,7 @@ def test_what_does_not_fit_into_memory_is_answered_from_disk(asker: Asker) -> No
     assert asker.rows(statement) == [(2_000_000,)]
 
 
-def test_after_the_end_nothing_is_answered_and_nothing_is_left(lake: Path) -> None:
+def test_after_the_end_nothing_is_answered_and_nothing_is_left(planted: Path) -> None:
     async def end(sandbox: Sandbox) -> None:
         question = asyncio.create_task(sandbox.ask(ENDLESS, phi=True))
         await asyncio.sleep(0.2)
@@ -184,7 +143,7 @@ def test_after_the_end_nothing_is_answered_and_nothing_is_left(lake: Path) -> No
         with pytest.raises(UserError, match="ended the process"):
             await question
 
-    with Asker(lake) as own:
+    with Asker(planted) as own:
         own.rows(COUNT)
         own.run(end(own.sandbox))
         assert not own.processes()
@@ -236,7 +195,7 @@ def test_a_question_that_takes_too_long_is_stopped(asker: Asker) -> None:
     assert asker.rows(COUNT) == [(3,)]
 
 
-def test_a_process_that_does_not_stop_is_ended(lake: Path) -> None:
+def test_a_process_that_does_not_stop_is_ended(planted: Path) -> None:
     """A process that is paused obeys nothing, like one in the middle of what DuckDB does not interrupt."""
 
     async def paused(sandbox: Sandbox, stuck: int) -> None:
@@ -246,7 +205,7 @@ def test_a_process_that_does_not_stop_is_ended(lake: Path) -> None:
         with pytest.raises(UserError, match="took longer than it may"):
             await question
 
-    with Asker(lake, Limits(at_once=1)) as own:
+    with Asker(planted, Limits(at_once=1)) as own:
         own.rows(COUNT)
         [stuck] = own.processes()
         own.run(paused(own.sandbox, stuck))
@@ -291,14 +250,14 @@ def test_a_bomb_ends_with_a_sentence_and_the_next_question_is_answered(asker: As
     assert asker.rows(COUNT) == [(3,)]
 
 
-def test_so_many_questions_are_answered_at_once_the_next_wait_and_more_are_told_so(lake: Path) -> None:
+def test_so_many_questions_are_answered_at_once_the_next_wait_and_more_are_told_so(planted: Path) -> None:
     async def crowd(sandbox: Sandbox) -> list[object]:
         slow = [asyncio.create_task(sandbox.ask(ENDLESS, phi=True, seconds=2)) for _ in range(2)]
         await asyncio.sleep(0)
         quick = [asyncio.create_task(sandbox.ask(COUNT, phi=True)) for _ in range(3)]
         return await asyncio.gather(*quick, *slow, return_exceptions=True)
 
-    with Asker(lake, Limits(memory=200_000_000, at_once=2, waiting=2)) as asker:
+    with Asker(planted, Limits(memory=200_000_000, at_once=2, waiting=2)) as asker:
         first, second, third, *slow = asker.run(crowd(asker.sandbox))
         assert isinstance(third, BusyError)
         assert not isinstance(first, BaseException)
@@ -307,12 +266,12 @@ def test_so_many_questions_are_answered_at_once_the_next_wait_and_more_are_told_
         assert len(asker.processes()) <= 2
 
 
-def test_processes_end_with_whoever_started_them(lake: Path) -> None:
+def test_processes_end_with_whoever_started_them(planted: Path) -> None:
     program = f"""
 import asyncio, pathlib, time
 from crawler.serve.sql.client import Sandbox
 async def main():
-    sandbox = Sandbox(pathlib.Path({str(lake)!r}))
+    sandbox = Sandbox(pathlib.Path({str(planted)!r}))
     await sandbox.ask("SELECT 1", phi=True)
     print(sandbox._idle[0]._process.pid, sandbox._idle[0]._spill, flush=True)
     await sandbox.ask({ENDLESS!r}, phi=True)

@@ -94,11 +94,6 @@ class Sandbox:
         await asyncio.gather(*(process.end() for process in self._alive))
         await asyncio.gather(*self._returning)
 
-    @property
-    def confined(self) -> bool:
-        """Whether the kernel confines the processes too: False where one found that this machine has no Landlock."""
-        return all(process.confined for process in self._alive)
-
     async def ask(
         self,
         sql: str,
@@ -211,9 +206,8 @@ class _Process:
         self._process: asyncio.subprocess.Process | None = None
         self._answers: FrameReader | None = None
         self._busy = False
-        self.confined = True
         self.said: dict[str, Any] = {}
-        """What it said last: at the end of an answer, or when it was ready for one."""
+        """What it said last: at the end of an answer, say."""
 
     async def ask(self, question: dict[str, Any]) -> bool:
         """Ask; False where the process is gone, or does not begin."""
@@ -223,7 +217,6 @@ class _Process:
             self._answers = FrameReader(self._process.stdout) if self._process.stdout else None
             if not await self._exchange(self._begin, _START):
                 return False
-            self.confined = bool(self.said.get("confined"))
         return await self._exchange(told(Frame.ASK, question), _TAKE)
 
     async def _start(self) -> asyncio.subprocess.Process:

@@ -66,30 +66,43 @@ def limit(memory: int, spill: int) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def confine(readable: Path, writable: Path) -> bool:
+def landlock_version() -> int:
+    """Say which Landlock this machine has; 0 where its kernel has none, or does not let us."""
+    return max(0, int(_libc().syscall(_CREATE_RULESET, None, 0, 1)))
+
+
+def confine(readable: Path, writable: Path) -> None:
     """Give up everything but Python, one folder to read and one to write in: other files, programs, TCP, signals.
 
-    False where the kernel has no Landlock. It must come before any other thread begins, for it holds for the
-    calling thread and those that it starts.
+    Nothing happens where there is no Landlock; OSError where it fails. It must come before any other thread begins, for
+    it holds for the calling thread and those that it starts.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(_CREATE_RULESET, None, 0, 1)
-    if version < 1 or libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        return False
+    libc, version = _libc(), landlock_version()
+    if not version:
+        return
     everything = (1 << max(count for since, count in _RIGHTS.items() if since <= version)) - 1
     rules = _Ruleset(everything, 0b11 if version >= 4 else 0, 0b11 if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = libc.syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0)
-    if ruleset < 0:
-        return False
+    ruleset = _done(libc.syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0))
     try:
         for path in _of_python():
-            _grant(libc, ruleset, path, _READ_FILE | _READ_DIR)
-        _grant(libc, ruleset, readable, _READ_FILE | _READ_DIR)
-        _grant(libc, ruleset, writable, everything & ~_EXECUTE)
-        return bool(libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
+            _grant(ruleset, path, _READ_FILE | _READ_DIR)
+        _grant(ruleset, readable, _READ_FILE | _READ_DIR)
+        _grant(ruleset, writable, everything & ~_EXECUTE)
+        _done(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        _done(libc.syscall(_RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _done(result: int) -> int:
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "this process cannot be confined")
+    return result
 
 
 def _of_python() -> Iterable[Path]:
@@ -98,12 +111,12 @@ def _of_python() -> Iterable[Path]:
     return map(Path, (*_SYSTEM, sys.prefix, sys.base_prefix, *packages, str(ours)))
 
 
-def _grant(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
+def _grant(ruleset: int, path: Path, rights: int) -> None:
     if not path.exists():
         return
     place = os.open(path, os.O_PATH)
     try:
-        allowed = rights if path.is_dir() else rights & ~_READ_DIR
-        libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(_Beneath(allowed, place)), 0)
+        beneath = _Beneath(rights if path.is_dir() else rights & ~_READ_DIR, place)
+        _done(_libc().syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(beneath), 0))
     finally:
         os.close(place)

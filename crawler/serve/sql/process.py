@@ -27,10 +27,10 @@ def main() -> None:
     told_to = json.loads(begun[1])
     lake, spill, memory = Path(told_to["lake"]), Path(told_to["spill"]), int(told_to["memory"])
     limit(memory + BEYOND_DUCKDB, 4 * memory)
-    confined = confine(lake / "log", spill)
+    confine(lake / "log", spill)
     from crawler.serve.sql.answering import Place, serve  # DuckDB's threads begin within the confines
 
-    answers.write(told(Frame.READY, {"confined": confined}))
+    answers.write(told(Frame.READY, {}))
     answers.flush()
     serve(Place(lake, spill, memory), sys.stdin.buffer, answers)
 

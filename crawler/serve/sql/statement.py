@@ -147,9 +147,9 @@ def _safe_names(named: set[str], known: Known) -> set[str]:
 
 
 def _refuse_function(node: dict[str, Any], allowed: frozenset[str]) -> None:
-    *where, name = _path(node)
-    if where not in ([], ["main"], ["system", "main"]) or name not in allowed:
-        raise UserError(f"{_shown(name)} cannot be used here: it may reach more than the lake's tables.")
+    name = _path(node)[-1]  # what stands before it is a schema, or the column in column.function()
+    if name not in allowed:
+        raise UserError(f"The function {_shown(name)} cannot be used here: it may reach more than the lake's tables.")
 
 
 def _refuse_table(node: dict[str, Any], tables: set[str] | frozenset[str]) -> None:
