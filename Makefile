@@ -31,7 +31,7 @@ demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions wi
 	@$(BIN)/pacslake demo
 
 test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks, on two cores; then serve ten for an hour
 	@for half in 1 2; do CI= PACSLAKE_SCHEDULES=5000 $(BIN)/python -m pytest tests/acceptance/test_quirk_schedules.py & \
