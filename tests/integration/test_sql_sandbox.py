@@ -266,6 +266,14 @@ def test_so_many_questions_are_answered_at_once_the_next_wait_and_more_are_told_
         assert len(asker.processes()) <= 2
 
 
+def test_a_process_that_has_answered_enough_is_replaced(planted: Path) -> None:
+    with Asker(planted, Limits(at_once=1, questions=2)) as own:
+        seen = [(own.rows(COUNT), own.processes()) for _ in range(3)]
+        assert [rows for rows, _ in seen] == [[(3,)]] * 3
+        assert seen[0][1] != seen[2][1]
+        assert len(own.processes()) == 1
+
+
 def test_processes_end_with_whoever_started_them(planted: Path) -> None:
     program = f"""
 import asyncio, pathlib, time

@@ -54,6 +54,8 @@ class Limits:
     """Of an answer that is not exported."""
     at_once: int = 2
     waiting: int = 8
+    questions: int = 1000
+    """That a process answers before another takes its place: what a library leaks is gone with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ class Sandbox:
     def _new(self) -> _Process:
         if self._closed:
             raise LakeError("The service is stopping; ask again when it runs.")
-        process = _Process(self._lake, self.limits.memory)
+        process = _Process(self._lake, self.limits)
         self._alive.add(process)
         return process
 
@@ -200,9 +202,10 @@ class Sandbox:
 class _Process:
     """One process, which begins with its first question, and its folder for what does not fit into memory."""
 
-    def __init__(self, lake: Path, memory: int) -> None:
+    def __init__(self, lake: Path, limits: Limits) -> None:
         self._spill = tempfile.mkdtemp(prefix="pacslake-sql-")
-        self._begin = told(Frame.BEGIN, {"lake": str(lake), "spill": self._spill, "memory": memory})
+        self._begin = told(Frame.BEGIN, {"lake": str(lake), "spill": self._spill, "memory": limits.memory})
+        self._questions = limits.questions
         self._process: asyncio.subprocess.Process | None = None
         self._answers: FrameReader | None = None
         self._busy = False
@@ -212,6 +215,7 @@ class _Process:
     async def ask(self, question: dict[str, Any]) -> bool:
         """Ask; False where the process is gone, or does not begin."""
         self._busy = True
+        self._questions -= 1
         if self._process is None:
             self._process = await self._start()
             self._answers = FrameReader(self._process.stdout) if self._process.stdout else None
@@ -251,11 +255,14 @@ class _Process:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it lives and has nothing to answer."""
-        return self._process is not None and self._process.returncode is None and not self._busy
+        """Whether it lives, has nothing to answer, and may be asked again."""
+        lives = self._process is not None and self._process.returncode is None
+        return lives and not self._busy and self._questions > 0
 
     async def stop(self) -> bool:
         """Stop what is under way; False where it is gone, or has to be killed because it does not stop in a moment."""
+        if not self._busy:
+            return self.is_idle
         try:
             async with asyncio.timeout(_GRACE):
                 await self._send(framed(Frame.STOP))

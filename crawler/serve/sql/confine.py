@@ -13,6 +13,7 @@ import resource
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 _SYSTEM = (
@@ -106,9 +107,10 @@ def _done(result: int) -> int:
 
 
 def _of_python() -> Iterable[Path]:
-    packages = [entry for entry in sys.path if entry.endswith("-packages")]
-    ours = Path(__file__).parents[2]
-    return map(Path, (*_SYSTEM, sys.prefix, sys.base_prefix, *packages, str(ours)))
+    """Give where Python, our code and the libraries lie; not all of sys.path, which may begin with anybody's folder."""
+    libraries = filter(None, map(find_spec, ("duckdb", "deltalake", "pyarrow", "pydicom", "numpy")))
+    packages = {Path(found.origin).parents[1] for found in libraries if found.origin}
+    return {*map(Path, (*_SYSTEM, sys.prefix, sys.base_prefix)), *packages, Path(__file__).parents[2]}
 
 
 def _grant(ruleset: int, path: Path, rights: int) -> None:
