@@ -34,6 +34,7 @@ COMMANDS = {
     "changes": "Show what appeared, changed, vanished and came back.",
     "serve": "Do the jobs of pacslake.toml by the clock.",
     "alerts": "Show who is told when something goes wrong; try whether it arrives.",
+    "users": "Say who may log in to the service's pages, and as what.",
     "audit": "Show who saw patients' data by way of the service.",
     "settings": "Print the settings as they hold, defaults included.",
     "metrics": "Print how the lake and the jobs are, as Prometheus reads it.",

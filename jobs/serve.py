@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from crawler.errors import LakeError
 from crawler.lake.job_runs import slots_done
 from crawler.lake.lock import OwnerLock
 from crawler.serve.audit import Audit
+from crawler.serve.listening import Certificate, Server, certificate_of, listen
 from crawler.serve.metrics import registry_of
-from crawler.serve.site import Server, listening, site
+from crawler.serve.site import Told, door_of, rules_of, site
 from crawler.serve.sql.client import Limits, Sandbox
 from crawler.serve.sql.confine import landlock_version
+from crawler.serve.web.doors import Door
 from crawler.serve.web.parts import Parts
 from crawler.settings import Settings
 from jobs.actions import LakeActions
@@ -29,28 +32,48 @@ from jobs.service import Service, Start
 SERVICE_LOCK = "service.lock"
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """By which people come in."""
+
+    channel: socket.socket
+    certificate: Certificate | None
+    door: Door
+    audit: Audit
+
+
 def run_serve(file: Path, settings: Settings, start: Start) -> int:
     """Serve; LakeLockedError where another service does for this lake, UserError where its address is taken."""
     service = Service(file, settings, start)
     settings.lake.path.mkdir(parents=True, exist_ok=True)
-    with OwnerLock(settings.lake.path, SERVICE_LOCK, "served by"):
-        address = settings.serve.address
-        with listening(address) if address else nullcontext() as channel:
-            asyncio.run(_serve(service, channel))
+    with OwnerLock(settings.lake.path, SERVICE_LOCK, "served by"), _entrance(settings) as entrance:
+        asyncio.run(_serve(service, entrance))
     return Exit.OK
 
 
-async def _serve(service: Service, channel: socket.socket | None) -> None:
-    async with _pages(service, channel):
+@contextmanager
+def _entrance(settings: Settings) -> Iterator[Entrance | None]:
+    """Open what `[serve]` says; None where it is nothing."""
+    address, audit = settings.serve.address, Audit(settings.lake.path)
+    if address is None:
+        yield None
+        return
+    door, certificate = door_of(settings.serve, audit), certificate_of(settings.serve)
+    with listen(address) as channel:
+        yield Entrance(channel, certificate, door, audit)
+
+
+async def _serve(service: Service, entrance: Entrance | None) -> None:
+    if entrance is None:
+        await service.run()
+        return
+    async with _pages(service, entrance):
         await service.run()
 
 
 @asynccontextmanager
-async def _pages(service: Service, channel: socket.socket | None) -> AsyncIterator[None]:
-    """Show them on a socket that listens; None: nowhere."""
-    if channel is None:
-        yield
-        return
+async def _pages(service: Service, entrance: Entrance) -> AsyncIterator[None]:
+    """Show them."""
     lake = service.settings.lake.path
     wake = partial(asyncio.get_running_loop().call_soon_threadsafe, service.wake)
     reports, actions = LakeReports(lambda: service.settings, service.doing), LakeActions(lambda: service.settings, wake)
@@ -58,11 +81,16 @@ async def _pages(service: Service, channel: socket.socket | None) -> AsyncIterat
         structlog.get_logger().warning("SQL is not confined by this machine's kernel", reason="it has no Landlock")
     serve = service.settings.serve
     limits = Limits(memory=serve.sql_memory, seconds=serve.sql_seconds, rows=serve.sql_rows)
+    service.renewing.append(entrance.door.renew)
+    if entrance.certificate:
+        service.renewing.append(entrance.certificate.renew)
     async with Sandbox(lake, limits) as sandbox:
-        parts = Parts(reports, actions, sandbox, Audit(lake))
-        server = Server(site(registry_of(lake, service.condition), lambda: trouble_with(lake), parts))
-        showing = asyncio.create_task(server.serve(sockets=[channel]))
-        structlog.get_logger().info("listening", port=channel.getsockname()[1])
+        parts = Parts(reports, actions, sandbox, entrance.audit)
+        told = Told(registry_of(lake, service.condition), lambda: trouble_with(lake))
+        app = site(told, parts, entrance.door, rules_of(serve))
+        server = Server(app, entrance.certificate)
+        showing = asyncio.create_task(server.serve(sockets=[entrance.channel]))
+        structlog.get_logger().info("listening", port=entrance.channel.getsockname()[1])
         try:
             yield
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +58,8 @@ class Service:
         self.stopping = asyncio.Event()
         self._awake = asyncio.Event()
         self._doer = Doer(start.notifier, self.stopping)
+        self.renewing: list[Callable[[], None]] = []
+        """What else is read anew with the settings. UserError, and all stays as it was, where it is wrong."""
         self._uncounted, self._count_from = True, 0.0
         self._settings_valid = True
         self._log = structlog.get_logger()
@@ -103,7 +105,10 @@ class Service:
         """Read the settings anew; those of before stay where the new ones are wrong. A job under way keeps its own."""
         self.notifier.reloading()
         try:
-            self._obey(settings_anew(self.file, self.settings))
+            settings = settings_anew(self.file, self.settings)
+            for renew in self.renewing:
+                renew()
+            self._obey(settings)
         except UserError as error:
             self._settings_valid = False
             self._log.error("settings not reloaded", reason=str(error))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,12 @@ def settings_from(path: Path) -> Settings:
 def settings_anew(path: Path, before: Settings) -> Settings:
     """Read the settings file of a service that runs. UserError too for what cannot change while it does."""
     settings = settings_from(path)
-    for name, was, now in (
-        ("lake.path", before.lake.path, settings.lake.path),
-        ("serve.listen", before.serve.listen, settings.serve.listen),
-    ):
-        if now != was:
+    fixed = [
+        "lake.path",
+        *(f"serve.{name}" for name in type(settings.serve).model_fields if not name.startswith("sql_")),
+    ]
+    for name in fixed:
+        if attrgetter(name)(settings) != attrgetter(name)(before):
             raise UserError(f"{path}: {name} cannot change while the service runs; start it anew")
     return settings
 

@@ -51,10 +51,11 @@ class Audit:
 
         Note what shows patients before the first byte of it leaves: what cannot be written down must not be seen.
         """
+        role = "" if action is Action.LOGIN_FAILED else person.role.name.lower()
         written = self._log.append(
             {
                 "person": person.name,
-                "role": person.role.name.lower(),
+                "role": role,
                 "address": person.address,
                 "action": action,
                 **told,

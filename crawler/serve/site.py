@@ -1,72 +1,74 @@
-"""The pages of the service, on this machine alone: /metrics, /healthz, /readyz. Touches: network, disk."""
+"""Everything that can be looked at: the pages, /metrics, /healthz, /readyz; who may, and by which address.
+
+Touches: network, disk.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from crawler.errors import UserError
-from crawler.serve.access import Person, Role
+from crawler.serve.accounts import Accounts
+from crawler.serve.audit import Audit
+from crawler.serve.rates import Buckets
 from crawler.serve.web.app import web
+from crawler.serve.web.doors import Door, LocalDoor, PasswordDoor, ProxyDoor
 from crawler.serve.web.parts import Parts
-from crawler.serve.web.safety import Safety
+from crawler.serve.web.safety import Rules, Safety
+from crawler.settings import ServeSettings
 
-HOSTS = ["127.0.0.1", "localhost"]
-"""Names that a browser may know us by; another page must not reach us under a name of its own (DNS rebinding)."""
-
-LOCAL = Person("local", Role.OPERATOR)
+OURS = {"127.0.0.1", "localhost"}
 
 
-def site(registry: CollectorRegistry, trouble: Callable[[], str | None], parts: Parts) -> Starlette:
-    """Make everything that can be looked at; `trouble` says why the service is not ready, None when it is."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How the service is, for machines."""
+
+    registry: CollectorRegistry
+    trouble: Callable[[], str | None]
+    """Why it is not ready; None when it is."""
+
+
+def site(told: Told, parts: Parts, door: Door, rules: Rules) -> Starlette:
+    """Make everything that can be looked at."""
 
     async def metrics(_request: Request) -> Response:
-        content = await run_in_threadpool(generate_latest, registry)
+        content = await run_in_threadpool(generate_latest, told.registry)
         return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        why = await run_in_threadpool(trouble)
+        why = await run_in_threadpool(told.trouble)
         return JSONResponse({"ready": why is None, "reason": why}, status_code=503 if why else 200)
 
-    safety = Middleware(Safety, whose=lambda _request: LOCAL, token=secrets.token_urlsafe(32))
-    app = web(parts, [Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS), safety])
+    app = web(parts, [Middleware(Safety, door=door, rules=rules)])
+    app.state.door = door
     for path, answer in (("/metrics", metrics), ("/healthz", healthz), ("/readyz", readyz)):
         app.add_route(path, answer, include_in_schema=False)
     return app
 
 
-def listening(address: tuple[str, int]) -> socket.socket:
-    """Take an address. UserError where it cannot be had."""
-    try:
-        return socket.create_server(address)
-    except OSError as error:
-        host, port = address
-        said = os.strerror(error.errno) if error.errno else str(error)
-        raise UserError(f"serve.listen: {host}:{port} cannot be had: {said}; choose another port") from None
+def door_of(settings: ServeSettings, audit: Audit) -> Door:
+    """Make what knows people. UserError where a file that it needs cannot be read."""
+    if settings.password_file:
+        return PasswordDoor(Accounts(settings.password_file), audit, secure=settings.tls_certificate is not None)
+    return ProxyDoor(settings.trusted_proxy) if settings.trusted_proxy else LocalDoor(settings.role)
 
 
-class Server(uvicorn.Server):
-    """Serves until `should_exit`; signals are the service's business."""
-
-    def __init__(self, app: Starlette) -> None:
-        super().__init__(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, server_header=False))
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
+def rules_of(settings: ServeSettings) -> Rules:
+    """Say what everybody has to keep to."""
+    many = settings.requests_per_minute
+    return Rules(
+        hosts=frozenset(name.lower() for name in settings.hosts) | OURS,
+        metrics_open=settings.metrics_open,
+        rates=Buckets(many, many / 60) if many else None,
+    )

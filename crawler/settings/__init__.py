@@ -5,8 +5,9 @@ Importing this costs 70 ms (pydantic), so commands that need no settings do not.
 
 from crawler.settings.alerts import AlertSettings, SmtpSettings
 from crawler.settings.reading import load
-from crawler.settings.sections import JobSettings, LakeSettings, LocalSettings, PacsSettings, ServeSettings, Settings
+from crawler.settings.sections import JobSettings, LakeSettings, LocalSettings, PacsSettings, Settings
 from crawler.settings.sentences import nearest
+from crawler.settings.serving import ServeSettings, TrustedProxySettings
 
 __all__ = [
     "AlertSettings",
@@ -17,6 +18,7 @@ __all__ = [
     "ServeSettings",
     "Settings",
     "SmtpSettings",
+    "TrustedProxySettings",
     "load",
     "nearest",
 ]

@@ -15,6 +15,7 @@ from crawler.model import AETitle, Level, Limits, Model, Peer
 from crawler.settings.alerts import AlertSettings, SmtpSettings
 from crawler.settings.hours import AllowedHours, Holiday
 from crawler.settings.sentences import nearest
+from crawler.settings.serving import ServeSettings, TrustedProxySettings
 from crawler.settings.values import (
     AEText,
     CrawledLevel,
@@ -26,8 +27,6 @@ from crawler.settings.values import (
     Interval,
     Jitter,
     Keyword,
-    Listen,
-    Memory,
     OptionalKeyword,
     Port,
     Seconds,
@@ -202,21 +201,6 @@ class JobSettings(_Table):
         return self
 
 
-class ServeSettings(_Table):
-    """`[serve]`: where the service tells how it is."""
-
-    listen: Listen = "127.0.0.1:8080"
-    sql_memory: Memory = 10**9
-    sql_seconds: Seconds = 60.0
-    sql_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
-
-    @property
-    def address(self) -> tuple[str, int] | None:
-        """Host and port, None where it listens nowhere."""
-        host, _, port = self.listen.rpartition(":")
-        return (host, int(port)) if self.listen else None
-
-
 class Settings(_Table):
     """The whole file."""
 
@@ -260,6 +244,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("serve",): ServeSettings,
     ("alerts", "*"): AlertSettings,
     ("smtp",): SmtpSettings,
+    ("serve", "*"): TrustedProxySettings,
 }
 
 KEYS = {path: tuple(table.model_fields) for path, table in _TABLES.items()}

@@ -109,16 +109,6 @@ def _size(text: object) -> int:
     return int(found[1]) * {"MB": 10**6, "GB": 10**9}[found[2]]
 
 
-def _listen(text: str) -> str:
-    """Check an address of this machine alone: whoever can reach the service can read what it shows."""
-    if not text:
-        return text
-    found = re.fullmatch(r"(127\.0\.0\.1|localhost):([0-9]{1,5})", text)
-    if found is None or int(found[2]) > 65535:
-        raise ValueError("must be 127.0.0.1 or localhost with a port, as '127.0.0.1:8080', or '' for nowhere")
-    return text
-
-
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -150,6 +140,5 @@ Host = Annotated[str, AfterValidator(_host)]
 CrawledLevel = Annotated[Level, BeforeValidator(_crawled)]
 Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_interval)]
 Jitter = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_jitter)]
-Listen = Annotated[str, AfterValidator(_listen)]
 Memory = Annotated[int, BeforeValidator(_size), Field(ge=100 * 10**6)]
 TimeZone = Annotated[str, AfterValidator(_zone)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -26,12 +27,14 @@ from crawler.settings import (
     PacsSettings,
     ServeSettings,
     SmtpSettings,
+    TrustedProxySettings,
     load,
     nearest,
 )
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "pacslake.example.toml"
 LAKE = "[lake]\npath = 'lake'\n"
+SERVE = LAKE + "[serve]\n"
 PACS = LAKE + "[pacs.main]\nhost = 'h'\nport = 104\nae_title = 'X'\n"
 
 
@@ -57,6 +60,9 @@ def test_the_example_is_right_and_names_every_key() -> None:
     for table in (LakeSettings, LocalSettings, PacsSettings, JobSettings, ServeSettings, AlertSettings, SmtpSettings):
         for key in table.model_fields:
             assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), key
+    proxy = re.findall(r"^# trusted_proxy = (.*)", text, re.MULTILINE)[0]
+    assert set(re.findall(r"(\w+) =", proxy)) == set(TrustedProxySettings.model_fields)
+    TrustedProxySettings.model_validate(tomllib.loads(f"shown = {proxy}")["shown"])
 
 
 def test_the_defaults_that_the_example_shows_are_the_defaults(file: Path) -> None:
@@ -70,7 +76,8 @@ def test_the_defaults_that_the_example_shows_are_the_defaults(file: Path) -> Non
 
 def test_the_examples_of_a_second_pacs_are_right(file: Path) -> None:
     head, mark, tail = EXAMPLE.read_text().partition("# [pacs.archive]")
-    file.write_text(head + re.sub(r"^# (?=\w+ = |\[)", "", mark + tail, flags=re.MULTILINE))
+    one_of_two = re.sub(r"^# trusted_proxy = .*\n", "", mark + tail, flags=re.MULTILINE)
+    file.write_text(head + re.sub(r"^# (?=\w+ = |\[)", "", one_of_two, flags=re.MULTILINE))
     overrides = load(file).pacs["archive"].overrides
     assert set(overrides) == {field.name for field in fields(Profile)}
     assert profile_from([], overrides) == Profile(
@@ -213,8 +220,31 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         ),
         (PACS + "omit_keys = ['StudyInstanceUID']", "pacs.main.omit_keys[0] must be an attribute that answers can do"),
         (PACS + "unsupported_keys = ['StudyTme']", "(did you mean 'StudyTime'?), not 'StudyTme'"),
-        (LAKE + "[serve]\nlisten = '0.0.0.0:80'", "serve.listen must be 127.0.0.1 or localhost with a port"),
-        (LAKE + "[serve]\nlisten = '127.0.0.1:65536'", "serve.listen must be 127.0.0.1 or localhost with a po"),
+        (LAKE + "[serve]\nlisten = '127.0.0.1:65536'", "serve.listen must be an address and a port, as '127.0.0.1:80"),
+        (LAKE + "[serve]\nlisten = '::1:80'", "serve.listen must be an address and a port"),
+        (
+            SERVE + "listen = '0.0.0.0:80'",
+            "serve listens at 0.0.0.0:80, which other machines reach: add to [serve] tls_certificate = 'server.pem', "
+            "tls_key = 'server.key' and password_file = 'users' (which `pacslake users add` fills) or trusted_proxy = ",
+        ),
+        (
+            SERVE + "listen = '[::]:80'\npassword_file = 'u'",
+            "reach: add to [serve] tls_certificate = 'server.pem', tls_",
+        ),
+        (SERVE + "listen = 'h:80'\ntls_certificate = 'c'\ntls_key = 'k'", "reach: add to [serve] password_file = 'us"),
+        (SERVE + "tls_certificate = 'c'", "serve needs tls_certificate and tls_key, or neither"),
+        (SERVE + "role = 'admin'", "serve.role must be 'viewer', 'analyst' or 'operator', not 'admin'"),
+        (
+            SERVE + "password_file = 'u'\ntrusted_proxy = { address = '10.0.0.5' }",
+            "serve has password_file and trusted_",
+        ),
+        (
+            SERVE + "trusted_proxy = { address = '127.0.0.1' }",
+            "serve.trusted_proxy is on this machine, where everybody",
+        ),
+        (SERVE + "trusted_proxy = { address = 'proxy' }", "serve.trusted_proxy.address must be an address or a range"),
+        (SERVE + "trusted_proxy = { address = '10.0.0.5', role_header = 'a b' }", "must be the name of a header, as"),
+        (SERVE + "trusted_proxy = { adress = '10.0.0.5' }", "trusted_proxy.adress is not a known key; did you mean"),
         (LAKE + "[serve]\nsql_memory = 1", "serve.sql_memory must be a number with MB or GB, as '1GB'"),
         (LAKE + "[serve]\nsql_memory = '9MB'", "serve.sql_memory must be 100000000 or more"),
         (LAKE + "[serve]\nsql_rows = 0", "serve.sql_rows must be 1 or more, not 0"),

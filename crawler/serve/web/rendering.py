@@ -27,7 +27,9 @@ PAGES = (
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a template for whoever asks."""
-    known = {"pages": PAGES, "path": request.url.path, "person": request.state.person, "token": request.state.token}
+    state = request.state
+    known = {"pages": PAGES, "path": request.url.path, "person": state.person, "token": state.token}
+    known |= {"has_session": state.has_session}
     return HTMLResponse(_environment().get_template(template).render(**known, **values), status_code=status)
 
 
