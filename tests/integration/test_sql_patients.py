@@ -61,3 +61,30 @@ def test_without_patients_their_columns_cannot_be_named(asker: Asker) -> None:
             with pytest.raises(UserError) as raised:
                 asker.ask(statement, phi=False)
             assert not [secret for secret in SECRETS if secret in str(raised.value)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT CAST(PatientName AS INTEGER) FROM studies WHERE 1 = ?",
+        "SELECT max(CAST(PatientName AS INTEGER)) FROM studies WHERE 1 = ?",
+        "SELECT error(PatientName) FROM studies ORDER BY ? + 1",
+        "SELECT ? LIMIT (SELECT CAST(max(PatientName) AS INTEGER) FROM studies)",
+        "FROM range((SELECT CAST(max(PatientName) AS INTEGER) FROM studies)) WHERE 1 = ?",
+        "SELECT PatientName::JSON FROM studies WHERE 1 = ?",
+        "SELECT regexp_matches('a', '(' || PatientName) FROM studies WHERE 1 = ?",
+        "SELECT date_trunc(PatientName, changed_at) FROM studies WHERE 1 = ?",
+        "SELECT timezone(PatientName, changed_at) FROM studies WHERE 1 = ?",
+        "SELECT format(PatientName || '{}{}') FROM studies WHERE 1 = ?",
+        "SELECT StudyDate::VARCHAR::INTEGER FROM studies WHERE 1 = ?",
+        "SUMMARIZE SELECT CAST(PatientName AS INTEGER) FROM studies WHERE 1 = ?",
+    ],
+)
+def test_who_may_see_patients_finds_none_in_an_error(asker: Asker, statement: str) -> None:
+    """Errors are logged and shown where answers are not."""
+    with pytest.raises(UserError) as raised:
+        asker.ask(statement, parameters=[1])
+    assert not [secret for secret in SECRETS if secret in str(raised.value)]
+    with pytest.raises(UserError) as raised:
+        asker.export(statement.replace("?", "1"), "csv")
+    assert not [secret for secret in SECRETS if secret in str(raised.value)]

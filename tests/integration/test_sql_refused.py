@@ -8,13 +8,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from crawler.errors import UserError
-from crawler.serve.sql.statement import checked, known_to
+from crawler.serve.sql.statement import Known, checked, known_to
 from crawler.serve.sql.views import Tables
 from tests.integration.sandboxes import Asker, statements
 
@@ -65,7 +66,7 @@ def test_a_hostile_statement_is_not_exported_either(asker: Asker, statement: str
 def test_it_is_the_check_that_refuses_it_or_the_parser(bare: duckdb.DuckDBPyConnection, statement: str) -> None:
     """Not only DuckDB, because nothing of that name is there: names and settings come and go with releases."""
     with pytest.raises((UserError, duckdb.ParserException)):
-        checked(bare, statement, known_to(bare))
+        checked(bare, statement, _known(bare))
 
 
 def test_a_harmless_statement_is_refused_with_anything_hostile_in_any_place(bare: duckdb.DuckDBPyConnection) -> None:
@@ -98,7 +99,7 @@ def _places(bare: duckdb.DuckDBPyConnection, statement: str) -> Iterator[tuple[i
 
 def test_no_function_of_duckdb_is_allowed_but_those_that_were_looked_at(bare: duckdb.DuckDBPyConnection) -> None:
     rows = bare.execute("SELECT function_name, function_type, stability FROM duckdb_functions()").fetchall()
-    known = known_to(bare)
+    known = _known(bare)
     tables = {name for name, kind, _ in rows if kind in ("table", "table_macro", "pragma")}
     assert {name for name in tables if _allows(bare, f'FROM "{name}"(1)')} == {
         *("generate_series", "json_each", "json_tree", "range", "repeat", "repeat_row", "unnest")
@@ -115,15 +116,20 @@ def test_macros_that_are_allowed_are_made_of_what_is_allowed(bare: duckdb.DuckDB
     macros = bare.execute(
         "SELECT function_name, macro_definition FROM duckdb_functions() WHERE function_type = 'macro'"
     )
-    known = known_to(bare)
+    known = _known(bare)
     for name, definition in macros.fetchall():
         if name in known.functions:
             assert _allows(bare, f"SELECT {definition}"), name
 
 
+@cache
+def _known(connection: duckdb.DuckDBPyConnection) -> Known:
+    return known_to(connection)
+
+
 def _allows(connection: duckdb.DuckDBPyConnection, statement: str) -> bool:
     try:
-        checked(connection, statement, known_to(connection))
+        checked(connection, statement, _known(connection))
     except (UserError, duckdb.ParserException):
         return False
     return True
