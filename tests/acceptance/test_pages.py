@@ -16,6 +16,7 @@ import pytest
 
 from crawler.model import Level
 from crawler.serve.web.rendering import PAGES
+from crawler.serve.web.sql import OUT_OF_RANGE
 from crawler.testing.archive import Archive
 from crawler.testing.simulator import Simulator, running
 from tests.acceptance.installed import pacslake
@@ -247,6 +248,11 @@ def test_every_type_of_value_can_be_answered(site: Site) -> None:
         "/api/v1/sql", {"sql": f"select {values}, interval 1 day, 2::hugeint, $1", "parameters": ["p"]}
     )
     assert status == 200
+    status, far = site.post(
+        "/api/v1/sql", {"sql": "select 'infinity'::date d, ['290000-01-01'::date] l, 'infinity'::timestamp t, 1 n"}
+    )
+    assert status == 200
+    assert json.loads(far)["rows"] == [[OUT_OF_RANGE, OUT_OF_RANGE, OUT_OF_RANGE, 1]]
     [row] = json.loads(text)["rows"]
     assert row[:7] == ["nan", "inf", "1.50", "61", [1, None], {"k": "2024-01-31"}, None]
     assert row[9] == "p"

@@ -28,6 +28,8 @@ router = APIRouter(prefix=PREFIX)
 SHOWN = 500
 """Rows of an answer on a page; a download has all."""
 CHARTED = 200
+OUT_OF_RANGE = "out of range"
+"""Shown for days and moments that only DuckDB knows; a download has them."""
 LOOK_EVERY = 0.5
 """Seconds between looks whether whoever asked is still there."""
 
@@ -149,8 +151,23 @@ async def _file(sandbox: Sandbox, wanted: Download, *, phi: bool) -> Response:
 
 def _rows(table: pa.Table) -> list[list[Any]]:
     """Give rows as what JSON can hold; bytes in hexadecimal digits."""
-    columns = [[_plain(value) for value in column.to_pylist()] for column in table.columns]
+    columns = [[_plain(value) for value in _values(column)] for column in table.columns]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Give Python's values; DuckDB knows days that Python does not, infinite ones too."""
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        return [_value(scalar) for scalar in column]
+
+
+def _value(scalar: pa.Scalar) -> Any:
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        return OUT_OF_RANGE
 
 
 def _plain(value: Any) -> Any:
@@ -176,7 +193,7 @@ def _chart(table: pa.Table) -> dict[str, Any] | None:
     ]
     if not numbers or not 2 <= table.num_rows <= CHARTED:
         return None
-    labels = [str(value) for value in table.column(0).to_pylist()]
+    labels = [str(value) for value in _values(table.column(0))]
     series = [
         {"name": name, "values": [None if value is None else float(value) for value in table[name].to_pylist()]}
         for name in numbers[:5]
