@@ -13,7 +13,7 @@ from crawler.serve.access import Person, Role
 from crawler.serve.audit import Audit
 from crawler.serve.reports import Actions, Reports
 from crawler.serve.sql.client import Sandbox
-from crawler.serve.web.audited import AuditedActions
+from crawler.serve.web.audited import AuditedActions, AuditedSandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,9 @@ def _person(request: Request) -> Person:
     return cast("Person", request.state.person)
 
 
-def _sandbox(request: Request) -> Sandbox:
-    return _parts(request).sandbox
+def _sandbox(request: Request) -> AuditedSandbox:
+    parts = _parts(request)
+    return AuditedSandbox(parts.sandbox, parts.audit, _person(request), parts.reports)
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -59,5 +60,5 @@ async def _form(request: Request) -> dict[str, str]:
 Telling = Annotated[Reports, Depends(_reports)]
 Doing = Annotated[Actions, Depends(_actions)]
 Looking = Annotated[Person, Depends(_person)]
-Answering = Annotated[Sandbox, Depends(_sandbox)]
+Answering = Annotated[AuditedSandbox, Depends(_sandbox)]
 Form = Annotated[dict[str, str], Depends(_form)]

@@ -17,9 +17,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from crawler.errors import PacslakeError
-from crawler.serve.sql.client import Sandbox
 from crawler.serve.web.api import ANSWERS, PREFIX
-from crawler.serve.web.parts import Answering, Form, Looking
+from crawler.serve.web.audited import AuditedSandbox
+from crawler.serve.web.parts import Answering, Form
 from crawler.serve.web.rendering import page
 
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -83,10 +83,10 @@ def ask_page(request: Request) -> Response:
 
 
 @pages.post("/sql")
-async def answer_part(request: Request, sandbox: Answering, person: Looking, form: Form) -> Response:
+async def answer_part(request: Request, sandbox: Answering, form: Form) -> Response:
     """Answer what was typed, inside the page; what is wrong with it is told there too."""
     try:
-        asked = sandbox.ask(form.get("sql", ""), phi=person.is_analyst, max_rows=SHOWN)
+        asked = sandbox.ask(form.get("sql", ""), max_rows=SHOWN)
         answer = await unless_gone(request, asked)
     except PacslakeError as error:
         return page(request, "sql_part.html", wrong=str(error))
@@ -96,18 +96,18 @@ async def answer_part(request: Request, sandbox: Answering, person: Looking, for
 
 
 @pages.post("/sql/download")
-async def download(sandbox: Answering, person: Looking, form: Form) -> Response:
+async def download(sandbox: Answering, form: Form) -> Response:
     """Give the whole answer as a file."""
     wanted = Download.model_validate({"sql": form.get("sql", ""), "format": form.get("format", "csv")})
-    return await _file(sandbox, wanted, phi=person.is_analyst)
+    return await _file(sandbox, wanted)
 
 
 @router.post("/sql", responses=ANSWERS)
-async def answer(request: Request, asked: Question, sandbox: Answering, person: Looking) -> Answered:
+async def answer(request: Request, asked: Question, sandbox: Answering) -> Answered:
     """Answer one SELECT. Whose role is viewer sees no column that identifies a patient."""
     found = await unless_gone(
         request,
-        sandbox.ask(asked.sql, phi=person.is_analyst, parameters=asked.parameters, max_rows=asked.max_rows),
+        sandbox.ask(asked.sql, parameters=asked.parameters, max_rows=asked.max_rows),
     )
     columns = [Typed(name=field.name, type=str(field.type)) for field in found.table.schema]
     rows = await asyncio.to_thread(_rows, found.table)
@@ -116,9 +116,9 @@ async def answer(request: Request, asked: Question, sandbox: Answering, person: 
 
 
 @router.post("/sql/export", responses=ANSWERS | {200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}})
-async def export(asked: Download, sandbox: Answering, person: Looking) -> Response:
+async def export(asked: Download, sandbox: Answering) -> Response:
     """Give the whole answer of one SELECT as a file."""
-    return await _file(sandbox, asked, phi=person.is_analyst)
+    return await _file(sandbox, asked)
 
 
 async def unless_gone(request: Request, asked: Awaitable[T]) -> T:
@@ -135,8 +135,8 @@ async def unless_gone(request: Request, asked: Awaitable[T]) -> T:
     return await task
 
 
-async def _file(sandbox: Sandbox, wanted: Download, *, phi: bool) -> Response:
-    pieces = sandbox.export(wanted.sql, wanted.format, phi=phi)
+async def _file(sandbox: AuditedSandbox, wanted: Download) -> Response:
+    pieces = sandbox.export(wanted.sql, wanted.format)
     first = await anext(pieces, b"")  # errors come before it, while they can still be told
 
     async def everything() -> AsyncIterator[bytes]:
