@@ -1,14 +1,15 @@
 """Association acceptor: listens, negotiates, and hands each complete request to a handler (PS3.8 7.1 to 7.4).
 
 A stranger can cost little: the handshake has a deadline, the associations are counted, and every PDU and message has
-a cap. What a request means is the handler's business. Touches: network, clock.
+a cap; a dataset that a sink takes has a deadline instead. What a request means is the handler's business.
+Touches: network, clock.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -18,7 +19,7 @@ from crawler.model import Limits
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
 from crawler.pacs.framing import Pdu, PduBuffer, PduType
-from crawler.pacs.messages import Message, Reassembler
+from crawler.pacs.messages import Message, Reassembler, Sink
 from crawler.pacs.negotiation import Context, Proposal
 from crawler.pacs.upper_layer import Connection
 
@@ -39,11 +40,14 @@ class Service:
     """Abstract syntax -> transfer syntaxes in order of preference."""
     ae_title: str | None = None
     """Our AE title; None answers to any."""
-    callers: frozenset[str] | None = None
-    """AE titles that may call; None lets everybody in."""
+    admits: Callable[[str, str], bool] | None = None
+    """Says whether this AE title may call from this address; None lets everybody in."""
     extended: Mapping[str, bytes] = field(default_factory=dict)
     """SOP class -> the extended negotiation flags that we can grant (PS3.4 C.5.1.1)."""
+    sink_for: Callable[[AcceptedAssociation, int, dimse.Command], Sink | None] | None = None
+    """Says where the dataset of a request goes, by presentation context and command; None keeps it in memory."""
     max_associations: int = 25
+    max_per_address: int = 25
     handshake_timeout: float = 10.0
     limits: Limits = field(default_factory=Limits)
 
@@ -51,7 +55,10 @@ class Service:
 class AcceptedAssociation:
     """One association as its acceptor sees it: requests come in, framed bytes go out."""
 
-    def __init__(self, connection: Connection, proposal: Proposal, contexts: Mapping[int, Context], limits: Limits):
+    def __init__(
+        self, connection: Connection, proposal: Proposal, contexts: Mapping[int, Context], service: Service
+    ) -> None:
+        self.address = connection.address
         self.calling_ae = proposal.calling_ae
         self.called_ae = proposal.called_ae
         self.contexts = contexts
@@ -62,7 +69,8 @@ class AcceptedAssociation:
         """Largest P-DATA-TF that the peer takes, 0 for no limit; pass it to `framing`."""
         self.is_released = False
         self._connection = connection
-        self._reassembler = Reassembler(limits.max_object)
+        self._service = service
+        self._reassembler = Reassembler(service.limits.max_object, self._sink_for)
         self._requests: deque[Message] = deque()
         self._cancelled: set[int] = set()
 
@@ -76,6 +84,13 @@ class AcceptedAssociation:
         while not self._requests and not self.is_released:
             self._digest(await self._connection.next_pdu())
         return self._requests.popleft() if self._requests else None
+
+    def discard(self) -> None:
+        """Give up what has not been answered."""
+        self._reassembler.discard()
+        for request in self._requests:
+            if request.sink is not None:
+                request.sink.discard()
 
     def is_cancelled(self, message_id: int | None) -> bool:
         """Look, without waiting, whether a C-CANCEL for this request has come (after `drain` or a sleep, say)."""
@@ -124,9 +139,21 @@ class AcceptedAssociation:
             self._connection.refuse(str(error))
             raise
 
-    def _receive(self, message: Message) -> None:
-        if message.context_id not in self.contexts:
+    def _sink_for(self, context_id: int, command: dimse.Command) -> Sink | None:
+        self._check_context(context_id)
+        if self._service.sink_for is None:
+            return None
+        self._connection.set_deadline(self._service.limits.total_timeout, "an object")
+        return self._service.sink_for(self, context_id, command)
+
+    def _check_context(self, context_id: int) -> None:
+        if context_id not in self.contexts:
             raise ProtocolError("the peer used a presentation context that was not accepted")
+
+    def _receive(self, message: Message) -> None:
+        self._check_context(message.context_id)
+        if message.sink is not None:
+            self._connection.set_deadline(None)
         if message.command.field == dimse.C_CANCEL_RQ:
             if message.command.responding_to is not None:
                 self._cancelled.add(message.command.responding_to)
@@ -152,6 +179,7 @@ class Acceptor:
         self.port = 0
         self._handler = handler
         self._tasks: set[asyncio.Task[None]] = set()
+        self._addresses: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Acceptor:
@@ -216,7 +244,7 @@ class Acceptor:
         if pdu.type is not PduType.ASSOCIATE_RQ:
             return None
         proposal = negotiation.decode_request(pdu)
-        refusal = self._refusal(proposal)
+        refusal = self._refusal(proposal, connection.address)
         if refusal is not None:
             connection.write(negotiation.rejection(*refusal))
             return None
@@ -227,24 +255,28 @@ class Acceptor:
         connection.buffer.expected = framing.established(limits.max_pdu)
         connection.set_deadline(None)
         connection.write(reply)
-        return AcceptedAssociation(connection, proposal, granted.contexts, limits)
+        return AcceptedAssociation(connection, proposal, granted.contexts, self.service)
 
     async def _converse(self, assoc: AcceptedAssociation) -> None:
         self.associations += 1
+        self._addresses[assoc.address] += 1
         self.peak = max(self.peak, self.associations)
         try:
             while (request := await assoc.next_request()) is not None:
                 await self._handler(assoc, request)
         finally:
             self.associations -= 1
+            self._addresses -= Counter((assoc.address,))  # and forgets who has none left
+            assoc.discard()
 
-    def _refusal(self, proposal: Proposal) -> tuple[int, int, int] | None:
+    def _refusal(self, proposal: Proposal, address: str) -> tuple[int, int, int] | None:
         service = self.service
         if service.ae_title is not None and proposal.called_ae != service.ae_title:
             return _CALLED_AE_UNKNOWN
-        if service.callers is not None and proposal.calling_ae not in service.callers:
+        if service.admits is not None and not service.admits(proposal.calling_ae, address):
             return _CALLING_AE_UNKNOWN
-        return _LIMIT_EXCEEDED if self.associations >= service.max_associations else None
+        is_full = self.associations >= service.max_associations or self._addresses[address] >= service.max_per_address
+        return _LIMIT_EXCEEDED if is_full else None
 
 
 async def serve(

@@ -20,6 +20,7 @@ PRIORITY = 0x0700
 DATA_SET_TYPE = 0x0800
 STATUS = 0x0900
 ERROR_COMMENT = 0x0902
+SOP_INSTANCE = 0x1000
 """Element numbers in group 0000 (PS3.7 E.1)."""
 
 C_STORE_RQ = 0x0001
@@ -54,6 +55,7 @@ class Command:
     responding_to: int | None = None
     status: int | None = None
     sop_class: str = ""
+    sop_instance: str = ""
     error_comment: str = ""
     """Free text of the peer: it may hold a patient's value, so it is never logged."""
 
@@ -86,6 +88,7 @@ def parse_command(data: bytes | bytearray | memoryview) -> Command:
         responding_to=_number(values, RESPONDING_TO),
         status=_number(values, STATUS),
         sop_class=_text(values, SOP_CLASS),
+        sop_instance=_text(values, SOP_INSTANCE),
         error_comment=_text(values, ERROR_COMMENT),
     )
 
@@ -122,6 +125,8 @@ def response(request: Command, status: int, *, has_dataset: bool = False, commen
         DATA_SET_TYPE: HAS_DATASET if has_dataset else NO_DATASET,
         STATUS: status,
     }
+    if request.sop_instance:
+        elements[SOP_INSTANCE] = request.sop_instance
     if comment:
         elements[ERROR_COMMENT] = comment[:64]  # an LO holds 64 characters (PS3.5 6.2)
     return encode_command(elements)
@@ -133,7 +138,7 @@ def _element(number: int, value: int | str) -> bytes:
     else:
         encoded = value.encode("ascii", "replace")
         if len(encoded) % 2:
-            encoded += b"\0" if number == SOP_CLASS else b" "
+            encoded += b"\0" if number in (SOP_CLASS, SOP_INSTANCE) else b" "
     return _ELEMENT.pack(0, number, len(encoded)) + encoded
 
 

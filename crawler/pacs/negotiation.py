@@ -94,7 +94,8 @@ def agree(
     `offered` is abstract syntax -> transfer syntaxes in order of preference; `answers` the extended negotiation.
     Raises ProtocolError when the proposal cannot be answered.
     """
-    ours = [_offer(Context(1, uid, tuple(transfer_syntaxes))) for uid, transfer_syntaxes in offered.items()]
+    asked = {context.abstract_syntax for context in proposal.contexts}
+    ours = [_offer(Context(1, uid, tuple(offered[uid]))) for uid in offered if uid in asked]
     with _distrusted():
         granted, _ = negotiate_as_acceptor([_offer(context) for context in proposal.contexts], ours)
         primitive = _primitive(proposal)

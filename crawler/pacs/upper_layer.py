@@ -114,6 +114,11 @@ class Connection(asyncio.BufferedProtocol):
         return self._transport.get_extra_info(name)
 
     @property
+    def address(self) -> str:
+        """The IP address of the peer."""
+        return str(self._transport.get_extra_info("peername", ("",))[0])
+
+    @property
     def is_closing(self) -> bool:
         """Whether nothing more can be sent."""
         return self._transport.is_closing()

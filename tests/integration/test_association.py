@@ -126,7 +126,11 @@ def test_explicit_vr_is_asked_where_implicit_is_refused() -> None:
     ("settings", "error", "says"),
     [
         ({"ae_title": "OTHER"}, RefusedError, "is not called SIM: set pacs.test.ae_title"),
-        ({"callers": frozenset({"YOU"})}, RefusedError, "does not know our AE title ME: .* local.ae_title"),
+        (
+            {"admits": lambda ae_title, _: ae_title == "YOU"},
+            RefusedError,
+            "does not know our AE title ME: .* local.ae_title",
+        ),
         ({"max_associations": 0}, TransientPeerError, "rejected the association for now"),
     ],
 )

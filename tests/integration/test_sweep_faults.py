@@ -123,7 +123,7 @@ def turning_away(service: Service) -> Iterator[int]:
     ("service", "advice"),
     [
         (
-            Service({STUDY_ROOT: IMPLICIT}, callers=frozenset({"FRIEND"})),
+            Service({STUDY_ROOT: IMPLICIT}, admits=lambda ae_title, _: ae_title == "FRIEND"),
             "does not know our AE title PACSLAKE: have it registered there for this machine, or set local.ae_title",
         ),
         (Service({STUDY_ROOT: IMPLICIT}, ae_title="ELSE"), "is not called SIMPACS: set pacs.bad.ae_title to"),

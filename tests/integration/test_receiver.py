@@ -1,0 +1,286 @@
+"""Objects that come: from DCMTK and pynetdicom, from two at once, wrong ones, and ones that break off."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pynetdicom import AE
+from pynetdicom.dsutils import encode
+
+from crawler.errors import UserError
+from crawler.model import AETitle, Limits
+from crawler.retrieve.expectation import Expectation, Sender
+from crawler.retrieve.instance import (
+    CANNOT_UNDERSTAND,
+    INVALID_INSTANCE,
+    NOT_AUTHORIZED,
+    OTHER_SOP_CLASS,
+)
+from crawler.retrieve.receiver import Receiving, receive
+from tests.integration.files import bundled_files, made_files
+from tests.integration.sending import EVERYTHING, MR, dataset_of, encoded, in_layout, left_over, receiver, scu, uid_of
+
+HASTE = Limits(idle_timeout=0.4, total_timeout=1.5, max_object=64 * 1024)
+
+
+def test_dcmtk_sends_what_is_then_here_byte_by_byte(tmp_path: Path, dcmtk_tool: Callable[[str], Path]) -> None:
+    (tmp_path / "source").mkdir()
+    files = made_files(tmp_path / "source")
+
+    async def scenario() -> None:
+        async with receiver(tmp_path / "store") as (server, rows):
+            place = ["-aet", "SCU", "-aec", "PACSLAKE", "127.0.0.1", str(server.port)]
+            await run(dcmtk_tool("echoscu"), *place)
+            await run(dcmtk_tool("dcmsend"), "--no-halt", *place, *files)
+            await server.groups.settled()
+            assert len(rows) == len(files)
+            check_rows(tmp_path / "store", rows, files)
+            assert {row["outcome"] for row in rows} == {"stored"}
+            assert not left_over(tmp_path / "store")
+
+    asyncio.run(scenario())
+
+
+def test_pynetdicom_sends_every_bundled_file_in_its_own_transfer_syntax(tmp_path: Path) -> None:
+    files = bundled_files()
+
+    async def scenario() -> None:
+        async with receiver(tmp_path / "store") as (server, rows):
+            await asyncio.to_thread(send_by_pynetdicom, server.port, files)
+            await server.groups.settled()
+            check_rows(tmp_path / "store", rows, files)
+            assert len({row["transfer_syntax"] for row in rows}) >= 7
+
+    asyncio.run(scenario())
+
+
+def test_two_senders_at_once(tmp_path: Path) -> None:
+    def send(port: int, calling: str) -> None:
+        with scu(port, calling) as sender:
+            for number in range(100):
+                assert sender.store(f"1.{len(calling)}.{number}", encoded(f"1.{len(calling)}.{number}", 20_000)) == 0
+
+    async def scenario() -> None:
+        senders = (Sender("SCU"), Sender("OTHER", None))
+        async with receiver(tmp_path / "store", senders=senders) as (server, rows):
+            await asyncio.gather(*(asyncio.to_thread(send, server.port, calling) for calling in ("SCU", "OTHER")))
+            await server.groups.settled()
+            assert Counter(row["source_ae"] for row in rows) == {"SCU": 100, "OTHER": 100}
+            assert len(in_layout(tmp_path / "store")) == 200
+
+    asyncio.run(scenario())
+
+
+def test_the_same_bytes_are_ignored_and_other_ones_kept_beside(tmp_path: Path) -> None:
+    first, second = encoded("1.2.3", 1000), encoded("1.2.3", 1000, SeriesDescription="other")
+
+    def send(port: int) -> None:
+        with scu(port) as sender:
+            for data in (first, first, second, second, first):
+                assert sender.store("1.2.3", data) == 0
+
+    async def scenario() -> None:
+        async with receiver(tmp_path / "store") as (server, rows):
+            await asyncio.to_thread(send, server.port)
+            await server.groups.settled()
+            assert [row["outcome"] for row in rows] == ["stored", "again", "other", "again", "again"]
+            assert [row["path"] for row in rows] == [rows[number]["path"] for number in (0, 0, 2, 2, 0)]
+            assert {dataset_of(tmp_path / "store" / row["path"]) for row in rows} == {first, second}
+            assert len(in_layout(tmp_path / "store")) == 2
+            assert not left_over(tmp_path / "store")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("uid", "claims", "data", "status"),
+    [
+        ("1.2.3", {}, encoded("1.2.4"), CANNOT_UNDERSTAND),
+        ("1.2.3", {}, b"no DICOM at all, but quite long", CANNOT_UNDERSTAND),
+        ("1.2.3", {}, b"", CANNOT_UNDERSTAND),
+        ("1.2.3", {"sop_class": MR}, encoded("1.2.3"), OTHER_SOP_CLASS),
+        ("1.2.3", {"sop_class": MR, "context_id": 3}, encoded("1.2.3"), OTHER_SOP_CLASS),
+        ("../../../etc/passwd", {}, encoded("1.2.3"), INVALID_INSTANCE),
+        ("1.2.3/..", {}, encoded("1.2.3"), INVALID_INSTANCE),
+        ("1..2", {}, encoded("1.2.3"), INVALID_INSTANCE),
+        ("1." * 32 + "1", {}, encoded("1.2.3"), INVALID_INSTANCE),
+        ("", {}, encoded("1.2.3"), INVALID_INSTANCE),
+        ("1.2.3", {}, encoded("1.2.3", SeriesInstanceUID="1.2.9"), NOT_AUTHORIZED),
+        ("1.2.3", {}, encoded("1.2.3", 3_000_000, SeriesInstanceUID="1.2.9"), NOT_AUTHORIZED),
+        ("1.2.3", {}, encoded("1.2.3", StudyInstanceUID="1.2.9"), 0),
+    ],
+)
+def test_an_object_that_should_not_come_is_refused_and_the_next_one_taken(
+    tmp_path: Path, uid: str, claims: dict[str, object], data: bytes, status: int
+) -> None:
+    def send(port: int) -> None:
+        with scu(port) as sender:
+            assert sender.store(uid, data, **claims) == status
+            assert sender.store("1.2.77", encoded("1.2.77")) == 0
+
+    async def scenario() -> None:
+        async with receiver(tmp_path / "store", Expectation(series=frozenset(("1.2.1.1",)))) as (server, rows):
+            await asyncio.to_thread(send, server.port)
+            await server.groups.settled()
+            assert server.refusals == ({status: 1} if status else {})
+            assert len(rows) == len(in_layout(tmp_path / "store")) == (1 if status else 2)
+            assert not left_over(tmp_path / "store")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("calling", "called", "senders"),
+    [
+        ("STRANGER", "PACSLAKE", ("SCU",)),
+        ("SCU", "SOMEBODY", ("SCU",)),
+        ("SCU", "PACSLAKE", ("SCU@192.0.2.0/24", "OTHER@127.0.0.1")),
+        ("SCU", "PACSLAKE", ()),
+    ],
+)
+def test_who_may_not_send_has_no_association(
+    tmp_path: Path, calling: str, called: str, senders: tuple[str, ...]
+) -> None:
+    async def scenario() -> None:
+        allowed = tuple(map(Sender.of, senders))
+        async with receiver(tmp_path / "store", senders=allowed) as (server, _):
+            with pytest.raises(AssertionError, match="rejected"):
+                await asyncio.to_thread(scu(server.port, calling, called).__enter__)
+
+    asyncio.run(scenario())
+
+
+def test_associations_of_one_address_are_counted(tmp_path: Path) -> None:
+    def call(port: int) -> None:
+        with scu(port), scu(port), pytest.raises(AssertionError, match="rejected"), scu(port):
+            pass
+
+    async def scenario() -> None:
+        async with receiver(tmp_path / "store", max_per_address=2) as (server, _):
+            await asyncio.to_thread(call, server.port)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("size", [100, 2_000_000])
+def test_an_object_that_breaks_off_leaves_nothing(tmp_path: Path, size: int) -> None:
+    def send(port: int) -> None:
+        with scu(port) as sender:
+            sender.begin("1.2.3")
+            data = encoded("1.2.3", size)
+            for at in range(0, len(data), 60_000):
+                sender.fragment(data[at : at + 60_000], last=False)
+
+    async def scenario() -> None:
+        async with receiver(tmp_path / "store") as (server, rows):
+            await asyncio.to_thread(send, server.port)
+            async with asyncio.timeout(5):
+                while server.acceptor.associations:  # noqa: ASYNC110  # nobody signals it
+                    await asyncio.sleep(0.01)
+            assert not left_over(tmp_path / "store")
+        assert not rows
+        assert not in_layout(tmp_path / "store")
+
+    asyncio.run(scenario())
+
+
+def test_a_sender_that_falls_silent_or_dawdles_is_cut(tmp_path: Path) -> None:
+    def send(port: int, pause: float) -> None:
+        with scu(port) as sender:
+            sender.begin("1.2.3")
+            data = encoded("1.2.3", 2_000_000)
+            sender.fragment(data[:60_000], last=False)
+            sender.link.settimeout(pause)
+            while True:
+                try:
+                    assert sender.link.recv(1) in (b"\x07", b"")
+                    return
+                except TimeoutError:
+                    sender.fragment(bytes(1000), last=False)
+
+    async def scenario() -> None:
+        async with receiver(tmp_path / "store", limits=HASTE) as (server, _):
+            async with asyncio.timeout(10):
+                await asyncio.gather(*(asyncio.to_thread(send, server.port, pause) for pause in (5, 0.1)))
+            assert not left_over(tmp_path / "store")
+
+    asyncio.run(scenario())
+
+
+def test_a_store_has_one_owner_and_takes_nothing_over_from_a_dead_one(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with receiver(tmp_path / "store"):
+            with pytest.raises(UserError, match="Another process receives into"):
+                async with receiver(tmp_path / "store"):
+                    pass
+        (tmp_path / "store" / ".incoming" / "7").write_bytes(b"half")
+        async with receiver(tmp_path / "store"):
+            assert not left_over(tmp_path / "store")
+
+    asyncio.run(scenario())
+
+
+def test_a_report_that_fails_ends_the_receiver_and_is_raised(tmp_path: Path) -> None:
+    def send(port: int) -> None:
+        with scu(port) as sender:
+            assert sender.store("1.2.3", encoded("1.2.3")) == 0
+
+    async def scenario() -> None:
+        receiving = Receiving(tmp_path / "store", AETitle("PACSLAKE"), (Sender("SCU"),))
+        async with receive(receiving, lambda table: table.no_such_thing) as server:
+            server.expectation = EVERYTHING
+            await asyncio.to_thread(send, server.port)
+            await server.groups.settled()
+
+    with pytest.raises(AttributeError):
+        asyncio.run(scenario())
+
+
+def check_rows(store: Path, rows: list[dict[str, object]], files: list[Path]) -> None:
+    """Compare what was reported with the files in the layout, and these with their sources."""
+    sources = {uid_of(path): path for path in files}
+    assert {row["SOPInstanceUID"] for row in rows} == set(sources)
+    for row in rows:
+        received, source = store / str(row["path"]), sources[str(row["SOPInstanceUID"])]
+        assert hashlib.sha256(received.read_bytes()).hexdigest() == row["sha256"]
+        assert received.stat().st_size == row["size"]
+        ours, theirs = dcmread(received), dcmread(source)
+        assert sent(received) == sent(source)
+        assert ours.file_meta.TransferSyntaxUID == row["transfer_syntax"] == theirs.file_meta.TransferSyntaxUID
+        assert ours.get("Rows") == row["Rows"]
+        assert str(theirs.get("Modality", "")) == (row["Modality"] or "")
+        assert (row["StudyInstanceUID"], row["SeriesInstanceUID"]) == (
+            theirs.StudyInstanceUID,
+            theirs.SeriesInstanceUID,
+        )
+
+
+def sent(path: Path) -> bytes | None:
+    """Give the bytes that pynetdicom and DCMTK send of a file."""
+    dataset = dcmread(path)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    return encode(dataset, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated)
+
+
+def send_by_pynetdicom(port: int, files: list[Path]) -> None:
+    datasets = [dcmread(path) for path in files]
+    entity = AE(ae_title="SCU")
+    for dataset in datasets:
+        entity.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
+    assoc = entity.associate("127.0.0.1", port, ae_title="PACSLAKE")
+    assert assoc.is_established
+    for dataset in datasets:
+        assert assoc.send_c_store(dataset).Status == 0
+    assoc.release()
+
+
+async def run(*command: object) -> None:
+    process = await asyncio.create_subprocess_exec(*map(str, command), stdout=subprocess.DEVNULL)
+    assert await process.wait() == 0
