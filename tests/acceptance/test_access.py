@@ -86,6 +86,20 @@ def test_nobody_sees_anything_without_a_login(service: Serving) -> None:
     assert stranger.get("/static/pacslake.css").status == 200
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost/static/x?", "localhost/metrics?", "localhost#", "x@localhost", "localhost:", ""]
+)
+def test_a_host_that_is_no_name_opens_nothing(service: Serving, host: str) -> None:
+    assert Browser(service).get("/coverage", Host=host).status == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../coverage", "/static/%2e%2e/coverage", "/metrics/", "//coverage", "/Static/x"]
+)
+def test_a_path_that_looks_like_an_open_one_opens_nothing(service: Serving, path: str) -> None:
+    assert Browser(service).get(path).status in (303, 404)
+
+
 def test_who_logged_in_goes_where_they_wanted_and_a_cookie_is_all_that_is_kept(service: Serving) -> None:
     browser = Browser(service)
     assert browser.get("/explore?level=study").headers["Location"] == "/login?next=%2Fexplore%3Flevel%3Dstudy"

@@ -157,7 +157,7 @@ class PasswordDoor:
         if session and account and session.proof == _proof(account):
             return Visit(_person(account, request), self._tokens.of(session_id), has_session=True)
         kind, _, sent = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "basic" and request.url.path.startswith(("/api/", "/metrics", "/healthz", "/readyz")):
+        if kind.lower() == "basic" and request.scope["path"].startswith(("/api/", "/metrics", "/healthz", "/readyz")):
             person = await self._by_password(request, sent)
             return Visit(person, secrets.token_urlsafe(32))
         form = request.cookies.get(self.form_cookie)

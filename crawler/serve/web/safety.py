@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import math
+import re
 import time
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crawler.errors import PacslakeError
+from crawler.serve.access import Person
 from crawler.serve.rates import Buckets
 from crawler.serve.web.doors import Door, TurnedAwayError, address_of, is_local, network_of
 from crawler.serve.web.login import LOGIN
@@ -48,6 +50,7 @@ LONGEST_ADDRESS = 8192
 """Characters of a path and what follows it."""
 TOKEN = "csrf_token"
 STATIC = "/static/"
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]+)?")
 MACHINES = ("/metrics", "/healthz", "/readyz")
 """What machines look at; nothing of it is about a patient."""
 
@@ -104,18 +107,19 @@ class Safety:
         """Refuse what cannot be meant for us."""
         if len(request.scope["path"]) + len(request.scope["query_string"]) > LONGEST_ADDRESS:
             return _refusal(request, 414, "the address is too long")
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname
-        ours = request.scope["server"][0]
-        if host is None or host not in (self._rules.hosts | {ours}):
+        host = _HOST.fullmatch(request.headers.get("host", "").lower())
+        if host is None or (host[1] or host[2]) not in (self._rules.hosts | {request.scope["server"][0]}):
             return _refusal(request, 400, "we are not known by this name; [serve] hosts lists those that we have")
         return None
 
     async def _unknown(self, request: Request) -> Response | None:
         """Refuse who has to say who they are, may not come in, or comes too often."""
-        path, state = request.url.path, request.state
+        path, state = request.scope["path"], request.state
         state.person, state.token, state.has_session = None, "", False
-        if path.startswith(STATIC) or (path in MACHINES and (self._rules.metrics_open or is_local(request))):
+        if path.startswith(STATIC) or (path in MACHINES and is_local(request)):
             return None
+        if path in MACHINES and self._rules.metrics_open:
+            return self._too_often(request, None)
         try:
             visit = await self._door.visit(request)
         except TurnedAwayError as error:
@@ -123,16 +127,21 @@ class Safety:
         except PacslakeError as error:  # the audit cannot be written
             return _refusal(request, 503, str(error))
         state.person, state.token, state.has_session = visit.person, visit.token, visit.has_session
-        if self._rules.rates:
-            key = f"person {visit.person.name}" if visit.person else network_of(address_of(request))
-            if wait := self._rules.rates.take(key, time.monotonic()):
-                return _refusal(request, 429, "too many requests: wait a little", wait)
-        return None if visit.person or path == LOGIN else _to_login(request)
+        refused = self._too_often(request, visit.person)
+        return refused if refused or visit.person or path == LOGIN else _to_login(request)
+
+    def _too_often(self, request: Request, person: Person | None) -> Response | None:
+        """Refuse who asks more often than anybody needs to."""
+        if self._rules.rates is None:
+            return None
+        key = f"person {person.name}" if person else network_of(address_of(request))
+        wait = self._rules.rates.take(key, time.monotonic())
+        return _refusal(request, 429, "too many requests: wait a little", wait) if wait else None
 
 
 def _to_login(request: Request) -> Response:
     """Send a person to the page where one logs in, and tell a program to."""
-    path = request.url.path
+    path = request.scope["path"]
     if path.startswith("/api/") or path in MACHINES:
         refusal = _refusal(request, 401, "log in: send a name and a password (HTTP Basic)")
         if "sec-fetch-site" not in request.headers:  # browsers would ask for them in a box of their own
@@ -148,7 +157,7 @@ def _to_login(request: Request) -> Response:
 def _refusal(request: Request, status: int, said: str, wait: float = 0.0) -> Response:
     """Refuse, as JSON to programs and as text to people."""
     headers = {"Retry-After": str(math.ceil(wait))} if wait else None
-    if request.url.path.startswith("/api/"):
+    if request.scope["path"].startswith("/api/"):
         return JSONResponse({"detail": said}, status, headers)
     return PlainTextResponse(f"{said}\n", status, headers)
 
