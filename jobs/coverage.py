@@ -56,13 +56,15 @@ def coverage_values(found: list[Proof], question: Question) -> dict[str, Any]:
 
 def as_values(proof: Proof, question: Question) -> dict[str, Any]:
     """Give what is known of one PACS as what JSON can hold. A range whose end is open has null there."""
-    days = proof.days
+    days, telling = proof.days, proof.telling
     return {
         "pacs": proof.pacs,
         "proven": not proof.doubts and days is not None,
         "levels": [level.value for level in proof.levels],
         "date_from": iso(days.first) if days else None,
         "date_to": iso(days.last) if days else None,
+        "telling_from": iso(telling.first) if telling else None,
+        "telling_to": iso(telling.last) if telling else None,
         "undated": _verdict_values(proof.undated) if proof.undated else None,
         "ranges": [_run_values(proof, run, question) for run in joined(proof.runs)],
     }

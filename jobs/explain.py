@@ -60,7 +60,7 @@ def mending(pacs: str, days: Days, question: Question) -> str:
 
 
 def _calendar(proof: Proof, days: Days, width: int) -> Iterator[str]:
-    shown = _worth_drawing(proof.runs)
+    shown = proof.telling
     if shown:
         yield from draw(proof.runs, shown, width)
     if proof.undated:
@@ -69,13 +69,6 @@ def _calendar(proof: Proof, days: Days, width: int) -> Iterator[str]:
     yield legend([*(run.verdict.state for run in proof.runs), *([proof.undated.state] if proof.undated else [])])
     around = [Days(days.first, shown.first - 1), Days(shown.last + 1, days.last)] if shown else [days]
     yield from (_summary(proof.runs, part) for part in around if part.length > 0)
-
-
-def _worth_drawing(runs: list[Run]) -> Days | None:
-    """Leave out what has no beginning or no end, and what is complete and empty before and after everything else."""
-    telling = [run.days for run in runs if run.verdict.rows or not run.verdict.proven]
-    bounded = [days for days in telling if days.first != BEGINNING and days.last != END]
-    return Days(bounded[0].first, bounded[-1].last) if bounded else None
 
 
 def _summary(runs: list[Run], days: Days) -> str:

@@ -12,7 +12,7 @@ from datetime import date
 from crawler.lake.catalog import Ledger, ledgers
 from crawler.model import Coverage, Level
 from crawler.plan.calendar import Run, Verdict, asked_days, joined, runs_of, wanted_days, within
-from crawler.plan.days import Days, days_of
+from crawler.plan.days import BEGINNING, END, Days, days_of
 from crawler.settings import Settings
 from jobs.levels import levels_of
 
@@ -57,6 +57,13 @@ class Proof:
     def gaps(self) -> list[Run]:
         """The days that are not proven; neighbours differ in state, level or reason."""
         return joined(run for run in self.runs if not run.verdict.proven)
+
+    @property
+    def telling(self) -> Days | None:
+        """Leave out what has no beginning or no end, and what is complete and empty before and after all else."""
+        telling = [run.days for run in self.runs if run.verdict.rows or not run.verdict.proven]
+        bounded = [days for days in telling if days.first != BEGINNING and days.last != END]
+        return Days(bounded[0].first, bounded[-1].last) if bounded else None
 
     @property
     def doubts(self) -> list[Verdict]:

@@ -36,11 +36,11 @@ class LakeReports:
             known = ()
         return sorted({*settings.pacs, *known})
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> shapes.Status:
         """Give what `pacslake status` gives."""
         from jobs.status import status_values
 
-        return status_values(self._settings())
+        return shapes.Status.model_validate(status_values(self._settings()))
 
     def coverage(self, asked: shapes.Days) -> shapes.Coverage:
         """Say what is proven."""
@@ -90,29 +90,31 @@ class LakeReports:
             found.append(one | of_lake)
         return shapes.Health.model_validate({"pacs": found})
 
-    def plan(self) -> dict[str, Any]:
+    def plan(self) -> shapes.Nights:
         """Give what `pacslake plan` gives."""
         from jobs.plan import plan_values
 
-        return plan_values(self._settings())
+        return shapes.Nights.model_validate(plan_values(self._settings()))
 
     def sweeps(self, most: int) -> shapes.Sweeps:
         """Give the last sweeps, and what is being done."""
         lake, doing = self._settings().lake.path, self._doing()
-        now = None
+        now, waiting = None, dict(Requests(lake).waiting())
         if doing:
-            job, since = doing
+            name, since = doing
+            request = waiting.pop(name, None)
+            job = _said(request) if request else name.strip("()")
             try:
                 windows, rows = recent.settled_since(lake, since)
             except LakeError:  # its first sweep has not published anything yet
                 windows = rows = 0
             now = {"job": job, "since": since, "windows": windows, "rows": rows}
-        waiting = [_said(request) for _, request in Requests(lake).waiting()]
         try:
             found = recent.sweeps(lake, most)
         except NoLakeError:
             found = []
-        return shapes.Sweeps.model_validate({"doing": now, "waiting": waiting, "sweeps": found})
+        said = [_said(request) for request in waiting.values()]
+        return shapes.Sweeps.model_validate({"doing": now, "waiting": said, "sweeps": found})
 
     def explored(self, wanted: shapes.Conditions) -> shapes.Explored:
         """Count current rows, as they were when they were last counted."""

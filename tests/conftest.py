@@ -59,6 +59,12 @@ def orthanc_binary() -> Path:
 
 
 @pytest.fixture(scope="session")
+def chromium_binary() -> Path:
+    """Give the path of Chromium."""
+    return find_peer("chromium", "chromium")
+
+
+@pytest.fixture(scope="session")
 def dcmtk_tool() -> Callable[[str], Path]:
     """Give the function that finds a DCMTK program, `dcmqrscp` say."""
     return lambda program: find_peer(program, "dcmtk")

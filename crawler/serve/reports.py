@@ -38,6 +38,8 @@ class PacsCoverage(BaseModel):
     levels: list[str]
     date_from: date | None
     date_to: date | None
+    telling_from: date | None = Field(description="The first day with studies, or not proven; from here it is drawn")
+    telling_to: date | None
     undated: Verdict | None
     ranges: list[Range]
 
@@ -173,6 +175,58 @@ class Sweep(BaseModel):
     updated: int
 
 
+class Part(BaseModel):
+    """Something that a night will ask for."""
+
+    what: str
+    queries: dict[str, int] = Field(description="By level")
+
+
+class Night(BaseModel):
+    """What a night will ask one PACS, about, going by earlier answers."""
+
+    pacs: str
+    job: str | None
+    known: bool = Field(description="Whether earlier answers tell how much it will be")
+    begins: datetime | None = Field(description="null where it never does")
+    ends: datetime | None
+    seconds: int
+    queries: dict[str, int] = Field(description="By level")
+    parts: list[Part]
+
+
+class Nights(BaseModel):
+    """What the next nights will ask; `pacslake plan`."""
+
+    plans: list[Night]
+
+
+class LastSweep(BaseModel):
+    """How the last sweep of a PACS ended; moments as in ISO 8601."""
+
+    sweep_id: str
+    state: str
+    started_at: str
+    finished_at: str | None
+
+
+class PacsStatus(BaseModel):
+    """What the lake holds of one PACS."""
+
+    pacs: str
+    last_sweep: LastSweep | None
+    rows: dict[str, int] = Field(description="Current ones, by table")
+    windows: dict[str, dict[str, int]] = Field(description="By level, then state")
+
+
+class Status(BaseModel):
+    """What the lake holds; `pacslake status`."""
+
+    path: str
+    version: int
+    pacs: list[PacsStatus]
+
+
 class Doing(BaseModel):
     """What the service does at this moment."""
 
@@ -283,7 +337,7 @@ class Reports(Protocol):
     def pacs_names(self) -> list[str]:
         """Name every PACS that is configured, or in the ledger."""
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """Give what `pacslake status` gives."""
 
     def coverage(self, asked: Days) -> Coverage:
@@ -298,7 +352,7 @@ class Reports(Protocol):
     def health(self) -> Health:
         """Say how it stands with each PACS."""
 
-    def plan(self) -> dict[str, Any]:
+    def plan(self) -> Nights:
         """Give what `pacslake plan` gives."""
 
     def sweeps(self, most: int) -> Sweeps:

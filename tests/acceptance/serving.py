@@ -60,12 +60,12 @@ class Serving:
         return found[-1]
 
 
-def wait_until(holds: Callable[[], object]) -> None:
-    """Wait until something holds."""
+def wait_until(holds: Callable[[], object], every: float = 0.05) -> None:
+    """Wait until something holds, which is looked at every so many seconds."""
     until = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ Asked = Annotated[shapes.Days, Query()]
 
 
 @router.get("/status", responses=ANSWERS)
-def status(reports: Telling) -> dict[str, Any]:
+def status(reports: Telling) -> shapes.Status:
     """Give each PACS's last sweep, rows and windows by state."""
     return reports.status()
 
@@ -98,7 +98,7 @@ def resume(pacs: str, actions: Doing) -> Done:
 
 
 @router.get("/plan", responses=ANSWERS)
-def plan(reports: Telling) -> dict[str, Any]:
+def plan(reports: Telling) -> shapes.Nights:
     """Say what the next night will ask, and how long it will take."""
     return reports.plan()
 

@@ -75,6 +75,7 @@ def months(known: PacsCoverage, year: int, today: date) -> Iterator[tuple[str, l
 
 
 def _ends(one: Range, known: PacsCoverage, today: date) -> tuple[date, date]:
-    """Give a range's ends; an open one is drawn from the first day that has an end, up to today."""
-    dated = [day for each in known.ranges for day in (each.date_from, each.date_to) if day is not None]
-    return one.date_from or min([*dated, today]), one.date_to or max([*dated, today])
+    """Give a range's ends; an open one is drawn from the first day that tells something, up to today."""
+    ends = [(known.telling_from, known.telling_to), *((each.date_from, each.date_to) for each in known.ranges)]
+    dated = [today, *(day for pair in ends for day in pair if day is not None)]
+    return one.date_from or min(dated), one.date_to or max(dated)

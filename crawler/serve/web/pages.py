@@ -59,7 +59,7 @@ def windows(request: Request, pacs: str, day: str, reports: Telling) -> Response
     moment = _day(day)
     found = reports.windows(pacs, moment).windows
     template = "windows_part.html" if request.headers.get("HX-Request") else "windows.html"
-    return page(request, template, pacs=pacs, day=moment, windows=found)
+    return page(request, template, pacs=pacs, day=moment, windows=found, marks=calendar.MARKS)
 
 
 @router.get("/backfill")
@@ -109,8 +109,7 @@ def sweeps(request: Request, reports: Telling) -> Response:
         }
         for one in reversed(found.sweeps)
     ]
-    plans = reports.plan()["plans"]
-    return page(request, "sweeps.html", found=found, bars=bars, plans=plans)
+    return page(request, "sweeps.html", found=found, bars=bars, plans=reports.plan().plans)
 
 
 @router.get("/sweeps/now")

@@ -25,6 +25,7 @@ from crawler.serve.web.rendering import page
 pages = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router = APIRouter(prefix=PREFIX)
 
+EXAMPLE = "SELECT Modality, count(*) AS series FROM series GROUP BY ALL ORDER BY series DESC"
 SHOWN = 500
 """Rows of an answer on a page; a download has all."""
 CHARTED = 200
@@ -79,20 +80,23 @@ class Answered(BaseModel):
 @pages.get("/sql")
 def ask_page(request: Request) -> Response:
     """Show where to type, and what was asked before."""
-    return page(request, "sql.html", formats=list(MEDIA_TYPES))
+    return page(request, "sql.html", asked=EXAMPLE, answered=False, formats=list(MEDIA_TYPES))
 
 
 @pages.post("/sql")
 async def answer_part(request: Request, sandbox: Answering, form: Form) -> Response:
-    """Answer what was typed, inside the page; what is wrong with it is told there too."""
+    """Answer what was typed, inside its page or with the page around it; what is wrong is told there too."""
+    asked = form.get("sql", "")
     try:
-        asked = sandbox.ask(form.get("sql", ""), max_rows=SHOWN)
-        answer = await unless_gone(request, asked)
+        answer = await unless_gone(request, sandbox.ask(asked, max_rows=SHOWN))
     except PacslakeError as error:
-        return page(request, "sql_part.html", wrong=str(error))
-    names, rows = answer.table.column_names, _rows(answer.table)
-    chart = _chart(answer.table)
-    return page(request, "sql_part.html", wrong=None, names=names, rows=rows, answer=answer, chart=chart)
+        found: dict[str, Any] = {"wrong": str(error)}
+    else:
+        names, rows = answer.table.column_names, _rows(answer.table)
+        found = {"wrong": None, "names": names, "rows": rows, "answer": answer, "chart": _chart(answer.table)}
+    if request.headers.get("HX-Request"):
+        return page(request, "sql_part.html", **found)
+    return page(request, "sql.html", asked=asked, answered=True, formats=list(MEDIA_TYPES), **found)
 
 
 @pages.post("/sql/download")

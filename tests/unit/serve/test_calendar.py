@@ -14,13 +14,15 @@ TODAY = date(2026, 3, 5)
 states = st.sampled_from(list(MARKS))
 
 
-def known(*ranges: tuple[date | None, date | None, str]) -> PacsCoverage:
+def known(*ranges: tuple[date | None, date | None, str], since: date | None = None) -> PacsCoverage:
     made = [
         Range(state=state, level=None, reason=None, date_from=first, date_to=last, days=None, command=None)
         for first, last, state in ranges
     ]
-    return PacsCoverage(
-        pacs="main", proven=False, levels=["study"], date_from=None, date_to=None, undated=None, ranges=made
+    nowhere = {"date_from": None, "date_to": None, "undated": None}
+    shown = {"telling_from": since, "telling_to": since}
+    return PacsCoverage.model_validate(
+        {"pacs": "main", "proven": False, "levels": ["study"], "ranges": made, **nowhere, **shown}
     )
 
 
@@ -45,6 +47,11 @@ def test_open_ends_are_drawn_up_to_what_is_known() -> None:
     coverage = known((None, date(2026, 2, 28), "complete"), (date(2026, 3, 1), None, "capped"))
     assert years(coverage, TODAY) == [Year(2026, {"complete": 1, "capped": 5})]
     assert not years(coverage, TODAY)[0].is_proven
+
+
+def test_what_is_complete_from_end_to_end_is_drawn_from_its_first_study() -> None:
+    coverage = known((None, None, "complete"), since=date(2025, 12, 30))
+    assert years(coverage, TODAY) == [Year(2026, {"complete": 64}), Year(2025, {"complete": 2})]
 
 
 def test_a_cell_stands_under_its_day_of_the_month() -> None:

@@ -1,19 +1,22 @@
 "use strict";
 // Charts out of data attributes, and arrow keys in the calendar. Everything works without this file, but less well.
 
-const ink = () => getComputedStyle(document.body).color;
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
+const legend = () => ({ type: "scroll", bottom: 0, textStyle: { color: color("--ink") } });
+const amounts = () => ({ type: "value", axisLabel: { color: color("--dim") }, splitLine: { lineStyle: { color: color("--line") } } });
+const names = (found) => ({ type: "category", data: found, axisLabel: { color: color("--dim") } });
 
 const CHARTS = {
   months: (found) => ({
-    xAxis: { type: "category", data: found.months },
-    yAxis: { type: "value" },
-    legend: { type: "scroll", textStyle: { color: ink() } },
+    xAxis: names(found.months),
+    yAxis: amounts(),
+    legend: legend(),
     dataZoom: [{ type: "inside" }],
     series: found.series.map((one) => ({ name: one.name, type: "bar", stack: "all", data: one.values })),
   }),
   sweeps: (found) => ({
-    xAxis: { type: "category", data: found.map((one) => `${one.started.slice(0, 16).replace("T", " ")} ${one.pacs}`) },
-    yAxis: { type: "value", name: "minutes" },
+    xAxis: names(found.map((one) => `${one.started.slice(0, 16).replace("T", " ")} ${one.pacs}`)),
+    yAxis: { ...amounts(), name: "minutes", nameTextStyle: { color: color("--dim") } },
     series: [{
       type: "bar",
       data: found.map((one) => ({
@@ -23,9 +26,9 @@ const CHARTS = {
     }],
   }),
   answer: (found) => ({
-    xAxis: { type: "category", data: found.labels },
-    yAxis: { type: "value" },
-    legend: { textStyle: { color: ink() } },
+    xAxis: names(found.labels),
+    yAxis: amounts(),
+    legend: legend(),
     series: found.series.map((one) => ({ name: one.name, type: "bar", data: one.values })),
   }),
 };
@@ -34,9 +37,9 @@ function draw(element, values) {
   const chart = echarts.init(element, null, { renderer: "canvas" });
   chart.setOption({
     animation: false,
-    textStyle: { color: ink() },
+    textStyle: { color: color("--ink") },
     tooltip: { trigger: "axis", renderMode: "richText" },  // HTML would want styles that our policy forbids
-    grid: { left: 60, right: 20, top: 30, bottom: 40, containLabel: true },
+    grid: { left: 10, right: 20, top: 30, bottom: 35, containLabel: true },
     ...CHARTS[element.dataset.chart](values),
   });
   new ResizeObserver(() => chart.resize()).observe(element);
@@ -78,6 +81,10 @@ function rove(table) {
 }
 
 drawAll(document);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const element of document.querySelectorAll("[data-chart]")) echarts.getInstanceByDom(element)?.dispose();
+  drawAll(document);
+});
 document.querySelectorAll("[data-grid]").forEach(rove);
 document.addEventListener("htmx:afterSwap", (event) => drawAll(event.target));
 
