@@ -28,7 +28,7 @@ ENV PATH="/opt/pacslake/bin:$PATH"
 USER 1000:1000
 WORKDIR /data
 VOLUME /data
-# The port is that of `[serve] listen` in the settings, where they do not name another.
+# The port is that of `[serve] listen` in the settings, where they do not name another; with TLS, give a --health-cmd.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
 ENTRYPOINT ["pacslake"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from jobs.options import config_option, talk_options
-from jobs.wiring import settings_from
+from jobs.wiring import settings_from, start_logging
 
 ROLES = ("viewer", "analyst", "operator")
 
@@ -64,6 +64,7 @@ def add(name: str, role: str, password_stdin: bool, config: Path) -> None:
     Exit codes: 2 for a name that is taken or wrong, or a password of less than 12 characters.
     """
     settings = settings_from(config)
+    start_logging("warning")
 
     from jobs.users import add_user
 
@@ -81,6 +82,7 @@ def remove(name: str, config: Path) -> None:
     pacslake users remove alice
     """
     settings = settings_from(config)
+    start_logging("warning")
 
     from jobs.users import remove_user
 
@@ -99,6 +101,7 @@ def passwd(name: str, password_stdin: bool, config: Path) -> None:
     pacslake users passwd alice
     """
     settings = settings_from(config)
+    start_logging("warning")
 
     from jobs.users import require_user, set_password
 
