@@ -98,4 +98,6 @@ def test_what_cannot_be_written_down_is_not_shown(service: Serving, tmp_path: Pa
         answer = ask(service, "anna", "SELECT PatientID FROM studies", path)
         assert answer.status == 503
         assert re.search("The audit in .* cannot be written", answer.text)
+    assert Browser(service, is_secure=False).log_in("anna").status == 503
+    assert Browser(service, is_secure=False).get("/api/v1/settings", **basic("anna", "wrong")).status == 503
     assert ask(service, "vera", "SELECT count(*) FROM studies").status == 200

@@ -92,7 +92,7 @@ class LocalDoor:
         if any(name in request.headers for name in FORWARDED):
             raise TurnedAwayError("a proxy asks for somebody else: set trusted_proxy in [serve], or password_file")
         client, server = request.client, request.scope["server"]
-        user = owner_of((client.host, client.port), server) if client else None
+        user = await asyncio.to_thread(owner_of, (client.host, client.port), server) if client else None
         name = "somebody" if user is None else name_of(user)
         role = Role.OPERATOR if user == os.geteuid() else self._others
         return Visit(Person(name, role, address_of(request)), self._tokens.of(name))
