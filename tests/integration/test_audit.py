@@ -115,16 +115,24 @@ def _changed(lines: list[bytes]) -> list[bytes]:
 def test_every_line_that_was_tampered_with_is_found(
     tmp_path: Path, tampered: Callable[[list[bytes]], list[bytes]]
 ) -> None:
+    log = filled(tmp_path)
+    file = month(tmp_path)
+    file.write_bytes(b"".join(tampered(file.read_bytes().splitlines(keepends=True))))
+    assert log.broken()[0]
+
+
+def test_the_command_says_whether_the_chain_holds(tmp_path: Path) -> None:
     filled(tmp_path / "lake")
     (tmp_path / "pacslake.toml").write_text('[lake]\npath = "lake"\n')
     whole = pacslake(tmp_path, "audit", "--verify")
     assert (whole.returncode, whole.stdout) == (0, b"")
-    assert b"5 lines, the last one's hash is " in whole.stderr
+    assert b"The chain holds: 5 lines, the last one's hash is " in whole.stderr
     file = month(tmp_path / "lake")
-    file.write_bytes(b"".join(tampered(file.read_bytes().splitlines(keepends=True))))
+    file.write_bytes(file.read_bytes().replace(b"select 2", b"select 9"))
     done = pacslake(tmp_path, "audit", "--verify")
     assert done.returncode == 1
-    assert f"{file.name} line ".encode() in done.stdout
+    assert done.stdout.decode() == f"{file.name} line 4: does not follow the line before it\n"
+    assert b"The chain is broken" in done.stderr
 
 
 def test_the_command_shows_the_lines_that_are_wanted(tmp_path: Path) -> None:
