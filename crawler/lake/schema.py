@@ -28,7 +28,7 @@ TABLES = {
 }
 """The name of the current table of each entity."""
 
-ENTITIES = (*TABLES, "window", "sweep", "reject", "profile", "job")
+ENTITIES = (*TABLES, "window", "sweep", "reject", "profile", "job", "cohort", "cohort_series")
 
 UTC_TIME = pa.timestamp("us")
 """Bookkeeping times: without a zone, always UTC."""
@@ -110,7 +110,48 @@ _JOB = (
     ("finished_at", UTC_TIME),
     ("reason", pa.string()),
 )
-_OWN = {"window": _WINDOW, "sweep": _SWEEP, "reject": _REJECT, "profile": _PROFILE, "job": _JOB}
+_COHORT = (
+    ("row_id", pa.int64()),
+    ("cohort", pa.string()),
+    ("version", pa.int64()),
+    ("kind", pa.string()),
+    ("definition", pa.string()),
+    ("lake_version", pa.int64()),
+    ("program", pa.string()),
+    ("frozen_at", UTC_TIME),
+    ("patients", pa.int64()),
+    ("studies", pa.int64()),
+    ("series", pa.int64()),
+    ("instances", pa.int64()),
+    ("unlisted", pa.int64()),
+    ("uncounted", pa.int64()),
+    ("open_days", pa.int64()),
+    ("not_found", pa.list_(pa.string())),
+    ("ambiguous", pa.list_(pa.string())),
+    ("dropped_at", UTC_TIME),
+)
+_COHORT_SERIES = (
+    ("row_id", pa.int64()),
+    ("cohort", pa.string()),
+    ("version", pa.int64()),
+    ("frozen_at", UTC_TIME),
+    ("pacs", pa.string()),
+    ("PatientID", pa.string()),
+    ("StudyDate", pa.date32()),
+    ("StudyInstanceUID", pa.string()),
+    ("SeriesInstanceUID", pa.string()),
+    ("Modality", pa.string()),
+    ("expected_instances", pa.int64()),
+)
+_OWN = {
+    "window": _WINDOW,
+    "sweep": _SWEEP,
+    "reject": _REJECT,
+    "profile": _PROFILE,
+    "job": _JOB,
+    "cohort": _COHORT,
+    "cohort_series": _COHORT_SERIES,
+}
 
 
 Added: TypeAlias = Mapping[str, tuple[pa.Field, ...]]

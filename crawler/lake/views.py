@@ -28,8 +28,21 @@ _KNOWN_SINCE = {
     "reject": "rejected_at",
     "profile": "found_at",
     "job": "finished_at",
+    "cohort": "coalesce(frozen_at, dropped_at)",
+    "cohort_series": "frozen_at",
 }
 """When a row of the ledger came to be known."""
+
+_TOLD = {
+    "window": "windows",
+    "sweep": "sweeps",
+    "reject": "rejects",
+    "profile": "profiles",
+    "job": "jobs",
+    "cohort": "cohorts",
+    "cohort_series": "cohort_series",
+}
+"""The $name in views.sql of what an entity's rows are read from."""
 
 
 def view_statements(
@@ -47,7 +60,7 @@ def view_statements(
         return files_source(log, entity, of.get(entity, []), as_of)
 
     added = added or {}
-    current, history, windows, sweeps, rejects, profiles, jobs, lake_version = map(Template, _statements("views.sql"))
+    current, history, *ledger = map(Template, _statements("views.sql"))
     statements = []
     for entity, table in TABLES.items():
         beyond = added.get(entity, ())
@@ -58,12 +71,8 @@ def view_statements(
             [of_patients] = map(Template, _statements("views_of_patients.sql"))
             patients = of_patients.substitute(names, told=statements[-2].partition(" AS\n")[2])
     statements.append(patients)
-    statements.append(windows.substitute(windows=known("window")))
-    statements.append(sweeps.substitute(sweeps=known("sweep")))
-    statements.append(rejects.substitute(rejects=known("reject")))
-    statements.append(profiles.substitute(profiles=known("profile")))
-    statements.append(jobs.substitute(jobs=known("job")))
-    statements.append(lake_version.substitute(version=version, format=FORMAT))
+    told = {name: known(entity) for entity, name in _TOLD.items()} | {"version": str(version), "format": str(FORMAT)}
+    statements += [view.substitute(told) for view in ledger]
     return [*statements, *_statements("views_for_people.sql")]
 
 

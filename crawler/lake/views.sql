@@ -39,6 +39,17 @@ QUALIFY row_number() OVER (PARTITION BY pacs, level, name ORDER BY row_id DESC) 
 CREATE OR REPLACE VIEW job_runs AS
 SELECT row_id AS run, * EXCLUDE (row_id) FROM $jobs
 
+-- Each version of each cohort. A row without a version says that the cohort was dropped: all versions before it were.
+CREATE OR REPLACE VIEW cohorts AS
+SELECT * EXCLUDE (row_id) REPLACE (min(dropped_at) OVER (
+    PARTITION BY cohort ORDER BY row_id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS dropped_at)
+FROM $cohorts
+QUALIFY version IS NOT NULL
+
+-- What is in each version of each cohort.
+CREATE OR REPLACE VIEW cohort_series AS
+SELECT * EXCLUDE (row_id, frozen_at) FROM $cohort_series
+
 -- Which version of the log these views show.
 CREATE OR REPLACE VIEW lake_version AS
 SELECT CAST($version AS BIGINT) AS version, CAST($format AS BIGINT) AS format

@@ -151,6 +151,11 @@ class LakeWriter:
         gone = pa.table({**nulls, level.unique_key: pa.array(keys, pa.string())}, schema=table.schema)
         return self._compare(level, to_stored(gone, pacs), sweep_id, gone=True).updated
 
+    def append(self, entity: str, rows: pa.Table) -> None:
+        """Take in rows that are no versions: of `stored_schema(entity)`, row_id left open."""
+        self._check_usable()
+        self._append(entity, rows)
+
     @property
     def next_row_id(self) -> int:
         """The row_id that the next row will have."""

@@ -6,9 +6,7 @@ refused until somebody has looked at them and put them here, or into functions.t
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,6 +15,7 @@ from typing import Any
 import duckdb
 
 from crawler.errors import UserError
+from crawler.lake.parsed import nodes, parse_tree, path_of
 
 LONGEST = 100_000
 """Characters of a statement."""
@@ -81,7 +80,7 @@ def checked(connection: duckdb.DuckDBPyConnection, text: str, known: Known) -> s
     explained = _EXPLAIN.fullmatch(statement) if kind == duckdb.StatementType.EXPLAIN else None
     tree = None
     if explained or kind == duckdb.StatementType.SELECT:
-        tree = _tree(connection, explained["rest"] if explained else statement)
+        tree = parse_tree(connection, explained["rest"] if explained else statement)
     if tree is None:
         raise UserError(f"{ONLY_SELECT}; this is something else.")
     _refuse_unknown(tree, known)
@@ -95,34 +94,12 @@ def _kind(statement: duckdb.Statement) -> duckdb.StatementType | None:
         return None
 
 
-def _tree(connection: duckdb.DuckDBPyConnection, statement: str) -> Any:
-    """Give DuckDB's parse tree of a SELECT, None for anything else."""
-    ask = "SELECT json_serialize_sql($sql, skip_null := true, skip_empty := true, skip_default := true)"
-    [(answer,)] = connection.execute(ask, {"sql": statement}).fetchall()
-    try:
-        tree = json.loads(answer)
-    except RecursionError:
-        raise UserError("The statement is nested too deeply; take it apart with WITH.") from None
-    return None if tree["error"] else tree["statements"]
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    left = [tree]
-    while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            yield one
-            left.extend(one.values())
-        elif isinstance(one, list):
-            left.extend(one)
-
-
 def _refuse_unknown(tree: Any, known: Known) -> None:
-    nodes = list(_nodes(tree))
-    as_table = {id(node["function"]) for node in nodes if node.get("type") == "TABLE_FUNCTION"}
-    named = {entry["key"].lower() for node in nodes if "cte_map" in node for entry in node["cte_map"].get("map", ())}
+    parts = list(nodes(tree))
+    as_table = {id(node["function"]) for node in parts if node.get("type") == "TABLE_FUNCTION"}
+    named = {entry["key"].lower() for node in parts if "cte_map" in node for entry in node["cte_map"].get("map", ())}
     tables = known.tables | _safe_names(named, known)
-    for node in nodes:
+    for node in parts:
         kind = node.get("type")
         if "class" in node:
             if node["class"] not in _EXPRESSIONS:
@@ -147,13 +124,13 @@ def _safe_names(named: set[str], known: Known) -> set[str]:
 
 
 def _refuse_function(node: dict[str, Any], allowed: frozenset[str]) -> None:
-    name = _path(node)[-1]  # what stands before it is a schema, or the column in column.function()
+    name = path_of(node)[-1]  # what stands before it is a schema, or the column in column.function()
     if name not in allowed:
         raise UserError(f"The function {_shown(name)} cannot be used here: it may reach more than the lake's tables.")
 
 
 def _refuse_table(node: dict[str, Any], tables: set[str] | frozenset[str]) -> None:
-    *where, name = _path(node)
+    *where, name = path_of(node)
     if where not in ([], ["main"], ["memory", "main"]) or name not in tables:
         raise UserError(f"There is no table {_shown(name)} to be asked here; SHOW TABLES lists those that are.")
 
@@ -163,13 +140,8 @@ def _refuse_show(node: dict[str, Any], tables: set[str] | frozenset[str]) -> Non
         return
     if node.get("show_type") == "SHOW":
         _refuse_table(node, tables)
-    elif _path(node) != ['"tables"']:
+    elif path_of(node) != ['"tables"']:
         raise UserError("Only SHOW TABLES is answered here, and DESCRIBE says what a table's columns are.")
-
-
-def _path(node: dict[str, Any]) -> list[str]:
-    path = [str(name).lower() for name in node.get("qualified_name", {}).get("path", ())]
-    return path or [""]
 
 
 def _shown(name: str) -> str:
