@@ -42,6 +42,7 @@ PENDING = frozenset((0xFF00, 0xFF01))
 VERIFICATION = "1.2.840.10008.1.1"
 
 _ELEMENT = struct.Struct("<HHI")
+_HEADER_SIZE = _ELEMENT.size
 _US = struct.Struct("<H")
 
 
@@ -68,16 +69,16 @@ class Command:
 def parse_command(data: bytes | bytearray | memoryview) -> Command:
     """Read an encoded command set. Raises ProtocolError when it is malformed or has no command field."""
     values: dict[int, bytes] = {}
-    at = 0
-    while at < len(data):
-        if at + _ELEMENT.size > len(data):
+    data, size, at = bytes(data), len(data), 0
+    while at < size:
+        if at + _HEADER_SIZE > size:
             raise ProtocolError("the peer sent a command set that ends inside an element header")
         group, element, length = _ELEMENT.unpack_from(data, at)
-        at += _ELEMENT.size
-        if group != 0 or at + length > len(data):
+        begin = at + _HEADER_SIZE
+        at = begin + length
+        if group != 0 or at > size:
             raise ProtocolError(f"the peer sent a malformed command set: element ({group:04X},{element:04X})")
-        values[element] = bytes(data[at : at + length])
-        at += length
+        values[element] = data[begin:at]
     field = _number(values, FIELD)
     if field is None:
         raise ProtocolError("the peer sent a command set without a command field")

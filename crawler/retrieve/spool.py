@@ -1,8 +1,8 @@
 """Objects on disk: written as they come, made durable in groups, then moved to their place.
 
-A file has its name in the layout only when its bytes are on disk, and is reported only when its name is too (fsync of
-the file, rename, fsync of the folder): whatever is killed when, a file in the layout is whole. What has no place yet
-lies in the spool and is thrown away at the next start. One process owns a store. Touches: disk.
+A file has its name in the layout only when its bytes are on disk, and is reported only when its name is too: whatever
+is killed when, a file in the layout is whole. What has no place yet lies in the spool and is thrown away at the next
+start. One process owns a store. Touches: disk.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 from crawler.errors import UserError
+from crawler.retrieve.durable import sync_filesystem
+from crawler.retrieve.header import HEAD
 from crawler.retrieve.instance import OUT_OF_RESOURCES, SUCCESS, Instance, Kept, Outcome
 from crawler.retrieve.layout import SPOOL, place_beside, place_of
 
-_CHUNK = 256 * 1024
-"""Bytes of an object that are written at once; above the head that is judged first."""
+_LARGE = 32 * 1024
+"""Bytes of a fragment that is written by itself; smaller ones gather until they are a `HEAD`."""
 
 
 class Incoming:
@@ -30,7 +32,7 @@ class Incoming:
         self.status = SUCCESS
         self.size = 0
         self.path = ""
-        self.fd = -1
+        self._fd = -1
         self._spool = spool
         self._judge = judge
         self._buffer = bytearray(meta)
@@ -44,15 +46,20 @@ class Incoming:
 
     def write(self, fragment: bytes | memoryview) -> None:
         """Take the next bytes; after a refusal they are dropped."""
-        if self.status == SUCCESS:
-            self._buffer += fragment
-            if len(self._buffer) >= _CHUNK:
-                self._flush()
+        if self.status != SUCCESS:
+            return
+        if self.path and not self._buffer and len(fragment) >= _LARGE:
+            self._write_out(fragment)
+            return
+        self._buffer += fragment
+        if len(self._buffer) >= HEAD + self._meta:
+            self._flush()
 
     def finish(self) -> int:
         """Write what is left, and give the status of the whole."""
         if self.status == SUCCESS:
             self._flush()
+        self._close()
         return self.status
 
     def refuse(self, status: int) -> None:
@@ -63,27 +70,34 @@ class Incoming:
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        self._close()
+        if self.path:
             with suppress(OSError):
                 os.unlink(self.path)
 
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
     def _flush(self) -> None:
-        if self.fd < 0 and (status := self._judge(bytes(self._buffer[self._meta :]))) != SUCCESS:
+        if not self.path and (status := self._judge(bytes(self._buffer[self._meta :]))) != SUCCESS:
             self.refuse(status)
-            return
+        elif self._write_out(self._buffer):
+            self._buffer.clear()
+
+    def _write_out(self, data: bytes | bytearray | memoryview) -> bool:
         try:
-            if self.fd < 0:
-                self.path, self.fd = self._spool.create()
-            _write_all(self.fd, self._buffer)
+            if not self.path:
+                self.path, self._fd = self._spool.create()
+            _write_all(self._fd, data)
         except OSError as error:
             self._spool.trouble = error
             self.refuse(OUT_OF_RESOURCES)
-            return
-        self._hash.update(self._buffer)
-        self.size += len(self._buffer)
-        self._buffer.clear()
+            return False
+        self._hash.update(data)
+        self.size += len(data)
+        return True
 
 
 class Spool:
@@ -125,55 +139,49 @@ class Spool:
 
     def settle(self, group: Sequence[Incoming]) -> list[Kept]:
         """Make a group durable and move it to its places. What fails on the way is lost and not among the answer."""
-        durable = [incoming for incoming in group if self._synced(incoming)]
-        touched: set[str] = set()
-        kept = [one for incoming in durable if (one := self._placed(incoming, touched)) is not None]
-        try:
-            for folder in sorted(touched):
-                _sync_folder(self.store / folder)
-        except OSError as error:
-            self.trouble = error
+        if not self._synced():
+            for incoming in group:
+                incoming.discard()
             return []
-        return kept
+        kept = [one for incoming in group if (one := self._placed(incoming)) is not None]
+        return kept if self._synced() else []
 
-    def _synced(self, incoming: Incoming) -> bool:
+    def _synced(self) -> bool:
         try:
-            os.fsync(incoming.fd)
+            sync_filesystem(self._lock)
         except OSError as error:
             self.trouble = error
-            incoming.discard()
             return False
-        os.close(incoming.fd)
-        incoming.fd = -1
         return True
 
-    def _placed(self, incoming: Incoming, touched: set[str]) -> Kept | None:
-        """Move a file to its place and add the folders that must be synced."""
+    def _placed(self, incoming: Incoming) -> Kept | None:
+        """Move a file to its place."""
         digest, place = incoming.sha256, place_of(incoming.instance.sop_instance)
         outcome = Outcome.STORED
         try:
-            self._make_shard(place, touched)
-            if (self.store / place).exists() and not self._is_same(place, incoming.size, digest):
+            self._make_shard(place.rpartition("/")[0])
+            is_new = not self._has(place)
+            if not is_new and not self._is_same(place, incoming.size, digest):
                 outcome, place = Outcome.OTHER, place_beside(place, digest)
-            if (self.store / place).exists():
+                is_new = not self._has(place)
+            if is_new:
+                os.rename(incoming.path, f"{self.store}/{place}")
+            else:
                 outcome = Outcome.AGAIN
                 os.unlink(incoming.path)
-            else:
-                os.rename(incoming.path, self.store / place)
         except OSError as error:
             self.trouble = error
-            with suppress(OSError):
-                os.unlink(incoming.path)
+            incoming.discard()
             return None
         return Kept(incoming.instance, place, outcome, incoming.size, digest)
 
-    def _make_shard(self, place: str, touched: set[str]) -> None:
-        shard = place.rpartition("/")[0]
-        touched.add(shard)
+    def _make_shard(self, shard: str) -> None:
         if shard not in self._known:
-            os.makedirs(self.store / shard, exist_ok=True)
-            touched.update(("", shard.partition("/")[0]))
+            os.makedirs(f"{self.store}/{shard}", exist_ok=True)
             self._known.add(shard)
+
+    def _has(self, place: str) -> bool:
+        return os.path.lexists(f"{self.store}/{place}")
 
     def _is_same(self, place: str, size: int, digest: str) -> bool:
         path = self.store / place
@@ -183,15 +191,7 @@ class Spool:
             return file_digest(file, "sha256").hexdigest() == digest
 
 
-def _write_all(fd: int, data: bytearray) -> None:
+def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
     written = os.write(fd, data)
     while written < len(data):  # a disk that fills up takes a part first
         written += os.write(fd, memoryview(data)[written:])
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
