@@ -10,7 +10,7 @@ PIN    := uv pip compile --universal --python-version 3.11 --generate-hashes --n
   --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak peers check format lock wheelhouse bench clean
+.PHONY: help setup demo test fuzz shots soak peers check format lock wheelhouse bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -32,6 +32,12 @@ demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions wi
 
 test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+fuzz: $(STAMP) ## attack the interface /api/v1 with a thousand examples of each operation
+	PACSLAKE_FUZZ=1000 $(BIN)/python -m pytest tests/acceptance/test_interface_attacked.py
+
+shots: $(STAMP) ## take the pictures of docs/pages.md anew, with Chromium
+	$(BIN)/python -m tests.browser.shots
 
 soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks, on two cores; then serve ten for an hour
 	@for half in 1 2; do CI= PACSLAKE_SCHEDULES=5000 $(BIN)/python -m pytest tests/acceptance/test_quirk_schedules.py & \

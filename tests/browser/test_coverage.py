@@ -40,6 +40,7 @@ def test_a_capped_day_says_so_by_letter_and_in_words(page: Page) -> None:
     capped.click()
     expect(page.locator("#detail")).to_contain_text("studies without a time may be missing")
     expect(page.locator("#detail .s-capped").first).to_have_text("C")
+    expect(page.locator("#detail")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d–\d\d:\d\d:\d\d"))
 
 
 def test_arrow_keys_go_from_day_to_day_and_enter_opens_one(page: Page) -> None:

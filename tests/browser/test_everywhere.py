@@ -162,3 +162,4 @@ def test_the_settings_are_as_the_file_has_them(page: Page) -> None:
     page.goto("/settings")
     section = page.get_by_role("region", name=f"pacs.{ODD}", exact=True)
     expect(section.get_by_role("row").filter(has_text="ae_title")).to_contain_text('"SIMPACS"')
+    expect(page.get_by_role("heading", name="[]", exact=True)).to_have_count(0)

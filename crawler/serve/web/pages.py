@@ -190,7 +190,7 @@ def _by_month(found: Explored) -> dict[str, Any]:
 def _sections(values: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
     """Give each section of the settings with its own keys, as the file has them."""
     own = {name: value for name, value in values.items() if not isinstance(value, dict)}
-    found = [(path, own)] if own else []
+    found = [(path, own)] if own and path else []  # on top there are sections alone; one that is not set has no keys
     for name, value in values.items():
         if isinstance(value, dict):
             found += _sections(value, f"{path}.{name}" if path else name)

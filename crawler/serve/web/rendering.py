@@ -42,7 +42,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(moment=_moment, number=_number, data=_data, took=_took)
+    environment.filters.update(moment=_moment, number=_number, data=_data, took=_took, clock=_clock)
     environment.globals.update(query=query)
     return environment
 
@@ -55,6 +55,11 @@ def query(known: Mapping[str, Any], **changed: Any) -> str:
 
 def _moment(value: datetime | None) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if value else "never"
+
+
+def _clock(time: str | None) -> str:
+    """Write a time of the ledger, 120000, as people do."""
+    return f"{time[:2]}:{time[2:4]}:{time[4:6]}" if time else ""
 
 
 def _number(value: float | None) -> str:
