@@ -25,7 +25,7 @@ def definition_options(command: Command) -> Command:
             "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="The value of $NAME in the SQL."
         ),
         click.option(
-            "--list", "listed", type=_FILE, metavar="FILE", help="A CSV file instead, a study or patient a line."
+            "--list", "listed", type=_FILE, metavar="FILE", help="CSV or Excel instead, a study or patient a line."
         ),
         click.option("--by", type=click.Choice(BY), help="What the list holds.  [default: what its first line says]"),
         click.option("--column", metavar="HEADING", help="The column of the list that holds it."),

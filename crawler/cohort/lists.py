@@ -1,4 +1,4 @@
-"""Lists as people have them: CSV with any separator, from whatever program. Touches: disk.
+"""Lists as people have them: CSV with any separator, from whatever program, and Excel workbooks. Touches: disk.
 
 Values are text and stay as they are, leading zeros above all. No message holds a value.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ _ALIASES = {
 }
 """Headings that are understood, in small letters and without what stands between words."""
 
+_WORKBOOK, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+"""How such files begin, whatever their name."""
 _SEPARATORS = ";\t,|"
 _SAYS_SEPARATOR = re.compile(r"sep=(.)\r?\n")
 """A first line by which Excel is told."""
@@ -43,7 +45,12 @@ class Choice:
 
 def read_list(path: Path, choice: Choice) -> Listed:
     """Read a list. UserError where it cannot be understood."""
-    lines = [line for line in _cells(path) if any(line)]
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from None
+    rows = _rows_of_workbook(path) if data.startswith(_WORKBOOK) else _rows_of_text(path, data)
+    lines = [line for line in ([_value(cell) for cell in row] for row in rows) if any(line)]
     if not lines:
         raise UserError(f"{path} is empty")
     places, has_heading = _places(path, lines[0], choice)
@@ -74,9 +81,15 @@ def _places(path: Path, first: Sequence[str], choice: Choice) -> tuple[dict[str,
     return known, True
 
 
-def _cells(path: Path) -> Iterator[list[str]]:
-    """Give the cells of each line."""
-    text = _text_of(path)
+def _rows_of_workbook(path: Path) -> Iterable[list[str]]:
+    from crawler.cohort.workbook import workbook_cells  # 200 ms, and few callers want it
+
+    return workbook_cells(path)
+
+
+def _rows_of_text(path: Path, data: bytes) -> Iterator[list[str]]:
+    """Give the cells of each line of a text."""
+    text = _text_of(path, data)
     said = _SAYS_SEPARATOR.match(text)
     separator = said[1] if said else _separator(text.lstrip().partition("\n")[0])
     reader = csv.reader(io.StringIO(text[said.end() if said else 0 :], newline=""), delimiter=separator, strict=True)
@@ -86,19 +99,15 @@ def _cells(path: Path) -> Iterator[list[str]]:
                 raise UserError(
                     f"{path}, line {reader.line_num}: a value ends that began on another line; see the quotes"
                 )
-            yield [_value(cell) for cell in line]
+            yield line
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: {error}") from None
 
 
-def _text_of(path: Path) -> str:
-    """Read a file in the encoding that its first bytes show: UTF-8 or UTF-16, else what Windows writes."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from None
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise UserError(f"{path} is a workbook; save it as CSV (UTF-8) and give that")
+def _text_of(path: Path, data: bytes) -> str:
+    """Read text in the encoding that its first bytes show: UTF-8 or UTF-16, else what Windows writes."""
+    if data.startswith(_OLD_WORKBOOK):
+        raise UserError(f"{path} is a workbook of an old format; save it as .xlsx or as CSV")
     encodings = ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "cp1252")
     for encoding in encodings:
         try:

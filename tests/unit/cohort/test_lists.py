@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from crawler.cohort.definition import Listed
@@ -53,6 +54,20 @@ def test_by_says_what_the_first_column_holds_or_which_heading_counts(tmp_path: P
     assert read(tmp_path, b"x,Acc. Nr.\n1,A1\n", "AccessionNumber", "Acc. Nr.").rows == (("A1",),)
 
 
+def test_a_workbook_keeps_text_and_shows_numbers_as_their_format_does(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in ([None, "Accession number"], ["x", "00123"], ["y", 45], ["z", 678], [None, None], ["w", 9.0]):
+        book.active.append(row)
+    book.active["B3"].number_format = "00000"
+    book.save(tmp_path / "list.csv")
+    found = read_list(tmp_path / "list.csv", Choice())
+    assert found == Listed(("AccessionNumber",), (("00045",), ("00123",), ("678",), ("9",)))
+    book.active["B3"] = 1234567890123456
+    book.save(tmp_path / "list.csv")
+    with pytest.raises(UserError, match="row 3: a number of more than 15 digits"):
+        read_list(tmp_path / "list.csv", Choice())
+
+
 def test_a_long_list_is_read_whole(tmp_path: Path) -> None:
     lines = [f"{number:08}" for number in range(100_000)]
     found = read(tmp_path, "\n".join(["AccessionNumber", *reversed(lines)]).encode())
@@ -73,7 +88,8 @@ def test_a_long_list_is_read_whole(tmp_path: Path) -> None:
         (b'AccessionNumber\n"secret\nmore"\n', (), "line 3: a value ends that began on another line"),
         (b'AccessionNumber\n"secret"x\n', (), "line 2"),
         (b"AccessionNumber\n" + b"s" * 200_000, (), "line 2"),
-        (b"PK\x03\x04rest", (), "is a workbook"),
+        (b"PK\x03\x04rest", (), "cannot be read as a workbook"),
+        (b"\xd0\xcf\x11\xe0rest", (), "of an old format"),
         (b"\xff\xfea", (), "is no text"),
     ],
 )
