@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from crawler.errors import LakeError, NoLakeError, UserError
 from crawler.lake import recent, tallies
-from crawler.lake.catalog import ledgers
 from crawler.lake.requests import Request, Requests
 from crawler.model import Level
 from crawler.serve import reports as shapes
@@ -31,9 +30,9 @@ class LakeReports:
         """Name every PACS that is configured, or in the ledger."""
         settings = self._settings()
         try:
-            known: Iterable[str] = ledgers(settings.lake.path)
+            known = recent.pacs_names(settings.lake.path)
         except NoLakeError:
-            known = ()
+            known = []
         return sorted({*settings.pacs, *known})
 
     def status(self) -> shapes.Status:

@@ -29,6 +29,11 @@ _SETTLED = """
 SELECT count(*) AS windows, coalesce(sum("rows"), 0)::BIGINT AS "rows" FROM windows WHERE asked_at > $since"""
 
 
+def pacs_names(lake: Path) -> list[str]:
+    """Name every PACS that was ever asked."""
+    return [row["pacs"] for row in _rows(lake, "SELECT pacs FROM windows UNION SELECT pacs FROM sweeps", [])]
+
+
 def sweeps(lake: Path, most: int) -> list[Row]:
     """Give the last sweeps, newest first."""
     return _rows(lake, _SWEEPS, [most])
