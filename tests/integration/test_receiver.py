@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
+import re
+import resource
+import struct
 import subprocess
+import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +28,7 @@ from crawler.retrieve.instance import (
     INVALID_INSTANCE,
     NOT_AUTHORIZED,
     OTHER_SOP_CLASS,
+    OUT_OF_RESOURCES,
 )
 from crawler.retrieve.receiver import Receiving, receive
 from tests.integration.files import bundled_files, made_files
@@ -214,6 +221,49 @@ def test_a_sender_that_falls_silent_or_dawdles_is_cut(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_full_disk_is_told_and_nothing_taken_until_it_is_said_to_be_over(tmp_path: Path) -> None:
+    large, small = encoded("1.2.3", 2_000_000), encoded("1.2.4")
+
+    def send(port: int, *wanted: int) -> None:
+        with scu(port) as sender:
+            assert tuple(sender.store(uid, data) for uid, data in (("1.2.3", large), ("1.2.4", small))) == wanted
+
+    async def scenario() -> None:
+        async with receiver(tmp_path / "store") as (server, rows):
+            with files_limited_to(1_000_000):
+                await asyncio.to_thread(send, server.port, OUT_OF_RESOURCES, OUT_OF_RESOURCES)
+            assert server.trouble is not None
+            assert not left_over(tmp_path / "store")
+            await asyncio.to_thread(send, server.port, OUT_OF_RESOURCES, OUT_OF_RESOURCES)
+            server.resume()
+            await asyncio.to_thread(send, server.port, 0, 0)
+            await server.groups.settled()
+            assert [row["outcome"] for row in rows] == ["stored", "stored"]
+            assert server.trouble is None
+
+    asyncio.run(scenario())
+
+
+def test_memory_does_not_grow_with_the_object(tmp_path: Path) -> None:
+    """Send 300 MB to a process whose memory stays below 150 MB."""
+    script = Path(__file__).parents[2] / "benchmarks" / "pacslake_receive.py"
+
+    with subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        with scu(int(server.stdout.readline()), "STORESCU", "BENCH") as sender:
+            assert sender.store("1.2.3", itertools.chain([encoded("1.2.3")], pixels(300))) == 0
+        assert server.stdout.readline() == "1\n"
+        status = Path(f"/proc/{server.pid}/status").read_text()
+        peak = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) // 1000
+        server.stdin.close()
+    (path,) = in_layout(tmp_path)
+    assert path.stat().st_size > 300_000_000
+    assert peak < 150
+
+
 def test_a_store_has_one_owner_and_takes_nothing_over_from_a_dead_one(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with receiver(tmp_path / "store"):
@@ -241,6 +291,23 @@ def test_a_report_that_fails_ends_the_receiver_and_is_raised(tmp_path: Path) -> 
 
     with pytest.raises(AttributeError):
         asyncio.run(scenario())
+
+
+@contextmanager
+def files_limited_to(size: int) -> Iterator[None]:
+    """Let the kernel refuse larger files, after a part was written, as it does when a disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def pixels(megabytes: int) -> Iterator[bytes]:
+    """Give an element of pixel data in pieces."""
+    yield struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OW", 0, megabytes * 1_000_000)
+    yield from itertools.repeat(bytes(1_000_000), megabytes)
 
 
 def check_rows(store: Path, rows: list[dict[str, object]], files: list[Path]) -> None:

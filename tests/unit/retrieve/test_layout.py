@@ -1,0 +1,27 @@
+"""Names in the store."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from crawler.retrieve.layout import is_uid, place_beside, place_of
+
+
+@pytest.mark.parametrize("text", ["1", "1.2.840.10008.1.2", "0.0", "1.02.3", "1." * 31 + "12"])
+def test_these_are_uids(text: str) -> None:
+    assert is_uid(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "1.", ".1", "1..2", "1.2a", "1/2", "..", "1.2\n", "1 2", "1.2\0", "١.٢", "1." * 32 + "1"]
+)
+def test_these_are_none(text: str) -> None:
+    assert not is_uid(text)
+
+
+def test_a_place_tells_nothing_and_is_always_the_same() -> None:
+    assert place_of("1.2.3") == "c4/7f/c47f5b18b8a430e698b9fe15e51f6119.dcm"
+    assert re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{32}\.dcm", place_of("1.2.4"))
+    assert place_beside("ab/cd/abcd.dcm", "0123456789abcdef0123") == "ab/cd/abcd-0123456789abcdef.dcm"
