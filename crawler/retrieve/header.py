@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 
 DEFLATED = frozenset(("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"))
 """Transfer syntaxes whose dataset is deflated as a whole (PS3.5 A.5, A.6)."""
@@ -53,10 +54,8 @@ def file_meta(sop_class: str, sop_instance: str, transfer_syntax: str) -> bytes:
 def first_elements(head: bytes, transfer_syntax: str, wanted: frozenset[int]) -> Mapping[int, bytes]:
     """Give the values of the `wanted` tags that stand outside of sequences in the head of an encoded dataset."""
     if transfer_syntax in DEFLATED:
-        try:
+        with suppress(zlib.error):  # pydicom deflates the first of these alone, and sends the others plain
             head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(head, HEAD)
-        except zlib.error:
-            return {}
     try:
         return _walk(head, transfer_syntax, wanted)
     except struct.error:  # the head ends inside an element's header

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
@@ -30,6 +31,7 @@ from crawler.settings.values import (
     OptionalKeyword,
     Port,
     Seconds,
+    SenderText,
     TimeZone,
 )
 
@@ -73,6 +75,9 @@ class LocalSettings(_Table):
     time_zone: TimeZone = "UTC"
     holidays: Annotated[tuple[Holiday, ...], Field(strict=False)] = ()
     kill_switch: Folder | None = None
+    store_path: Annotated[Folder, Field(validate_default=True)] = Path("store")
+    allowed_senders: Annotated[tuple[SenderText, ...], Field(strict=False)] = ()
+    accept_unsolicited: bool = False
 
 
 class AddedAttribute(_Table):
@@ -205,7 +210,7 @@ class Settings(_Table):
     """The whole file."""
 
     lake: LakeSettings
-    local: LocalSettings = LocalSettings()
+    local: Annotated[LocalSettings, Field(default_factory=dict, validate_default=True)]
     attributes: AttributesSettings = AttributesSettings()
     pacs: dict[str, PacsSettings] = {}
     jobs: dict[str, JobSettings] = {}

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -117,6 +118,17 @@ def _zone(name: str) -> str:
     return name
 
 
+def _sender(text: str) -> str:
+    """Check `AE` or `AE@address`, where an address may be a network too."""
+    ae_title, at, network = text.rpartition("@")
+    if not at:
+        return _ae_title(text)
+    try:
+        return f"{_ae_title(ae_title)}@{ip_network(network)}"
+    except ValueError:
+        raise ValueError("must be an AE title, or one with an address or network as 'PACS@192.0.2.0/24'") from None
+
+
 def _folder(path: Path, info: ValidationInfo) -> Path:
     """Take a relative path from the folder of the settings file."""
     if "://" in str(path) or ":/" in str(path):
@@ -141,4 +153,5 @@ CrawledLevel = Annotated[Level, BeforeValidator(_crawled)]
 Interval = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_interval)]
 Jitter = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_jitter)]
 Memory = Annotated[int, BeforeValidator(_size), Field(ge=100 * 10**6)]
+SenderText = Annotated[str, AfterValidator(_sender)]
 TimeZone = Annotated[str, AfterValidator(_zone)]

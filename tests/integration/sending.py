@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +86,9 @@ def uid_of(path: Path) -> str:
 class Scu:
     """One association of a storage SCU, byte by byte."""
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, reader: BufferedReader) -> None:
         self.link = link
-        self.reader = link.makefile("rb")
+        self.reader = reader
 
     def negotiate(self, calling: str, called: str, transfer_syntax: str) -> bool:
         """Propose CT and MR in one transfer syntax; say whether the association stands."""
@@ -133,7 +133,7 @@ class Scu:
 @contextmanager
 def scu(port: int, calling: str = "SCU", called: str = "PACSLAKE", transfer_syntax: str = EXPLICIT) -> Iterator[Scu]:
     """Open an association, and cut it at the end."""
-    with socket.create_connection(("127.0.0.1", port), 10) as link:
-        sender = Scu(link)
+    with socket.create_connection(("127.0.0.1", port), 10) as link, link.makefile("rb") as reader:
+        sender = Scu(link, reader)
         assert sender.negotiate(calling, called, transfer_syntax), "the association was rejected"
         yield sender

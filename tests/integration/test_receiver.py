@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
-from pynetdicom import AE
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES
 from pynetdicom.dsutils import encode
 
 from crawler.errors import UserError
@@ -32,7 +34,18 @@ from crawler.retrieve.instance import (
 )
 from crawler.retrieve.receiver import Receiving, receive
 from tests.integration.files import bundled_files, made_files
-from tests.integration.sending import EVERYTHING, MR, dataset_of, encoded, in_layout, left_over, receiver, scu, uid_of
+from tests.integration.sending import (
+    CT,
+    EVERYTHING,
+    MR,
+    dataset_of,
+    encoded,
+    in_layout,
+    left_over,
+    receiver,
+    scu,
+    uid_of,
+)
 
 HASTE = Limits(idle_timeout=0.4, total_timeout=1.5, max_object=64 * 1024)
 
@@ -64,6 +77,34 @@ def test_pynetdicom_sends_every_bundled_file_in_its_own_transfer_syntax(tmp_path
             await server.groups.settled()
             check_rows(tmp_path / "store", rows, files)
             assert len({row["transfer_syntax"] for row in rows}) >= 7
+
+    asyncio.run(scenario())
+
+
+def test_every_transfer_syntax_is_kept_as_it_is_sent(tmp_path: Path) -> None:
+    """What is between the header and the end is the sender's own business: here bytes that mean nothing."""
+
+    def send(port: int, number: int, syntax: UID) -> bytes:
+        dataset = Dataset()
+        dataset.SOPClassUID, dataset.SOPInstanceUID = CT, f"1.2.3.{number}"
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.Rows = "1.2.1", "1.2.1.1", 517
+        data = encode(dataset, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated)
+        assert data is not None
+        data += b"\xff" * 1001
+        with scu(port, transfer_syntax=str(syntax)) as sender:
+            assert sender.store(f"1.2.3.{number}", data) == 0
+        return data
+
+    async def scenario() -> None:
+        async with receiver(tmp_path / "store") as (server, rows):
+            sent_data = {
+                str(syntax): await asyncio.to_thread(send, server.port, number, UID(syntax))
+                for number, syntax in enumerate(ALL_TRANSFER_SYNTAXES)
+            }
+            await server.groups.settled()
+            received = {row["transfer_syntax"]: dataset_of(tmp_path / "store" / row["path"]) for row in rows}
+            assert received == sent_data
+            assert {row["Rows"] for row in rows} == {517}
 
     asyncio.run(scenario())
 

@@ -188,12 +188,18 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         ("[lake]\npath = 's3://bucket/prefix'", "lake.path must be a folder, not 's3://bucket/prefix'"),
         ("[lakes]\npath = 'lake'", "lakes is not a known key; did you mean 'lake'? (1 more after this one)"),
         (LAKE + "[local]\nprot = 1", "local.prot is not a known key; did you mean 'port'?"),
-        (LAKE + "[local]\nxyz = 1", "local.xyz is not a known key; known are ae_title, holidays, kill_switch, port"),
+        (
+            LAKE + "[local]\nxyz = 1",
+            "local.xyz is not a known key; known are accept_unsolicited, ae_title, allowed_senders",
+        ),
         (LAKE + "[local]\nport = 0", "local.port must be 1 or more, not 0"),
         (LAKE + "[local]\nport = 65536", "local.port must be 65535 or less, not 65536"),
         (LAKE + "[local]\nport = '104'", "local.port must be a whole number, not '104'"),
         (LAKE + "[local]\nport = 104.0", "local.port must be a whole number, not 104.0"),
         (LAKE + "[local]\nport = true", "local.port must be a whole number, not True"),
+        (LAKE + "[local]\nallowed_senders = ['A@b']", "must be an AE title, or one with an address or network as"),
+        (LAKE + "[local]\nallowed_senders = ['A@10.0.0.1/8']", "must be an AE title, or one with an address"),
+        (LAKE + "[local]\nallowed_senders = ['']", "must not be empty or blank"),
         (LAKE + "[local]\nae_title = ''", "local.ae_title must not be empty or blank, not ''"),
         (LAKE + "[local]\nae_title = '   '", "local.ae_title must not be empty or blank, not '   '"),
         (LAKE + "[local]\nae_title = 'SEVENTEEN_LETTERS'", "must have 16 characters at most, not 'SEVENTEEN_LETTERS'"),
@@ -318,3 +324,12 @@ def test_the_nearest_name_is_suggested() -> None:
     assert nearest("prot", ["port", "host"]) == "; did you mean 'port'?"
     assert nearest("zzz", ["port", "host"]) == "; known are host, port"
     assert nearest("zzz", []) == "; none is known"
+
+
+def test_the_store_lies_beside_the_settings_unless_told_otherwise(file: Path) -> None:
+    file.write_text(LAKE)
+    assert load(file).local.store_path == file.parent / "store"
+    file.write_text(LAKE + "[local]\nstore_path = '/data/store'\nallowed_senders = [' A ', 'B@192.0.2.7']\n")
+    local = load(file).local
+    assert (local.store_path, local.allowed_senders) == (Path("/data/store"), ("A", "B@192.0.2.7/32"))
+    assert not local.accept_unsolicited
