@@ -15,13 +15,16 @@ from crawler.cohort.sizes import MEGABYTE, size_of
 from crawler.cohort.totals import Load, Share, Totals, loads, open_ends, shares, totals
 from crawler.settings import Settings
 from jobs.permission import hours_of, manners_of, shown
-from jobs.table import Row, render
+from jobs.table import Row, render, visible
 
 if TYPE_CHECKING:
     import duckdb
 
 RATE = 10.0
 """Megabytes a second that a PACS sends, until it is known better: an archive on spinning disks, one association."""
+
+SHOWN = 10
+"""Entries that a person is shown; JSON has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +148,10 @@ def _end(settings: Settings, one: Forecast) -> str:
 def indented(columns: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
     """Give a table, two spaces from the left."""
     yield from (f"  {line}" for line in render(columns, rows, None))
+
+
+def listed_lines(what: str, entries: list[str]) -> Iterator[str]:
+    """Name the first of some entries."""
+    if entries:
+        more = f" and {len(entries) - SHOWN:,} more (--format json)" if len(entries) > SHOWN else ""
+        yield f"{len(entries):,} {what}: {', '.join(map(visible, entries[:SHOWN]))}{more}"

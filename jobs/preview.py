@@ -21,16 +21,21 @@ from crawler.errors import LakeError
 from crawler.lake.answer import interruptibly, plain_errors
 from crawler.serve.sql.statement import checked, known_to
 from crawler.settings import Settings
-from jobs.contents import Contents, contents_lines, contents_of, contents_values, forecast_lines, forecasts, indented
+from jobs.contents import (
+    Contents,
+    contents_lines,
+    contents_of,
+    contents_values,
+    forecast_lines,
+    forecasts,
+    indented,
+    listed_lines,
+)
 from jobs.exits import Exit
-from jobs.table import visible
 from jobs.unproven import Unproven, unproven, unproven_lines, unproven_values
 
 if TYPE_CHECKING:
     from crawler.lake.query import Lake
-
-SHOWN = 10
-"""Entries that a person is shown; JSON has all."""
 
 
 class Stage(NamedTuple):
@@ -144,10 +149,3 @@ def answer_lines(answer: Answer) -> Iterator[str]:
     yield from listed_lines("not found in the lake", answer.not_found)
     yield from listed_lines("ambiguous, in several PACS or of several patients", answer.ambiguous)
     yield from unproven_lines(answer.unproven)
-
-
-def listed_lines(what: str, entries: list[str]) -> Iterator[str]:
-    """Name the first of some entries."""
-    if entries:
-        more = f" and {len(entries) - SHOWN:,} more (--format json)" if len(entries) > SHOWN else ""
-        yield f"{len(entries):,} {what}: {', '.join(map(visible, entries[:SHOWN]))}{more}"

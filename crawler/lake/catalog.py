@@ -43,7 +43,7 @@ def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnec
 
 def attach(connection: duckdb.DuckDBPyConnection, catalog: Path) -> None:
     """Attach the file; once more when a commit replaced it while DuckDB, which opens it several times, was reading."""
-    statement = f"ATTACH {_literal(str(catalog))} AS lake (READ_ONLY)"
+    statement = f"ATTACH {literal(str(catalog))} AS lake (READ_ONLY)"
     for pause in (0.01, 0.05, 0.25):
         try:
             connection.execute(statement)
@@ -88,5 +88,6 @@ def _local(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC).astimezone()
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Quote a string of SQL, as `crawler.lake.schema` does, which would import pyarrow."""
     return "'" + text.replace("'", "''") + "'"

@@ -107,7 +107,7 @@ def list_(everything: bool, kind: str, config: Path) -> None:
     pacslake cohort list
     pacslake cohort list --all --format json
     """
-    from jobs.cohort import list_cohorts
+    from jobs.cohorts import list_cohorts
 
     list_cohorts(settings_from(config), everything=everything, as_json=kind == "json")
 
@@ -125,7 +125,7 @@ def show(name: str, number: int | None, kind: str, config: Path) -> None:
     pacslake cohort show chest_ct
     pacslake cohort show chest_ct --version 1 --format json
     """
-    from jobs.cohort import show_cohort
+    from jobs.cohorts import show_cohort
 
     show_cohort(settings_from(config), name, number, as_json=kind == "json")
 
@@ -142,7 +142,7 @@ def plan(name: str, rate: float, kind: str, config: Path) -> None:
     \b
     pacslake cohort plan chest_ct --rate 40
     """
-    from jobs.cohort import show_plan_of
+    from jobs.cohorts import show_plan_of
 
     show_plan_of(settings_from(config), name, rate, as_json=kind == "json")
 

@@ -62,7 +62,7 @@ def bytes_of(lake: Path, definition: Definition) -> list[bytes]:
 
 
 @given(archives(), st.randoms(use_true_random=False), st.integers(1, 3))
-@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=2, phases=[Phase.explicit, Phase.generate])
 def test_the_order_of_rows_and_commits_makes_no_difference(rows: Any, random: Any, commits: int) -> None:
     with TemporaryDirectory() as first, TemporaryDirectory() as second:
         fill(Path(first), rows, 1)
