@@ -15,6 +15,7 @@ from crawler.cohort.totals import ROWS
 from crawler.errors import UserError
 from crawler.lake.answer import plain_errors
 from crawler.lake.query import Lake
+from crawler.lake.schema import literal
 
 CHOSEN = "cohort_chosen"
 """The table of what is in the cohort."""
@@ -55,12 +56,11 @@ def find(lake: Lake, definition: Definition) -> None:
             _take_list(lake, definition.listed)
         else:
             _take_answer(lake, definition)
-        if definition.pacs:
-            connection.execute("UPDATE cohort_entries SET pacs = $1 WHERE pacs IS NULL", [definition.pacs]).fetchall()
         connection.execute(_FOUND)
         filled = ", ".join(f"{key} IS NOT NULL" for key in KEYS)
         for pattern in connection.sql(f"SELECT DISTINCT {filled} FROM cohort_entries").fetchall():
-            connection.execute(_match([key for key, given in zip(KEYS, pattern, strict=True) if given]))
+            given = [key for key, is_given in zip(KEYS, pattern, strict=True) if is_given]
+            connection.execute(_match(given, definition.pacs))
         connection.execute(_COUNT_LISTED)
         clear = "" if definition.take_ambiguous else f"ANTI JOIN {_AMBIGUOUS} USING (entry)"
         connection.execute(
@@ -100,6 +100,8 @@ def _take_answer(lake: Lake, definition: Definition) -> None:
         raise UserError(
             "The SQL of a cohort must give StudyInstanceUID or SeriesInstanceUID, or both, and may give pacs."
         )
+    if definition.pacs and "pacs" in names:  # the others are not missing
+        lake.connection.execute("DELETE FROM cohort_answer WHERE pacs <> $1", [definition.pacs]).fetchall()
     _take(lake, "cohort_answer", names)
 
 
@@ -110,15 +112,17 @@ def _take(lake: Lake, source: str, given: Sequence[str]) -> None:
     lake.connection.execute(_ENTRIES.format(keys=", ".join(KEYS), values=named, source=source))
 
 
-def _match(given: Iterable[str]) -> str:
+def _match(given: Iterable[str], pacs: str | None) -> str:
     """Give the SQL that looks for the entries that give just these keys: each key then is one of a hash join."""
     filled = " AND ".join(f"entries.{key} IS {'NOT ' if key in given else ''}NULL" for key in KEYS)
-    if "SeriesInstanceUID" not in given:
+    side = "series" if "SeriesInstanceUID" in given else "study"
+    filled += f" AND {side}.pacs = {literal(pacs)}" if pacs else ""
+    if side == "study":
         equal = " AND ".join(f"study.{key} = entries.{key}" for key in given)
         joins = f"JOIN studies AS study ON {equal} LEFT JOIN series ON {_SAME_STUDY}"
-        return _MATCH.format(side="study", joins=joins, filled=filled)
+        return _MATCH.format(side=side, joins=joins, filled=filled)
     of_study = [key for key in given if key in ("PatientID", "AccessionNumber")]
     equal = " AND ".join(f"series.{key} = entries.{key}" for key in given if key not in of_study)
     joins = f"JOIN series ON {equal} LEFT JOIN studies AS study ON {_SAME_STUDY}"
     filled += "".join(f" AND study.{key} = entries.{key}" for key in of_study)
-    return _MATCH.format(side="series", joins=joins, filled=filled)
+    return _MATCH.format(side=side, joins=joins, filled=filled)

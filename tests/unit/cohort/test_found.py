@@ -79,6 +79,16 @@ def test_what_is_ambiguous_is_taken_on_request_or_told_apart_by_its_pacs(lake: L
     assert ambiguous(lake) == []
 
 
+def test_of_one_pacs_alone_is_meant_whatever_the_definition_names(lake: Lake) -> None:
+    assert chosen(lake, Definition("select pacs, StudyInstanceUID from studies", pacs="other")) == [
+        ("other", f"{uid}.*") for uid in ("1.1", "2.1", "2.2", "2.3")
+    ]
+    assert not_found(lake) == []
+    listed = Listed.of(("pacs", "PatientID"), [("main", "8"), ("other", "9"), ("", "10")])
+    assert chosen(lake, Definition(listed=listed, pacs="other")) == [("other", "2.1.*"), ("other", "2.2.*")]
+    assert not_found(lake) == ["main / 8"]
+
+
 def test_a_line_with_several_values_must_fit_in_all(lake: Lake) -> None:
     listed = Listed.of(("PatientID", "AccessionNumber"), [("9", "A3"), ("8", "A1"), ("", "A4")])
     assert chosen(lake, Definition(listed=listed)) == [("main", "1.4.*"), ("other", "2.1.*")]
