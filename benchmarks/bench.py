@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from benchmarks import caps, exports, nightly, queries, upkeep
+from benchmarks import caps, exports, nightly, queries, receive, upkeep
 from benchmarks.measure import Cost, best, run, simulated_pacs
 from crawler.columns import CATALOGUE
 from crawler.model import Level
@@ -55,6 +55,7 @@ def main(quick: bool) -> None:
         lake_queries,
         lake_upkeep,
         lake_exports,
+        objects_received,
     ):
         for line in part(10 if quick else 1):
             print(f"{line.what}: {line.ours} against {line.peer}: {line.figure} (aim: {line.aim})", flush=True)
@@ -158,6 +159,13 @@ def lake_exports(share: int) -> Iterator[Line]:
             ratio = f"{whole.peak_mb / tenth.peak_mb:.2f} times"
             what = "peak memory of that, against a tenth of the rows"
             yield Line(what, f"{whole.peak_mb:.0f} MB", f"{tenth.peak_mb:.0f} MB", ratio, "-")
+
+
+def objects_received(share: int) -> Iterator[Line]:
+    """Objects from DCMTK's storescu, durable here and hashed, against storescp, which does neither."""
+    for rate in receive.measure(share):
+        ratio = f"{rate.ours / rate.theirs:.2f} times as many"
+        yield Line(f"{rate.what}, against storescp", f"{rate.ours:,.0f}", f"{rate.theirs:,.0f}", ratio, "1.0 or more")
 
 
 def nights(share: int) -> Iterator[Line]:

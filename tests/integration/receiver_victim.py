@@ -19,6 +19,7 @@ from crawler.retrieve.receiver import Receiving, receive
 from tests.integration import lake_victim
 from tests.integration.sending import EVERYTHING, encoded, scu
 
+pa.array([""])  # imports pandas where that is installed: a thousand files opened, at none of which to be killed
 OBJECTS = {f"1.2.3.{number}": encoded(f"1.2.3.{number}", 200_000 * (number % 2)) for number in range(8)}
 
 
