@@ -93,6 +93,8 @@ class Agenda:
     """Ends of ranges that were seen to belong to them: `low`, `high`."""
     _trusted: set[Window] = field(default_factory=set)
     """Days proven by their hours, which are asked for again because the hours lack studies without a time."""
+    _whole_with_undated: set[int] = field(default_factory=set)
+    """Rows of answers with undated studies alone that were shown to be whole."""
 
     def __post_init__(self) -> None:
         covered = list(self.covered)

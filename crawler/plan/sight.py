@@ -36,6 +36,8 @@ class Sight:
     repeated: int = 0
     """Rows beyond the first of one study."""
     undated: int = 0
+    undated_inside: int = 0
+    """Those without a date, but with a time inside the window's."""
     untimed: int = 0
     on_first_day: int = 0
     on_last_day: int = 0
@@ -82,6 +84,9 @@ def see(rows: pa.Table, window: Window, query: Window) -> Sight:
         outside_keys=_count(_contradicting(rows, query.conditions)) if query.key else 0,
         repeated=sent - rows.num_rows,
         undated=_count(pc.is_null(days)),
+        undated_inside=_count(
+            pc.and_(pc.is_null(days), pc.and_(pc.is_valid(times), _between(times, *_moments(window))))
+        ),
         untimed=_count(pc.and_(pc.is_null(times), pc.is_valid(days))),
         on_first_day=_count(pc.equal(days, query.date_from)) if query.date_from else 0,
         on_last_day=_count(pc.equal(days, query.date_to)) if query.date_to else 0,

@@ -131,7 +131,8 @@ class SweepMachine(Agenda):
             testable = answer.rows > 1 and self._not_empty < MOST_FAILED_PROOFS
             return self._test(ask, answer) if testable else self._leave_in_doubt(ask, answer)
         if not sight.dated:
-            return self._believe_empty(ask, span)
+            full = in_doubt and sight.undated >= SMALLEST_CAP and answer.rows not in self._whole_with_undated
+            return self._test_undated(ask, answer) if full else self._believe_empty(ask, span)
         self._times_helped |= span.length < DAY
         own = -(-sight.inside * answer.rows // max(1, answer.rows - sight.repeated))
         self._adapt(span, own, answer.rows - own)
@@ -193,6 +194,19 @@ class SweepMachine(Agenda):
             return SPLIT
         self._adapt(span, 0)
         return COMPLETE
+
+    def _test_undated(self, ask: Ask, answer: Answer) -> Verdict:
+        """Ask for the parts of days whose answer the undated studies, which come with every day, may have filled.
+
+        Within a day their times tell them apart: parts with more of them than the whole prove that it was capped.
+        """
+        span, undated = span_of(ask.window), answer.sight.undated_inside
+        in_vain = sum(one.rows == answer.rows and one.span.holds(span) for one in self._trials)
+        if undated and in_vain < ENOUGH_CUTS and self._put_back(span, GROWTH):
+            self._trials.append(Trial(span, answer.rows, 0, undated if span.days == 1 else None))
+            return SPLIT
+        self.doubts.untested[ask.window] = answer.rows
+        return self._believe_empty(ask, span)
 
     def _believe_proof(self, span: Span, sight: Sight) -> Verdict:
         """Believe that days are empty when their neighbour came with them; otherwise ask for less."""
@@ -332,7 +346,7 @@ class SweepMachine(Agenda):
         self.doubts.whole_days += answer.sight.inside if complete and span.is_whole_days else 0
         holding = sorted((one for one in self._trials if one.span.holds(span)), key=lambda one: one.span.length)
         for trial in holding:
-            trial.add(span, answer.sight.inside, complete=complete)
+            trial.add(span, answer.sight, complete=complete)
         for trial in holding:
             if trial.left <= 0:
                 self._conclude(trial)
@@ -358,6 +372,8 @@ class SweepMachine(Agenda):
                 reason = f"{trial.inside} studies at once, {trial.found} in parts"
                 self._note(trial.span.window, Accept(WindowState.FILTER_IGNORED, reason))
             case Comparison.SAME:
+                if trial.undated:
+                    self._whole_with_undated.add(trial.rows)
                 if trial.found and trial.span.is_whole_days:
                     self._empties.busy(trial.span)
                 self.doubts.answered_whole(trial.span, trial.rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from crawler.plan.sight import Sight
 from crawler.plan.spans import Span
 
 
@@ -29,21 +30,25 @@ class Trial:
     """Rows of the whole answer as they were sent."""
     inside: int
     """Studies of the whole answer that a part is sure to return: those with a date, and with a time below a day."""
+    undated: int | None = None
+    """Studies without a date in the whole answer about a day, by whose times parts tell them apart; None elsewhere."""
     again: bool = False
     """Whether the whole must be asked for once more when it is proven, for studies that no part returns."""
     cut: bool = False
     """Whether the parts are those that halve the rows that came."""
     left: int = field(init=False)
     found: int = 0
+    found_undated: int = 0
     proven: bool = True
 
     def __post_init__(self) -> None:
         self.left = self.span.length
 
-    def add(self, span: Span, inside: int, *, complete: bool) -> None:
-        """Count a part that has been settled."""
+    def add(self, span: Span, sight: Sight, *, complete: bool) -> None:
+        """Count a part that has been settled, by what was seen in its answer."""
         self.left -= span.length
-        self.found += inside
+        self.found += sight.inside
+        self.found_undated += sight.undated_inside
         self.proven = self.proven and complete
 
     @property
@@ -51,6 +56,8 @@ class Trial:
         """Compare, once nothing is left."""
         if not self.proven:
             return Comparison.UNKNOWN
+        if self.undated is not None and self.found_undated > self.undated:
+            return Comparison.MORE
         if self.found == self.inside:
             return Comparison.SAME
         return Comparison.MORE if self.found > self.inside else Comparison.FEWER

@@ -150,6 +150,21 @@ def test_days_that_were_found_empty_and_are_not_are_tested_like_others() -> None
     assert toy.queries < 60
 
 
+@given(st.integers(0, 60), st.lists(st.tuples(st.integers(0, 4), st.integers(0, DAY - 1)), max_size=30), st.booleans())
+def test_undated_studies_that_fill_every_answer_hide_no_dated_one(
+    undated: int, dated: list[tuple[int, int]], timed: bool
+) -> None:
+    """They come with every day, and first: dated studies are what the cap cuts off."""
+    first = TODAY - timedelta(days=4)
+    studies = [Study(number, None, number * 1400 if timed else None) for number in range(undated)]
+    studies += [Study(100 + number, first.toordinal() + day, at) for number, (day, at) in enumerate(dated)]
+    toy = ToyPacs(studies, cap=10, undated_always=True)
+    swept = sweep(SweepMachine(first, TODAY, TODAY), toy)
+    for study in studies:
+        assert study.day is None or study in swept.found or not swept.is_proven(study), study
+    assert toy.queries < 500
+
+
 def test_a_crowded_day_is_exact_where_too_much_is_answered_by_nothing() -> None:
     quiet = quiet_days(50)
     toy = ToyPacs([*quiet, *busy_day(1500)], cap=200, zero_over_cap=True)

@@ -74,7 +74,7 @@ class ToyPacs:
         if "StudyDate" in self.ignores or (self.ignores_ranges and is_range):
             return True
         if study.day is None:
-            return self.undated_always and is_range
+            return self.undated_always
         margin = 1 if self.exclusive_ends and is_range else 0
         low, high = _ordinal(query.date_from), _ordinal(query.date_to)
         return (low is None or low + margin <= study.day) and (high is None or study.day <= high - margin)
@@ -106,6 +106,12 @@ def _ordinal(day: date | None) -> int | None:
     return None if day is None else day.toordinal()
 
 
+def _on_clock(study: Study, window: Window) -> bool:
+    """Say whether a study has a time, and one between those of a window."""
+    low, high = (None if clock is None else second_of_day(clock) for clock in (window.time_from, window.time_to))
+    return study.second is not None and not _beyond(study.second, low, high)
+
+
 def _sight(rows: list[Study], ask: Ask) -> Sight:
     window, query = span_of(ask.window), ask.query
     first, last = _ordinal(query.date_from), _ordinal(query.date_to)
@@ -120,6 +126,7 @@ def _sight(rows: list[Study], ask: Ask) -> Sight:
         outside_times=sum(_beyond(study.second, low, high) for study in rows if study.second is not None),
         outside_keys=sum(not all(_agrees(study, one) for one in key.split("&") if one) for study in rows),
         undated=len(rows) - len(dated),
+        undated_inside=sum(study.day is None and _on_clock(study, ask.window) for study in rows),
         untimed=sum(study.second is None for study in dated),
         on_first_day=sum(study.day == first for study in dated),
         on_last_day=sum(study.day == last for study in dated),
