@@ -95,7 +95,7 @@ def test_a_partial_sweep_is_one_until_it_is_complete_and_not_while_it_is_gone_on
 
 
 def test_a_job_is_overdue_after_six_hours(settings: Settings, writer: LakeWriter) -> None:
-    writer.commit(jobs=[run(JobState.COMPLETE, NOW - OVERDUE)])
+    writer.commit(jobs=[run(JobState.COMPLETE, datetime.now(UTC) - OVERDUE)])
     assert found(settings, Board()) == set()
     writer.commit(jobs=[run(JobState.COMPLETE, NOW - OVERDUE - timedelta(hours=2))])
     assert found(settings, Board()) == {Trouble.OVERDUE}
