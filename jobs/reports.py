@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -119,19 +120,11 @@ class LakeReports:
         """Count current rows, as they were when they were last counted."""
         conditions = {name: getattr(wanted, name) for name in tallies.DIMENSIONS}
         narrowed = {name: value or None for name, value in conditions.items() if value is not None}
-        age = self._age()
-        if age["version"] is None:
-            nothing = {"level": wanted.level, **age, "rows": 0, "instances": None, "facets": {}, "months": []}
-            return shapes.Explored.model_validate(nothing)
-        months = (wanted.month_from, wanted.month_to)
-        found = tallies.explore(self._settings().lake.path, wanted.level, months, narrowed)
-        facets = {
-            name: [{"value": one.value, "rows": one.rows, "instances": one.instances} for one in values]
-            for name, values in found.facets.items()
-        }
-        months_found = [{"month": month, "modality": kind, "rows": rows} for month, kind, rows in found.months]
-        counted = {"rows": found.rows, "instances": found.instances, "facets": facets, "months": months_found}
-        return shapes.Explored.model_validate({"level": wanted.level, **age, **counted})
+        age, found = self._age(), tallies.Exploration()
+        if age["version"] is not None:
+            months = (wanted.month_from, wanted.month_to)
+            found = tallies.explore(self._settings().lake.path, wanted.level, months, narrowed)
+        return shapes.Explored.model_validate({"level": wanted.level, **age, **asdict(found)})
 
     def quality(self) -> shapes.Quality:
         """Say what is odd in the data, as it was when it was last counted."""

@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -51,14 +51,22 @@ class Facet:
 
 
 @dataclass(frozen=True, slots=True)
+class Month:
+    """Rows of one month and modality."""
+
+    month: date | None
+    modality: str | None
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Exploration:
     """What was found under some conditions: each dimension's values, under the conditions on the others."""
 
-    rows: int
-    instances: int | None
-    facets: dict[str, list[Facet]]
-    months: list[tuple[date | None, str | None, int]]
-    """Month, modality, rows."""
+    rows: int = 0
+    instances: int | None = None
+    facets: dict[str, list[Facet]] = field(default_factory=dict)
+    months: list[Month] = field(default_factory=list)
 
 
 Conditions = Mapping[str, str | None]
@@ -108,7 +116,7 @@ def explore(lake: Path, level: str, months: tuple[date | None, date | None], wan
             found = ask(f'SELECT {name}, sum("rows")::BIGINT, sum(instances)::BIGINT FROM explored', name)
             facets[name] = sorted((Facet(*one) for one in found), key=lambda one: -one.rows)
         by_month = ask('SELECT "month", modality, sum("rows")::BIGINT FROM explored')
-    return Exploration(rows, instances, facets, by_month)
+    return Exploration(rows, instances, facets, [Month(*one) for one in by_month])
 
 
 def counted(lake: Path, table: str) -> list[dict[str, Any]]:
