@@ -20,7 +20,7 @@ from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
 from crawler.pacs.framing import Pdu, PduBuffer, PduType
 from crawler.pacs.messages import Message, Reassembler, Sink
-from crawler.pacs.negotiation import Context, Proposal
+from crawler.pacs.negotiation import Agreement, Proposal
 from crawler.pacs.upper_layer import Connection
 
 PERMANENT, TRANSIENT = 1, 2
@@ -44,6 +44,8 @@ class Service:
     """Says whether this AE title may call from this address; None lets everybody in."""
     extended: Mapping[str, bytes] = field(default_factory=dict)
     """SOP class -> the extended negotiation flags that we can grant (PS3.4 C.5.1.1)."""
+    stores_back: bool = False
+    """Whether requestors may be the SCP of any SOP class that we offer, as a C-GET needs it."""
     sink_for: Callable[[AcceptedAssociation, int, dimse.Command], Sink | None] | None = None
     """Says where the dataset of a request goes, by presentation context and command; None keeps it in memory."""
     max_associations: int = 25
@@ -55,16 +57,16 @@ class Service:
 class AcceptedAssociation:
     """One association as its acceptor sees it: requests come in, framed bytes go out."""
 
-    def __init__(
-        self, connection: Connection, proposal: Proposal, contexts: Mapping[int, Context], service: Service
-    ) -> None:
+    def __init__(self, connection: Connection, proposal: Proposal, granted: Agreement, service: Service) -> None:
         self.address = connection.address
         self.calling_ae = proposal.calling_ae
         self.called_ae = proposal.called_ae
-        self.contexts = contexts
+        self.contexts = granted.contexts
         """The accepted presentation contexts by id."""
         self.asked_extended = proposal.extended
         """SOP class -> what the peer asked for in extended negotiation."""
+        self.served = granted.served
+        """SOP classes of which the peer is the SCP: objects may be sent to it."""
         self.max_pdu = proposal.max_pdu
         """Largest P-DATA-TF that the peer takes, 0 for no limit; pass it to `framing`."""
         self.is_released = False
@@ -250,12 +252,13 @@ class Acceptor:
             return None
         limits = self.service.limits
         answers = {uid: _grant(asked, self.service.extended.get(uid, b"")) for uid, asked in proposal.extended.items()}
-        reply = negotiation.agree(proposal, self.service.syntaxes, limits.max_pdu, answers)
+        served = proposal.served & self.service.syntaxes.keys() if self.service.stores_back else frozenset[str]()
+        reply = negotiation.agree(proposal, self.service.syntaxes, limits.max_pdu, answers, served)
         granted = negotiation.decode_agreement(Pdu(PduType.ASSOCIATE_AC, reply[framing.HEADER.size :]), proposal)
         connection.buffer.expected = framing.established(limits.max_pdu)
         connection.set_deadline(None)
         connection.write(reply)
-        return AcceptedAssociation(connection, proposal, granted.contexts, self.service)
+        return AcceptedAssociation(connection, proposal, granted, self.service)
 
     async def _converse(self, assoc: AcceptedAssociation) -> None:
         self.associations += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from crawler.errors import ProtocolError
 
@@ -16,11 +17,13 @@ SOP_CLASS = 0x0002
 FIELD = 0x0100
 MESSAGE_ID = 0x0110
 RESPONDING_TO = 0x0120
+MOVE_DESTINATION = 0x0600
 PRIORITY = 0x0700
 DATA_SET_TYPE = 0x0800
 STATUS = 0x0900
 ERROR_COMMENT = 0x0902
 SOP_INSTANCE = 0x1000
+REMAINING, COMPLETED, FAILED, WARNING = 0x1020, 0x1021, 0x1022, 0x1023
 """Element numbers in group 0000 (PS3.7 E.1)."""
 
 C_STORE_RQ = 0x0001
@@ -31,6 +34,9 @@ C_ECHO_RQ = 0x0030
 C_CANCEL_RQ = 0x0FFF
 RESPONSE = 0x8000
 """Added to a request's command field it gives the field of its response."""
+C_STORE_RSP = C_STORE_RQ | RESPONSE
+C_GET_RSP = C_GET_RQ | RESPONSE
+C_MOVE_RSP = C_MOVE_RQ | RESPONSE
 C_FIND_RSP = C_FIND_RQ | RESPONSE
 C_ECHO_RSP = C_ECHO_RQ | RESPONSE
 
@@ -44,6 +50,19 @@ VERIFICATION = "1.2.840.10008.1.1"
 _ELEMENT = struct.Struct("<HHI")
 _HEADER_SIZE = _ELEMENT.size
 _US = struct.Struct("<H")
+_COUNTERS = (REMAINING, COMPLETED, FAILED, WARNING)
+
+
+class Counters(NamedTuple):
+    """The sub-operations of a C-MOVE or C-GET as its responses count them (PS3.7 9.1.3); None where one is absent."""
+
+    remaining: int | None = None
+    completed: int | None = None
+    failed: int | None = None
+    warning: int | None = None
+
+
+UNCOUNTED = Counters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +76,10 @@ class Command:
     status: int | None = None
     sop_class: str = ""
     sop_instance: str = ""
+    move_destination: str = ""
     error_comment: str = ""
     """Free text of the peer: it may hold a patient's value, so it is never logged."""
+    counters: Counters = UNCOUNTED
 
     @property
     def is_pending(self) -> bool:
@@ -90,7 +111,9 @@ def parse_command(data: bytes | bytearray | memoryview) -> Command:
         status=_number(values, STATUS),
         sop_class=_text(values, SOP_CLASS),
         sop_instance=_text(values, SOP_INSTANCE),
+        move_destination=_text(values, MOVE_DESTINATION).strip(),
         error_comment=_text(values, ERROR_COMMENT),
+        counters=_counters(values) if values.keys() & _COUNTERS else UNCOUNTED,
     )
 
 
@@ -106,6 +129,18 @@ def find_request(message_id: int, sop_class: str) -> bytes:
     return encode_command({SOP_CLASS: sop_class, **elements})
 
 
+def move_request(message_id: int, sop_class: str, destination: str) -> bytes:
+    """Encode a C-MOVE-RQ of medium priority (PS3.7 9.3.4.1): send it to the AE title `destination`."""
+    elements: dict[int, int | str] = {FIELD: C_MOVE_RQ, MESSAGE_ID: message_id, PRIORITY: 0, DATA_SET_TYPE: HAS_DATASET}
+    return encode_command({SOP_CLASS: sop_class, MOVE_DESTINATION: destination, **elements})
+
+
+def get_request(message_id: int, sop_class: str) -> bytes:
+    """Encode a C-GET-RQ of medium priority (PS3.7 9.3.3.1)."""
+    elements = {FIELD: C_GET_RQ, MESSAGE_ID: message_id, PRIORITY: 0, DATA_SET_TYPE: HAS_DATASET}
+    return encode_command({SOP_CLASS: sop_class, **elements})
+
+
 def echo_request(message_id: int) -> bytes:
     """Encode a C-ECHO-RQ (PS3.7 9.3.5.1)."""
     elements = {FIELD: C_ECHO_RQ, MESSAGE_ID: message_id, DATA_SET_TYPE: NO_DATASET}
@@ -117,7 +152,9 @@ def cancel_request(message_id: int) -> bytes:
     return encode_command({FIELD: C_CANCEL_RQ, RESPONDING_TO: message_id, DATA_SET_TYPE: NO_DATASET})
 
 
-def response(request: Command, status: int, *, has_dataset: bool = False, comment: str = "") -> bytes:
+def response(
+    request: Command, status: int, *, has_dataset: bool = False, comment: str = "", counters: Counters = UNCOUNTED
+) -> bytes:
     """Encode the response to a request: a C-FIND-RSP for a C-FIND-RQ, and so on."""
     elements: dict[int, int | str] = {
         SOP_CLASS: request.sop_class,
@@ -130,6 +167,7 @@ def response(request: Command, status: int, *, has_dataset: bool = False, commen
         elements[SOP_INSTANCE] = request.sop_instance
     if comment:
         elements[ERROR_COMMENT] = comment[:64]  # an LO holds 64 characters (PS3.5 6.2)
+    elements.update({tag: count for tag, count in zip(_COUNTERS, counters, strict=True) if count is not None})
     return encode_command(elements)
 
 
@@ -150,6 +188,12 @@ def _number(values: Mapping[int, bytes], number: int) -> int | None:
     if len(value) != _US.size:
         raise ProtocolError(f"the peer sent command element (0000,{number:04X}) with {len(value)} bytes instead of 2")
     return int.from_bytes(value, "little")
+
+
+def _counters(values: Mapping[int, bytes]) -> Counters:
+    """Read the counters; nobody believes them, so an odd one is absent rather than an error."""
+    found = (values.get(tag, b"") for tag in _COUNTERS)
+    return Counters(*(int.from_bytes(value, "little") if len(value) == _US.size else None for value in found))
 
 
 def _text(values: Mapping[int, bytes], number: int) -> str:

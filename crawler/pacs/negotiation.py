@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pydicom.uid import UID
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
     ImplementationClassUIDNotification,
     ImplementationVersionNameNotification,
     MaximumLengthNotification,
+    SCP_SCU_RoleSelectionNegotiation,
     SOPClassExtendedNegotiation,
 )
 from pynetdicom.pdu_primitives import (
@@ -54,6 +56,8 @@ class Proposal:
     contexts: tuple[Context, ...]
     max_pdu: int
     extended: Mapping[str, bytes] = field(default_factory=dict)
+    served: frozenset[str] = frozenset()
+    """SOP classes of which the requestor offers to be the SCP, as a C-GET needs it (PS3.7 D.3.3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +68,15 @@ class Agreement:
     max_pdu: int
     """Largest P-DATA-TF that the answering side takes, 0 for no limit."""
     extended: Mapping[str, bytes] = field(default_factory=dict)
+    served: frozenset[str] = frozenset()
+    """SOP classes of which the requestor is the SCP."""
 
 
 def encode_request(proposal: Proposal) -> bytes:
     """Encode an A-ASSOCIATE-RQ."""
     primitive = _primitive(proposal)
     primitive.presentation_context_definition_list = [_offer(context) for context in proposal.contexts]
-    primitive.user_information = _user_information(proposal.max_pdu, proposal.extended)
+    primitive.user_information = _user_information(proposal.max_pdu, proposal.extended, proposal.served)
     return bytes(A_ASSOCIATE_RQ(primitive).encode())
 
 
@@ -83,15 +89,21 @@ def decode_request(pdu: Pdu) -> Proposal:
         contexts=tuple(_plain(context) for context in primitive.presentation_context_definition_list),
         max_pdu=primitive.maximum_length_received or 0,
         extended=_extended(primitive),
+        served=_served(primitive),
     )
 
 
 def agree(
-    proposal: Proposal, offered: Mapping[str, Sequence[str]], max_pdu: int, answers: Mapping[str, bytes]
+    proposal: Proposal,
+    offered: Mapping[str, Sequence[str]],
+    max_pdu: int,
+    answers: Mapping[str, bytes],
+    served: frozenset[str] = frozenset(),
 ) -> bytes:
     """Encode the A-ASSOCIATE-AC that grants what is both proposed and offered.
 
-    `offered` is abstract syntax -> transfer syntaxes in order of preference; `answers` the extended negotiation.
+    `offered` is abstract syntax -> transfer syntaxes in order of preference; `answers` the extended negotiation;
+    `served` the SOP classes of which the requestor may be the SCP, and offered to.
     Raises ProtocolError when the proposal cannot be answered.
     """
     asked: dict[str, set[str]] = {}  # the rest of what is offered, thousands of UIDs, would cost 0.1 s
@@ -106,7 +118,7 @@ def agree(
         granted, _ = negotiate_as_acceptor([_offer(context) for context in proposal.contexts], ours)
         primitive = _primitive(proposal)
         primitive.presentation_context_definition_results_list = granted
-        primitive.user_information = _user_information(max_pdu, answers)
+        primitive.user_information = _user_information(max_pdu, answers, served)
         return bytes(A_ASSOCIATE_AC(primitive).encode())
 
 
@@ -123,7 +135,8 @@ def decode_agreement(pdu: Pdu, proposal: Proposal) -> Agreement:
         if transfer_syntax not in asked.transfer_syntaxes:
             raise ProtocolError("the peer accepted a transfer syntax that was not proposed")
         contexts[asked.context_id] = Context(asked.context_id, asked.abstract_syntax, (transfer_syntax,))
-    return Agreement(contexts, primitive.maximum_length_received or 0, _extended(primitive))
+    served = _served(primitive) & proposal.served
+    return Agreement(contexts, primitive.maximum_length_received or 0, _extended(primitive), served)
 
 
 def rejection(result: int, source: int, reason: int) -> bytes:
@@ -170,7 +183,7 @@ def _plain(context: PresentationContext) -> Context:
     )
 
 
-def _user_information(max_pdu: int, extended: Mapping[str, bytes]) -> _UserInformation:
+def _user_information(max_pdu: int, extended: Mapping[str, bytes], served: frozenset[str]) -> _UserInformation:
     length = MaximumLengthNotification()
     length.maximum_length_received = max_pdu
     implementation = ImplementationClassUIDNotification()
@@ -183,6 +196,10 @@ def _user_information(max_pdu: int, extended: Mapping[str, bytes]) -> _UserInfor
         item.sop_class_uid = sop_class
         item.service_class_application_information = information
         items.append(item)
+    for sop_class in sorted(served):
+        role = SCP_SCU_RoleSelectionNegotiation()
+        role.sop_class_uid, role.scu_role, role.scp_role = UID(sop_class), False, True
+        items.append(role)
     return items
 
 
@@ -192,3 +209,11 @@ def _extended(primitive: A_ASSOCIATE) -> dict[str, bytes]:
         for item in primitive.user_information
         if isinstance(item, SOPClassExtendedNegotiation)
     }
+
+
+def _served(primitive: A_ASSOCIATE) -> frozenset[str]:
+    return frozenset(
+        str(item.sop_class_uid)
+        for item in primitive.user_information
+        if isinstance(item, SCP_SCU_RoleSelectionNegotiation) and item.scp_role
+    )
