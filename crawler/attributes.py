@@ -25,7 +25,8 @@ entity row_id pacs supersedes change valid_from valid_to first_seen_at changed_a
 date_to time_from time_to key state answer_rows status cap asked_at took_ms queries duplicates rejects reason
 undated levels started_at finished_at windows studies series instances inserted updated rejected_at answer name value
 evidence found_at worklist_item job kind due_at run faults raw cohort version definition lake_version program frozen_at
-dropped_at patients expected_instances not_found ambiguous unlisted uncounted open_days
+dropped_at patients expected_instances not_found ambiguous unlisted uncounted open_days path outcome transfer_syntax
+sha256 source_ae size received_at way requests received_instances completed failed warning remaining failed_instances
 """
 OWN_NAMES = frozenset(_OURS.split())
 """Columns of our own, whose names no attribute can take."""

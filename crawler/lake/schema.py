@@ -28,7 +28,8 @@ TABLES = {
 }
 """The name of the current table of each entity."""
 
-ENTITIES = (*TABLES, "window", "sweep", "reject", "profile", "job", "cohort", "cohort_series")
+_LEDGER = ("window", "sweep", "reject", "profile", "job", "cohort", "cohort_series", "file", "retrieval")
+ENTITIES = (*TABLES, *_LEDGER)
 
 UTC_TIME = pa.timestamp("us")
 """Bookkeeping times: without a zone, always UTC."""
@@ -143,6 +144,34 @@ _COHORT_SERIES = (
     ("Modality", pa.string()),
     ("expected_instances", pa.int64()),
 )
+_FILE = (
+    ("row_id", pa.int64()),
+    ("pacs", pa.string()),
+    *((name, pa.string()) for name in ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID")),
+    *((name, pa.string()) for name in ("path", "outcome", "transfer_syntax", "sha256", "source_ae")),
+    ("size", pa.int64()),
+    ("received_at", UTC_TIME),
+    ("ImageType", pa.list_(pa.string())),
+    ("Modality", pa.string()),
+    ("SliceThickness", pa.float64()),
+    ("InstanceNumber", pa.int64()),
+    ("ImagePositionPatient", pa.list_(pa.float64())),
+    ("ImageOrientationPatient", pa.list_(pa.float64())),
+    ("PhotometricInterpretation", pa.string()),
+    ("NumberOfFrames", pa.int64()),
+    ("PixelSpacing", pa.list_(pa.float64())),
+    *((name, pa.int64()) for name in ("Rows", "Columns", "BitsAllocated")),
+)
+_RETRIEVAL = (
+    ("row_id", pa.int64()),
+    *((name, pa.string()) for name in ("pacs", "StudyInstanceUID", "SeriesInstanceUID", "cohort")),
+    ("version", pa.int64()),
+    *((name, pa.string()) for name in ("state", "reason", "way", "level")),
+    *((name, pa.int64()) for name in ("requests", "expected_instances", "received_instances", "status")),
+    *((name, pa.int64()) for name in ("completed", "failed", "warning", "remaining")),
+    ("failed_instances", pa.list_(pa.string())),
+    ("changed_at", UTC_TIME),
+)
 _OWN = {
     "window": _WINDOW,
     "sweep": _SWEEP,
@@ -151,6 +180,8 @@ _OWN = {
     "job": _JOB,
     "cohort": _COHORT,
     "cohort_series": _COHORT_SERIES,
+    "file": _FILE,
+    "retrieval": _RETRIEVAL,
 }
 
 

@@ -30,6 +30,8 @@ _KNOWN_SINCE = {
     "job": "finished_at",
     "cohort": "coalesce(frozen_at, dropped_at)",
     "cohort_series": "frozen_at",
+    "file": "received_at",
+    "retrieval": "changed_at",
 }
 """When a row of the ledger came to be known."""
 
@@ -41,6 +43,8 @@ _TOLD = {
     "job": "jobs",
     "cohort": "cohorts",
     "cohort_series": "cohort_series",
+    "file": "files",
+    "retrieval": "retrievals",
 }
 """The $name in views.sql of what an entity's rows are read from."""
 

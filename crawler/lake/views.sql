@@ -50,6 +50,20 @@ QUALIFY version IS NOT NULL
 CREATE OR REPLACE VIEW cohort_series AS
 SELECT * EXCLUDE (row_id, frozen_at) FROM $cohort_series
 
+-- Every file in the store, as it was reported last: one that came again with the same bytes is reported again.
+CREATE OR REPLACE VIEW files AS
+SELECT * EXCLUDE (row_id) FROM $files
+QUALIFY row_number() OVER (PARTITION BY SeriesInstanceUID, SOPInstanceUID, path ORDER BY row_id DESC) = 1
+
+-- How far the retrieval of each series has come.
+CREATE OR REPLACE VIEW retrievals AS
+SELECT * EXCLUDE (row_id) FROM $retrievals
+QUALIFY row_number() OVER (PARTITION BY pacs, StudyInstanceUID, SeriesInstanceUID ORDER BY row_id DESC) = 1
+
+-- Every state that the retrieval of a series went through, in the order of `change`.
+CREATE OR REPLACE VIEW retrieval_history AS
+SELECT row_id AS change, * EXCLUDE (row_id) FROM $retrievals
+
 -- Which version of the log these views show.
 CREATE OR REPLACE VIEW lake_version AS
 SELECT CAST($version AS BIGINT) AS version, CAST($format AS BIGINT) AS format

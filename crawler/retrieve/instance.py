@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -30,19 +33,41 @@ MEANINGS = {
 }
 """What the sender is told beside the status, in 64 characters at most."""
 
-_TEXTS = {
-    0x0008_0008: "ImageType",
-    0x0008_0060: "Modality",
-    0x0018_0050: "SliceThickness",
-    0x0020_0013: "InstanceNumber",
-    0x0020_0032: "ImagePositionPatient",
-    0x0020_0037: "ImageOrientationPatient",
-    0x0028_0004: "PhotometricInterpretation",
-    0x0028_0008: "NumberOfFrames",
-    0x0028_0030: "PixelSpacing",
+Value: TypeAlias = str | int | float | list[str] | list[float] | None
+"""What an element says; None where it is malformed. The file keeps what was written."""
+
+
+def _lengths(text: str) -> list[float] | None:
+    try:
+        numbers = [float(number) for number in text.split("\\")]
+    except ValueError:
+        return None
+    return numbers if all(map(isfinite, numbers)) else None
+
+
+def _length(text: str) -> float | None:
+    numbers = _lengths(text)
+    return numbers[0] if numbers and len(numbers) == 1 else None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if _INTEGER.fullmatch(text) else None
+
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,11}")
+_TEXTS: dict[int, tuple[str, pa.DataType, Callable[[str], Value]]] = {
+    0x0008_0008: ("ImageType", pa.list_(pa.string()), lambda text: text.split("\\")),
+    0x0008_0060: ("Modality", pa.string(), str),
+    0x0018_0050: ("SliceThickness", pa.float64(), _length),
+    0x0020_0013: ("InstanceNumber", pa.int64(), _number),
+    0x0020_0032: ("ImagePositionPatient", pa.list_(pa.float64()), _lengths),
+    0x0020_0037: ("ImageOrientationPatient", pa.list_(pa.float64()), _lengths),
+    0x0028_0004: ("PhotometricInterpretation", pa.string(), str),
+    0x0028_0008: ("NumberOfFrames", pa.int64(), _number),
+    0x0028_0030: ("PixelSpacing", pa.list_(pa.float64()), _lengths),
 }
 _NUMBERS = {0x0028_0010: "Rows", 0x0028_0011: "Columns", 0x0028_0100: "BitsAllocated"}
-"""What a file says of itself that C-FIND seldom does: text as it is written, and US."""
+"""What a file says of itself that C-FIND seldom does: what is written as text, with its column, and US."""
 _UIDS = {header.STUDY_INSTANCE_UID: "StudyInstanceUID", header.SERIES_INSTANCE_UID: "SeriesInstanceUID"}
 _WANTED = frozenset((header.SOP_CLASS_UID, header.SOP_INSTANCE_UID, *_UIDS, *_TEXTS, *_NUMBERS))
 
@@ -52,8 +77,8 @@ FILES = pa.schema(
         *((name, pa.string()) for name in ("path", "outcome", "transfer_syntax", "sha256", "source_ae")),
         ("size", pa.int64()),
         ("received_at", pa.timestamp("us")),
-        *((name, pa.string()) for name in _TEXTS.values()),
-        *((name, pa.int32()) for name in _NUMBERS.values()),
+        *((name, kind) for name, kind, _ in _TEXTS.values()),
+        *((name, pa.int64()) for name in _NUMBERS.values()),
     ]
 )
 """The rows that tell of received files; `path` is relative to the store, `received_at` in UTC."""
@@ -77,7 +102,7 @@ class Instance:
     sop_instance: str
     transfer_syntax: str
     source_ae: str
-    elements: dict[str, str | int] = field(default_factory=dict)
+    elements: dict[str, Value] = field(default_factory=dict)
 
     def refusal(self, offered_class: str) -> int:
         """Judge the command alone, given the SOP class of its presentation context."""
@@ -96,7 +121,8 @@ class Instance:
         study, series = (texts.get(tag, "") for tag in _UIDS)
         if not expectation.includes(study, series):
             return NOT_AUTHORIZED
-        self.elements.update({name: texts[tag] for tag, name in (*_UIDS.items(), *_TEXTS.items()) if tag in texts})
+        self.elements.update({name: texts[tag] for tag, name in _UIDS.items() if tag in texts})
+        self.elements.update({name: read(texts[tag]) for tag, (name, _, read) in _TEXTS.items() if texts.get(tag)})
         big = self.transfer_syntax == header.BIG_ENDIAN
         for tag, name in _NUMBERS.items():
             if len(value := found.get(tag, b"")) == 2:

@@ -11,7 +11,14 @@ Rule = Callable[[str, str], Iterator[str]]
 SHARED = {"model", "columns", "attributes", "errors", "settings", "log"}
 """Modules of crawler that every room may use; all else in crawler/ is a room."""
 
-BETWEEN_ROOMS = {("cohort", "lake"), ("retrieve", "pacs"), ("testing", "pacs"), ("serve", "lake"), ("serve", "pacs")}
+BETWEEN_ROOMS = {
+    ("cohort", "lake"),
+    ("retrieve", "pacs"),
+    ("retrieve", "lake"),
+    ("testing", "pacs"),
+    ("serve", "lake"),
+    ("serve", "pacs"),
+}
 """Which room may import which other one. `testing` and `serve` stand on top of what they simulate or show."""
 
 LIBRARIES = {

@@ -1,0 +1,26 @@
+"""What the log keeps of a retrieval: the rows of `file` and `retrieval` for `LakeWriter.append`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+from datetime import datetime
+
+import pyarrow as pa
+
+from crawler.lake.schema import stored_schema
+from crawler.retrieve.state import Retrieval
+
+
+def file_rows(received: pa.Table, asked: Mapping[str, str]) -> pa.Table:
+    """Give the rows of `file` for rows of `FILES`; `asked` says of each series asked for which PACS that was."""
+    pacs = pa.array([asked.get(series) for series in received["SeriesInstanceUID"].to_pylist()], pa.string())
+    nothing = pa.nulls(received.num_rows, pa.int64())
+    return received.add_column(0, "pacs", pacs).add_column(0, "row_id", nothing).cast(stored_schema("file"))
+
+
+def retrieval_rows(changes: Iterable[Retrieval], moment: datetime) -> pa.Table:
+    """Give the rows of `retrieval` for these changes, as of a moment in UTC without a zone."""
+    schema = stored_schema("retrieval")
+    rows = [dict(zip(schema.names[1:], astuple(one), strict=True)) for one in changes]
+    return pa.Table.from_pylist([{**row, "changed_at": row["changed_at"] or moment} for row in rows], schema)
