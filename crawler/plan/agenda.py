@@ -93,8 +93,7 @@ class Agenda:
     """Ends of ranges that were seen to belong to them: `low`, `high`."""
     _trusted: set[Window] = field(default_factory=set)
     """Days proven by their hours, which are asked for again because the hours lack studies without a time."""
-    _whole_with_undated: set[int] = field(default_factory=set)
-    """Rows of answers with undated studies alone that were shown to be whole."""
+    _tested_undated: int = 0
 
     def __post_init__(self) -> None:
         covered = list(self.covered)

@@ -34,6 +34,8 @@ class Doubts:
     cut_days: set[int] = field(default_factory=set)
     untested: dict[Window, int] = field(default_factory=dict)
     """Windows without parts, and how many dated rows their answers had."""
+    with_undated: dict[int, int] = field(default_factory=dict)
+    """Days whose answers, of so many rows, had studies without a date among them and were tested by their hours."""
     _whole_by_rows: dict[int, set[int]] = field(default_factory=dict)
 
     @property
@@ -64,22 +66,28 @@ class Doubts:
         if not self.suspects_untimed:
             return set()
         doubtful = (days for rows, days in self._whole_by_rows.items() if rows and self._may_be_cap(rows, largest, cap))
-        return self.cut_days.union(*doubtful)
+        filled = (day for day, rows in self.with_undated.items() if rows == cap or rows >= largest)
+        return self.cut_days.union(*doubtful, filled)
 
     @staticmethod
     def _may_be_cap(rows: int, largest: int, cap: int | None) -> bool:
         return rows == cap or (rows >= largest and rows % ROUND == 0)
 
-    def take(self, largest: int, cap: int | None) -> list[tuple[Window, Accept]]:
-        """Say at the end what is not proven, each window once."""
+    def left(self, largest: int, cap: int | None) -> list[tuple[Window, Accept]]:
+        """Give what is not proven, by what is known of the cap now, each window once."""
         notes = [
             (window, Accept(WindowState.CAPPED, f"{rows} rows, as many as any answer had"))
             for window, rows in self.untested.items()
             if rows == cap or rows >= max(largest, SMALLEST_CAP)
         ]
-        seen = f"{self.untimed} of {self.whole_days} studies of whole days had none"
+        seen = "some have none" if self.untimed else f"{self.whole_days} studies are too few to tell that all have one"
         for day in sorted(self.days(largest, cap)):
             window = replace(Span(day * DAY, day * DAY + DAY - 1).window, key=UNTIMED)
             notes.append((window, Accept(WindowState.CAPPED, f"studies without a time may be missing: {seen}")))
-        self.cut_days, self.untested, self._whole_by_rows = set(), {}, {}
+        return notes
+
+    def take(self, largest: int, cap: int | None) -> list[tuple[Window, Accept]]:
+        """Say at the end what is not proven, and forget it."""
+        notes = self.left(largest, cap)
+        self.cut_days, self.untested, self.with_undated, self._whole_by_rows = set(), {}, {}, {}
         return notes

@@ -50,6 +50,9 @@ LARGEST_CAP = 20_000
 ENOUGH_CUTS = 4
 """Halves of halves with as many rows as the whole, and the rows are those of a cap: four isolate a second of a day."""
 
+MOST_TESTS_OF_UNDATED = 100
+"""So many answers with undated studies alone are tested by their parts; others are left in doubt."""
+
 
 @dataclass
 class SweepMachine(Agenda):
@@ -131,8 +134,8 @@ class SweepMachine(Agenda):
             testable = answer.rows > 1 and self._not_empty < MOST_FAILED_PROOFS
             return self._test(ask, answer) if testable else self._leave_in_doubt(ask, answer)
         if not sight.dated:
-            full = in_doubt and sight.undated >= SMALLEST_CAP and answer.rows not in self._whole_with_undated
-            return self._test_undated(ask, answer) if full else self._believe_empty(ask, span)
+            filled = in_doubt and sight.undated >= SMALLEST_CAP
+            return self._test_undated(ask, answer) if filled else self._believe_empty(ask, span)
         self._times_helped |= span.length < DAY
         own = -(-sight.inside * answer.rows // max(1, answer.rows - sight.repeated))
         self._adapt(span, own, answer.rows - own)
@@ -143,9 +146,8 @@ class SweepMachine(Agenda):
         sight, dated = answer.sight, answer.sight.dated
         if ask.window.key != UNDATED.key:
             return self._count_undated(answer)
-        in_doubt = (sight.undated or self.undated_alone) and max(
-            self._largest, SMALLEST_CAP - 1
-        ) < answer.rows <= LARGEST_CAP
+        looks_capped = sight.undated or self.undated_alone or answer.rows % SMALLEST_CAP == 0
+        in_doubt = looks_capped and max(self._largest, SMALLEST_CAP) <= answer.rows <= LARGEST_CAP
         if in_doubt and self._undated_apart is None:
             self._undated_rows = answer.rows
             self._ask_undated_apart(self._tails | sight.tails)
@@ -158,7 +160,7 @@ class SweepMachine(Agenda):
         if dated < self.dated:
             return Accept(WindowState.CAPPED, f"{dated} dated studies in the answer for all, not {self.dated}")
         self._largest = max(self._largest, answer.rows)
-        if self._unproven or self.doubts.days(self._largest, self.cap) or answer.rows == self.cap:
+        if self._unproven or self.doubts.left(self._largest, self.cap) or answer.rows == self.cap:
             return Accept(WindowState.CAPPED, "some days are not proven, so that nothing proves the answer for all")
         return COMPLETE
 
@@ -202,7 +204,10 @@ class SweepMachine(Agenda):
         """
         span, undated = span_of(ask.window), answer.sight.undated_inside
         in_vain = sum(one.rows == answer.rows and one.span.holds(span) for one in self._trials)
-        if undated and in_vain < ENOUGH_CUTS and self._put_back(span, GROWTH):
+        worthwhile = undated and in_vain < ENOUGH_CUTS and self._tested_undated < MOST_TESTS_OF_UNDATED
+        if worthwhile and self._put_back(span, GROWTH):
+            self._tested_undated += 1
+            self._note_undated(span, answer)
             self._trials.append(Trial(span, answer.rows, 0, undated if span.days == 1 else None))
             return SPLIT
         self.doubts.untested[ask.window] = answer.rows
@@ -237,9 +242,15 @@ class SweepMachine(Agenda):
         cut = in_vain < ENOUGH_CUTS and self._cut(span, sight.middle)
         if cut or self._put_back(span, max(2, -(-answer.rows // self.target_rows))):
             untimed = sight.untimed if below_a_day else 0
+            self._note_undated(span, answer)
             self._trials.append(Trial(span, answer.rows, sight.inside - untimed, again=untimed > 0, cut=cut))
             return SPLIT
         return self._leave_in_doubt(ask, answer)
+
+    def _note_undated(self, span: Span, answer: Answer) -> None:
+        """Note a day that studies without a date may fill, whose hours do not tell of those without a time."""
+        if answer.sight.undated and span.length == DAY:
+            self.doubts.with_undated[span.first // DAY] = answer.rows
 
     def _leave_in_doubt(self, ask: Ask, answer: Answer) -> Accept:
         """Take an answer for whole until the end tells whether any had more rows."""
@@ -372,8 +383,6 @@ class SweepMachine(Agenda):
                 reason = f"{trial.inside} studies at once, {trial.found} in parts"
                 self._note(trial.span.window, Accept(WindowState.FILTER_IGNORED, reason))
             case Comparison.SAME:
-                if trial.undated:
-                    self._whole_with_undated.add(trial.rows)
                 if trial.found and trial.span.is_whole_days:
                     self._empties.busy(trial.span)
                 self.doubts.answered_whole(trial.span, trial.rows)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from hypothesis import HealthCheck, assume, event, given, settings
+import pytest
+from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from crawler.model import UNDATED, Outcome, Window, WindowState
@@ -159,6 +160,37 @@ def test_undated_studies_that_fill_every_answer_hide_no_dated_one() -> None:
     for study in studies:
         assert study.day is None or study in swept.found or not swept.is_proven(study), study
     assert toy.queries < 500
+
+
+@given(
+    st.integers(0, 60),
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, DAY - 1)), max_size=30),
+    st.booleans(),
+)
+@example(41, [(4, 0)], True)
+def test_whatever_comes_with_every_day_hides_no_dated_study(
+    undated: int, dated: list[tuple[int, int]], timed: bool
+) -> None:
+    studies = [Study(uid, None, uid * 1400 if timed else None) for uid in range(undated)]
+    studies += [Study(100 + at, TODAY.toordinal() - 4 + day, second) for at, (day, second) in enumerate(dated)]
+    toy = ToyPacs(studies, cap=10, undated_always=True)
+    swept = sweep(SweepMachine(TODAY - timedelta(days=4), TODAY, TODAY), toy)
+    for study in studies:
+        assert study.day is None or study in swept.found or not swept.is_proven(study), study
+    assert toy.queries < 500
+
+
+@pytest.mark.parametrize(("timed", "untimed", "cap"), [(10, 0, 10), (30, 10, 37)])
+def test_as_many_dated_studies_as_the_cap_lets_through_do_not_hide_the_undated(
+    timed: int, untimed: int, cap: int
+) -> None:
+    """The answer for all has as many rows as the days had, which proves nothing if those were capped or are so many."""
+    studies = [Study(uid, TODAY.toordinal() - 6, uid % 30) for uid in range(timed)]
+    studies += [Study(100 + uid, TODAY.toordinal() - 6, None) for uid in range(untimed)]
+    studies += [Study(200 + uid, None, None) for uid in range(3)]
+    swept = sweep(SweepMachine(None, None, TODAY), ToyPacs(studies, cap=cap))
+    for study in studies:
+        assert study in swept.found or not swept.is_proven(study), study
 
 
 def test_a_crowded_day_is_exact_where_too_much_is_answered_by_nothing() -> None:
