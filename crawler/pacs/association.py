@@ -15,9 +15,10 @@ from crawler.errors import PeerError, ProtocolError, RefusedError, TransientPeer
 from crawler.model import Model, Peer
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
+from crawler.pacs.exchange import Exchange, Request
 from crawler.pacs.find import FindStream
 from crawler.pacs.framing import PduBuffer, PduType
-from crawler.pacs.identifier import Query
+from crawler.pacs.identifier import Query, encode_identifier
 from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR, Agreement, Context, Proposal
 from crawler.pacs.responses import MAX_ROWS
@@ -46,19 +47,24 @@ class Association:
         self.agreement = agreement
         self._connection = connection
         self._last_message_id = 0
-        self._stream: FindStream | None = None
+        self._stream: FindStream | Exchange | None = None
 
     @staticmethod
     async def open(
-        peer: Peer, syntaxes: Sequence[Model | str], *, extended: Mapping[str, bytes] | None = None
+        peer: Peer,
+        syntaxes: Sequence[Model | str],
+        *,
+        extended: Mapping[str, bytes] | None = None,
+        storage: Sequence[tuple[str, Sequence[str]]] = (),
     ) -> Association:
         """Associate with a PACS for C-ECHO and for `syntaxes`: models to be asked, or other SOP classes.
 
         `extended` is SOP class -> application information of the extended negotiation (PS3.4 C.5.1.1); what the PACS
-        granted stands in `agreement.extended`. Raises RefusedError when a person must change a setting,
-        TransientPeerError when trying again may help.
+        granted stands in `agreement.extended`. `storage` are SOP classes that the PACS may store here in a C-GET, each
+        with the transfer syntaxes of one presentation context; the classes granted stand in `agreement.served`.
+        Raises RefusedError when a person must change a setting, TransientPeerError when trying again may help.
         """
-        proposal = _propose(peer, [_sop_class(syntax) for syntax in syntaxes], extended or {})
+        proposal = _propose(peer, [_sop_class(syntax) for syntax in syntaxes], extended or {}, storage)
         connection = await _connect(peer)
         try:
             agreement = await _negotiate(peer, connection, proposal)
@@ -100,6 +106,16 @@ class Association:
         identifier = query.encode(explicit_vr=explicit_vr)
         self._stream = FindStream(self._connection, context, message_id, self.peer.limits, batch_rows)
         self._send(context, dimse.find_request(message_id, context.abstract_syntax), identifier)
+        return self._stream
+
+    def begin(self, request: Request) -> Exchange:
+        """Send a request that is answered by messages. Raises RefusedError, TransientPeerError."""
+        context = self._context(request.sop_class, request.name)
+        message_id = self._next_message_id()
+        identifier = encode_identifier(request.identifier, explicit_vr=context.transfer_syntaxes == (EXPLICIT_VR,))
+        max_pdu = self.agreement.max_pdu
+        self._stream = Exchange(self._connection, context, message_id, max_pdu, request)
+        self._send(context, request.command(message_id), identifier)
         return self._stream
 
     async def release(self) -> bool:
@@ -186,11 +202,18 @@ def _who(peer: Peer) -> str:
     return f"PACS {peer.name} ({peer.host}:{peer.port})"
 
 
-def _propose(peer: Peer, sop_classes: Sequence[str], extended: Mapping[str, bytes]) -> Proposal:
+def _propose(
+    peer: Peer,
+    sop_classes: Sequence[str],
+    extended: Mapping[str, bytes],
+    storage: Sequence[tuple[str, Sequence[str]]],
+) -> Proposal:
     """Propose each transfer syntax in a context of its own, so that the PACS can accept both and we choose."""
-    pairs = [(uid, syntax) for uid in (dimse.VERIFICATION, *sop_classes) for syntax in (IMPLICIT_VR, EXPLICIT_VR)]
-    contexts = tuple(Context(2 * place + 1, uid, (syntax,)) for place, (uid, syntax) in enumerate(pairs))
-    return Proposal(peer.calling_ae, peer.called_ae, contexts, peer.limits.max_pdu, extended)
+    asked = [(uid, (syntax,)) for uid in (dimse.VERIFICATION, *sop_classes) for syntax in (IMPLICIT_VR, EXPLICIT_VR)]
+    pairs = enumerate((*asked, *storage))
+    contexts = tuple(Context(2 * place + 1, uid, tuple(syntaxes)) for place, (uid, syntaxes) in pairs)
+    served = frozenset(uid for uid, _ in storage)
+    return Proposal(peer.calling_ae, peer.called_ae, contexts, peer.limits.max_pdu, extended, served)
 
 
 async def _connect(peer: Peer) -> Connection:
@@ -232,7 +255,7 @@ async def _negotiate(peer: Peer, connection: Connection, proposal: Proposal) -> 
     if not agreement.contexts:
         raise RefusedError(
             f"{_who(peer)} accepted the association but none of the services that were asked for: "
-            f"have C-FIND permitted there for {peer.calling_ae}, or set pacs.{peer.name}.model to a model that is"
+            f"have them permitted there for {peer.calling_ae}, or set pacs.{peer.name}.model to a model that is"
         )
     connection.buffer.expected = framing.established(peer.limits.max_pdu)
     connection.set_deadline(None)

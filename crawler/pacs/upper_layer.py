@@ -129,6 +129,10 @@ class Connection(asyncio.BufferedProtocol):
         self._deadline_what = what
         self._arm()
 
+    def feed(self) -> None:
+        """Begin the idle timeout anew, though nothing was received."""
+        self._active_at = self._loop.time()
+
     async def more(self) -> None:
         """Wait until further bytes are in the buffer. Raises TransientPeerError when none can come."""
         if self._reading_paused:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,15 @@ def free_port() -> int:
 @contextmanager
 def orthanc(binary: Path, folder: Path, files: Sequence[Path], **settings: object) -> Iterator[int]:
     """Run Orthanc with these files, stored over its REST interface; give its DICOM port. Its AE title is ORTHANC."""
+    with orthanc_process(binary, folder, files, **settings) as (port, _):
+        yield port
+
+
+@contextmanager
+def orthanc_process(
+    binary: Path, folder: Path, files: Sequence[Path], **settings: object
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Do the same, and give the process too."""
     port, http = free_port(), free_port()
     configuration = {
         "DicomPort": port,
@@ -44,22 +53,28 @@ def orthanc(binary: Path, folder: Path, files: Sequence[Path], **settings: objec
                 request = urllib.request.Request(f"http://127.0.0.1:{http}/instances", file.read_bytes(), method="POST")
                 urllib.request.urlopen(request).close()
             wait_for(port)
-            yield port
+            yield port, server
         finally:
             server.terminate()
 
 
 @contextmanager
-def dcmqrscp(binary: Path, indexer: Path, folder: Path, files: Sequence[Path]) -> Iterator[int]:
-    """Run dcmqrscp with these files, registered in place; give its port. Its AE title is DCMQRSCP."""
+def dcmqrscp(
+    binary: Path, indexer: Path, folder: Path, files: Sequence[Path], destinations: Mapping[str, int] | None = None
+) -> Iterator[int]:
+    """Run dcmqrscp with these files, registered in place; give its port. Its AE title is DCMQRSCP.
+
+    `destinations` are ports on loopback by AE title, to which it may be asked to send.
+    """
     port, storage = free_port(), folder / "storage"
     storage.mkdir()
     copies = [shutil.copy(file, storage / f"{number}.dcm") for number, file in enumerate(files)]
     subprocess.run([indexer, str(storage), *copies], check=True, capture_output=True)
     path = folder / "dcmqrscp.cfg"
+    hosts = "".join(f"{ae_title} = ({ae_title}, 127.0.0.1, {at})\n" for ae_title, at in (destinations or {}).items())
     path.write_text(
         f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
-        "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"HostTable BEGIN\n{hosts}HostTable END\nVendorTable BEGIN\nVendorTable END\n"
         f"AETable BEGIN\nDCMQRSCP {storage} RW (1000, 1024mb) ANY\nAETable END\n"
     )
     with subprocess.Popen([binary, "-c", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:

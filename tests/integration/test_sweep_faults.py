@@ -131,7 +131,7 @@ def turning_away(service: Service) -> Iterator[int]:
             Service({VERIFICATION: IMPLICIT}),
             "does not offer Study Root C-FIND to PACSLAKE: have it permitted there, or",
         ),
-        (Service({}), "none of the services that were asked for: have C-FIND permitted there for PACSLAKE"),
+        (Service({}), "none of the services that were asked for: have them permitted there for PACSLAKE"),
         (Service({STUDY_ROOT: IMPLICIT}), "refuses the query"),
     ],
     ids=["calling title", "called title", "model", "nothing offered", "status"],

@@ -1,0 +1,98 @@
+"""One C-MOVE or C-GET under way, alike for whoever drives it. Touches: network.
+
+Both are a request, responses that count sub-operations, and a final one. What they count is told as it was said and
+means little: some PACS answer success and send nothing, or count what never arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from crawler.errors import ProtocolError
+from crawler.pacs.command import UNCOUNTED, Counters
+from crawler.pacs.exchange import Exchange
+from crawler.pacs.messages import Message
+from crawler.retrieve.header import first_elements
+from crawler.retrieve.status import Ending, ending_of
+
+_FAILED_INSTANCES = 0x0008_0058
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What the final response of a C-MOVE or C-GET says; counters are None where it does not give them."""
+
+    status: int
+    completed: int | None = None
+    failed: int | None = None
+    warning: int | None = None
+    remaining: int | None = None
+    failed_instances: tuple[str, ...] = ()
+    """The Failed SOP Instance UID List (0008,0058)."""
+
+    @property
+    def ending(self) -> Ending:
+        """What the status means."""
+        return ending_of(self.status)
+
+
+OnProgress = Callable[[Counters], None]
+"""Is told what each pending response counts."""
+
+
+class Storage(Protocol):
+    """Takes the objects that a PACS sends in a C-GET."""
+
+    async def answer(self, exchange: Exchange, request: Message) -> None:
+        """Answer a request of the PACS."""
+
+
+class Retrieval:
+    """A request that was sent. `run` it to its end before the association's next one."""
+
+    def __init__(self, exchange: Exchange, storage: Storage | None = None) -> None:
+        self.progress = UNCOUNTED
+        """What the newest response counts."""
+        self._exchange = exchange
+        self._storage = storage
+
+    async def run(self, on_progress: OnProgress = lambda counters: None) -> Moved:
+        """Wait for the final response and give it, whatever its status.
+
+        Raises TransientPeerError when none comes in time, or at all; the association is then gone, as it is when the
+        task is cancelled. What has arrived stays.
+        """
+        try:
+            while True:
+                message = await self._exchange.next_message()
+                if not self._exchange.is_answer(message):
+                    if self._storage is not None and message.command.responding_to is None:
+                        await self._storage.answer(self._exchange, message)
+                    continue
+                self.progress = message.command.counters
+                if not message.command.is_pending:
+                    return self._moved(message)
+                on_progress(self.progress)
+        except BaseException:
+            self._exchange.abort()
+            raise
+
+    def feed(self) -> None:
+        """Begin the idle deadline anew: tell it of each object that arrives on another association."""
+        self._exchange.feed()
+
+    def cancel(self) -> None:
+        """Ask the PACS to stop; `run` then ends within a few seconds, by a response or by an abort."""
+        self._exchange.cancel()
+
+    def _moved(self, message: Message) -> Moved:
+        status, counted = message.command.status, message.command.counters
+        if status is None:
+            raise ProtocolError("the PACS ended a retrieval without a status")
+        (transfer_syntax,) = self._exchange.context.transfer_syntaxes
+        elements = first_elements(message.dataset, transfer_syntax, frozenset((_FAILED_INSTANCES,)))
+        listed = elements.get(_FAILED_INSTANCES, b"")
+        failed = tuple(uid for text in listed.decode("ascii", "replace").split("\\") if (uid := text.strip("\0 ")))
+        return Moved(status, counted.completed, counted.failed, counted.warning, counted.remaining, failed)
