@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crawler.errors import UserError
@@ -20,10 +21,12 @@ class SimulateRequest:
     port: int = 11113
     ae_title: str = ""
     quirks: Quirks = field(default_factory=Quirks)
+    destinations: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """Host and port by AE title: where C-MOVE may send to."""
 
 
 def simulate(archive: Archive, request: SimulateRequest) -> int:
-    """Answer C-ECHO and C-FIND from `archive` until SIGTERM or SIGINT; give the exit code. Raises UserError."""
+    """Answer and send from `archive` until SIGTERM or SIGINT; give the exit code. Raises UserError."""
     if archive.first > archive.last:
         raise UserError(f"the first day, {archive.first}, is after the last one, {archive.last}")
     if len(request.ae_title) > 16 or "\\" in request.ae_title or not request.ae_title.isascii():
@@ -42,6 +45,7 @@ async def _run(archive: Archive, request: SimulateRequest) -> int:
         port=request.port,
         quirks=request.quirks,
     )
+    simulator.destinations.update(request.destinations)
     try:
         async with simulator:
             print(_ready_line(archive, request, simulator.port), flush=True)

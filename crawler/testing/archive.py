@@ -45,7 +45,8 @@ class Archive:
     """`studies` studies spread over the days from `first` to `last`, both included.
 
     `undated` more have no StudyDate, and `busy` more happen on the day `busy_day`. `untimed` is the share of studies
-    without StudyTime. The same values give the same archive.
+    without StudyTime. Images have `rows` and `columns`, 0 for those of their modality; no series has more than
+    `most_images`, 0 for as many as real ones have. The same values give the same archive.
     """
 
     studies: int = 3000
@@ -58,13 +59,17 @@ class Archive:
     busy_day: date | None = None
     busy: int = 0
     untimed: float = 0.0
+    rows: int = 32
+    columns: int = 24
+    most_images: int = 0
     _blocks: BoundedCache = field(default_factory=lambda: BoundedCache(_BYTES_KEPT), repr=False, compare=False)
 
     @cached_property
     def hospital(self) -> Hospital:
         """The frequencies and words of this archive."""
         nearline_before = self.last.toordinal() - _NEARLINE_AFTER_DAYS
-        return Hospital(self.series_per_study, self.retrieve_ae, nearline_before, self.untimed)
+        size = (self.rows, self.columns)
+        return Hospital(self.series_per_study, self.retrieve_ae, nearline_before, self.untimed, size, self.most_images)
 
     @cached_property
     def counts(self) -> dict[int, int]:

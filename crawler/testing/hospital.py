@@ -40,6 +40,10 @@ class Hospital:
     """Days with a smaller ordinal are partly on tape."""
     untimed: float = 0.0
     """Share of the studies that have no StudyTime."""
+    size: tuple[int, int] = (0, 0)
+    """Rows and columns of every image; 0 for those that its modality has."""
+    most_images: int = 0
+    """No series has more images; 0 for as many as real ones have."""
 
     @cached_property
     def exams(self) -> tuple[Exam, ...]:
@@ -82,10 +86,9 @@ class Hospital:
     @cached_property
     def image_bounds(self) -> tuple[Ints, Ints]:
         """Least and greatest number of images by kind."""
-        return (
-            np.array([kind.images_low for _, kind in self.kinds]),
-            np.array([kind.images_high for _, kind in self.kinds]),
-        )
+        bounds = np.array([(kind.images_low, kind.images_high) for _, kind in self.kinds])
+        low, high = np.minimum(bounds, self.most_images or bounds).T
+        return low, high
 
     @cached_property
     def modality_bits(self) -> Ints:
@@ -129,7 +132,8 @@ class Hospital:
     def kind_words(self) -> dict[str, pa.Array]:
         """Attributes that follow from the kind of series."""
         pairs = self.kinds
-        pixels = [PIXELS[kind.modality] for _, kind in pairs]
+        natural = [PIXELS[kind.modality] for _, kind in pairs]
+        pixels = [(rows and (self.size[0] or rows), columns and (self.size[1] or columns)) for rows, columns in natural]
         return {
             "Modality": words([kind.modality for _, kind in pairs]),
             "SeriesDescription": words([kind.description for _, kind in pairs]),

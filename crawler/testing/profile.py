@@ -30,6 +30,10 @@ BUSY = 40_000
 MOST_ON_A_DAY = 900_000
 """UIDs number the studies of a day, and those without one, with six digits."""
 
+_MOST_PIXELS = 65_535
+"""Rows and Columns are US."""
+
+_SECTIONS = ("archive", "quirks", "destinations")
 _UNCHANGED = Quirks()
 _KEYWORDS = {attribute.keyword for attributes in CATALOGUE.values() for attribute in attributes}
 _LEAST = {"fails_after": -1, "fails_one_in": 1, "max_associations": 1}
@@ -45,14 +49,16 @@ class _WrongValueError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a profile file says: arguments for `Archive` and for `Quirks`."""
+    """What a profile file says: arguments for `Archive` and for `Quirks`, and where C-MOVE may send to."""
 
     archive: dict[str, Any] = field(default_factory=dict)
     quirks: dict[str, Any] = field(default_factory=dict)
+    destinations: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Host and port by AE title."""
 
 
 def load_profile(path: Path) -> Profile:
-    """Read a profile: `[archive]` and `[quirks]`, either may be missing. Raises UserError."""
+    """Read a profile: `[archive]`, `[quirks]` and `[destinations]`, any may be missing. Raises UserError."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -62,16 +68,31 @@ def load_profile(path: Path) -> Profile:
     except ValueError as error:  # not TOML, or not UTF-8
         raise UserError(f"{path}: is not TOML: {error}") from None
     for name, table in content.items():
-        if name not in ("archive", "quirks") or not isinstance(table, dict):
-            where = (
-                "it belongs under [quirks]" if name in NAMES else "a profile has the sections [archive] and [quirks]"
-            )
+        if name not in _SECTIONS or not isinstance(table, dict):
+            known = "a profile has the sections [archive], [quirks] and [destinations]"
+            where = "it belongs under [quirks]" if name in NAMES else known
             raise UserError(f"{path}: {name} is not known here; {where}")
+    archive, quirks, destinations = (content.get(name, {}) for name in _SECTIONS)
     try:
-        archive = {_archive_field(key): _of_archive(key, value) for key, value in content.get("archive", {}).items()}
-        return Profile(archive, {key: _of_quirk(key, value) for key, value in content.get("quirks", {}).items()})
+        return Profile(
+            {_archive_field(key): _of_archive(key, value) for key, value in archive.items()},
+            {key: _of_quirk(key, value) for key, value in quirks.items()},
+            dict(_destination(ae_title, address) for ae_title, address in destinations.items()),
+        )
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def parse_destinations(texts: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Read destinations written as `PACSLAKE=127.0.0.1:11112`. Raises UserError."""
+    return dict(_destination(ae_title, address) for ae_title, _, address in (text.partition("=") for text in texts))
+
+
+def _destination(ae_title: str, address: object) -> tuple[str, tuple[str, int]]:
+    host, _, port = address.rpartition(":") if isinstance(address, str) else ("", "", "")
+    if not (ae_title and host and port.isdecimal() and 0 < int(port) < 65_536):
+        raise UserError(f"destination {ae_title} must have host and port, as 127.0.0.1:11112{_shown(address)}")
+    return ae_title, (host, int(port))
 
 
 def parse_quirks(texts: Iterable[str], profile: Mapping[str, Any] | None = None) -> Quirks:
@@ -173,6 +194,10 @@ def _of_one_day(value: object) -> int:
     return _number(value, most=MOST_ON_A_DAY)
 
 
+def _length(value: object) -> int:
+    return _number(value, most=_MOST_PIXELS)
+
+
 def _share(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise _WrongValueError("a share from 0 to 1")
@@ -194,6 +219,9 @@ _ARCHIVE: dict[str, tuple[str, Callable[[object], object]]] = {
     "untimed": ("untimed", _share),
     "busy_day": ("busy_day", _day),
     "busy_studies": ("busy", _of_one_day),
+    "images": ("most_images", _number),
+    "rows": ("rows", _length),
+    "columns": ("columns", _length),
 }
 """Keys of `[archive]`, named as the options of the command: the argument of `Archive`, and how it is read."""
 

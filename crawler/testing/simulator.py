@@ -1,4 +1,4 @@
-"""A simulated PACS: C-ECHO and C-FIND over a synthetic archive, fast enough never to be what a client waits for.
+"""A simulated PACS: C-ECHO, C-FIND, C-MOVE and C-GET over a synthetic archive, fast enough not to be waited for.
 
 Patient Root and Study Root, all four levels, hierarchical queries as PS3.4 C.4.1 has them; upper-level keys may be
 lists of UIDs, as many PACS allow. `Simulator` runs in an event loop, `running` beside a synchronous test.
@@ -11,14 +11,12 @@ import asyncio
 import random
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import assert_never
 
-from crawler.model import Level, Model
+from crawler.model import Model
 from crawler.pacs import command as dimse
 from crawler.pacs import framing
 from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
@@ -26,12 +24,16 @@ from crawler.pacs.messages import Message
 from crawler.testing.answers import Answers
 from crawler.testing.archive import Archive
 from crawler.testing.changing import ChangingArchive, TableAnswers
+from crawler.testing.counts import Counts
 from crawler.testing.encoding import Constant
+from crawler.testing.hospital import SOP_CLASSES
 from crawler.testing.matching import BadKeyError
+from crawler.testing.objects import Objects
 from crawler.testing.question import CHARSET, BadQuestionError, Question, read_question
 from crawler.testing.quirks import Failure, Quirks, misread, shaped
 from crawler.testing.relational import hierarchical
 from crawler.testing.responses import frame_responses
+from crawler.testing.retrieval import GET_MODELS, MOVE_MODELS, Retrievals
 
 IMPLICIT_VR = "1.2.840.10008.1.2"
 EXPLICIT_VR = "1.2.840.10008.1.2.1"
@@ -55,21 +57,6 @@ _HANG = 3600.0
 _PRIVATE = (Constant(0x00090010, "LO", "SIMULATED PACS"), Constant(0x00091001, "LO", "nobody asked for this"))
 
 
-@dataclass
-class Counts:
-    """What a simulated PACS was asked so far, so that tests can say how polite a client is."""
-
-    queries: Counter[Level] = field(default_factory=Counter)
-    responses: int = 0
-    """Pending responses sent."""
-    echoes: int = 0
-    under_way: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=100_000))
-    """When each of the last queries came, and when its answer had gone: seconds of the monotonic clock."""
-    refused: int = 0
-    """Queries answered by a failure status."""
-    cancelled: int = 0
-
-
 class Simulator:
     """One simulated PACS. Use it as `async with Simulator(archive) as pacs:` and call `pacs.port`."""
 
@@ -87,6 +74,11 @@ class Simulator:
         self.host = host
         self.quirks = quirks or Quirks()
         self.counts = Counts()
+        self.objects = Objects(archive)
+        """What it sends; `objects.truth(uid)` is one instance as it really is."""
+        self._retrievals = Retrievals(self.objects, self.counts)
+        self.destinations = self._retrievals.destinations
+        """AE title -> host and port: where C-MOVE may send to. Add to it at any time."""
         self._port = port
         declared = Constant(CHARSET, "CS", self.quirks.misdeclares)
         extras = (*(_PRIVATE if self.quirks.unsolicited else ()), *([declared] if declared.text else []))
@@ -96,11 +88,16 @@ class Simulator:
         else:
             self._answers = Answers(archive, extras, self.quirks.always)
         syntaxes = (EXPLICIT_VR,) if self.quirks.explicit_vr else (IMPLICIT_VR, EXPLICIT_VR)
-        offered = dict.fromkeys((*FIND_MODELS, dimse.VERIFICATION), syntaxes)
+        offered = dict.fromkeys((*FIND_MODELS, *MOVE_MODELS, *GET_MODELS, dimse.VERIFICATION), syntaxes)
+        offered |= dict.fromkeys(SOP_CLASSES.values(), (EXPLICIT_VR,))
         self._relational = self.quirks.relational or self.quirks.lies_relational
         granted = dict.fromkeys(FIND_MODELS, b"\1") if self._relational else {}
         self._service = Service(
-            offered, ae_title=ae_title, max_associations=self.quirks.max_associations, extended=granted
+            offered,
+            ae_title=ae_title,
+            max_associations=self.quirks.max_associations,
+            extended=granted,
+            stores_back=True,
         )
         self._acceptor: Acceptor | None = None
         self._chance = random.Random(archive.seed)
@@ -138,8 +135,13 @@ class Simulator:
             came = time.monotonic()
             await self._find(assoc, request)
             self.counts.under_way.append((came, time.monotonic()))
+        elif request.command.field in (dimse.C_MOVE_RQ, dimse.C_GET_RQ):
+            try:
+                await self._retrievals.answer(assoc, request)
+            except BadQuestionError as error:
+                self._refuse(assoc, request, NOT_UNDERSTOOD, str(error))
         else:
-            self._refuse(assoc, request, UNRECOGNISED_OPERATION, "only C-ECHO and C-FIND")
+            self._refuse(assoc, request, UNRECOGNISED_OPERATION, "only C-ECHO, C-FIND, C-MOVE and C-GET")
 
     async def _find(self, assoc: AcceptedAssociation, request: Message) -> None:
         context = assoc.contexts[request.context_id]

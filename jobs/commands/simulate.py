@@ -22,9 +22,13 @@ from jobs.wiring import start_logging
 @click.option("--untimed", type=click.FloatRange(0, 1), help="Share of the studies without StudyTime, 0.02 say.")
 @click.option("--busy-day", callback=day, metavar="DAY", help="A day with many more studies.")
 @click.option("--busy-studies", "busy", type=click.IntRange(0, 900_000), help="How many more.  [default: 40000]")
+@click.option("--images", "most_images", type=click.IntRange(0), help="No series has more images.")
+@click.option("--rows", type=click.IntRange(0, 65535), help="Height of images; 0: as the modality has.  [default: 32]")
+@click.option("--columns", type=click.IntRange(0, 65535), help="Width of images, likewise.  [default: 24]")
 @click.option("--seed", type=click.IntRange(0), help="Another seed, another archive.  [default: 1]")
 @click.option("--quirks", "file", type=click.Path(path_type=Path), metavar="FILE", help="Misbehave as this file says.")
 @click.option("--quirk", "texts", multiple=True, metavar="NAME[=VALUE]", help="Misbehave; may be given several times.")
+@click.option("--destination", "places", multiple=True, metavar="AE=HOST:PORT", help="Where C-MOVE may send to.")
 @talk_options
 @click.pass_obj
 def command(
@@ -35,9 +39,10 @@ def command(
     ae_title: str,
     file: Path | None,
     texts: tuple[str, ...],
+    places: tuple[str, ...],
     **archive: int | float | date | None,
 ) -> int:
-    """Run a simulated PACS with synthetic studies: C-ECHO and C-FIND, until Ctrl-C.
+    """Run a simulated PACS with synthetic studies: C-ECHO, C-FIND, C-MOVE and C-GET, until Ctrl-C.
 
     It prints one line when it is ready. The same options give the same studies. Quirks make it misbehave as real PACS
     do; docs/simulator.md describes each. What is given here wins over what the file says.
@@ -46,13 +51,15 @@ def command(
     pacslake simulate --port 11113
     pacslake simulate --studies 168000 --seed 7 --from 2020-01-01 --to 2024-12-31
     pacslake simulate --quirk cap=500 --quirk over_cap=a700 --quirk ignores=StudyTime,ModalitiesInStudy
+    pacslake simulate --studies 50 --images 20 --destination PACSLAKE=127.0.0.1:11112
     pacslake simulate --quirks quirks.toml --quirk cap=200 --busy-day 2024-03-05
     """
     start_logging(talk.log_level)
 
-    from crawler.testing.profile import Profile, archive_of, load_profile, parse_quirks
+    from crawler.testing.profile import Profile, archive_of, load_profile, parse_destinations, parse_quirks
     from jobs.simulate import SimulateRequest, simulate
 
     profile = load_profile(file) if file else Profile()
-    request = SimulateRequest(host, port, ae_title, parse_quirks(texts, profile.quirks))
+    destinations = {**profile.destinations, **parse_destinations(places)}
+    request = SimulateRequest(host, port, ae_title, parse_quirks(texts, profile.quirks), destinations)
     return simulate(archive_of(profile, {**archive, "retrieve_ae": ae_title or "SIMPACS"}), request)

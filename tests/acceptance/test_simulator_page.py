@@ -98,6 +98,7 @@ def test_the_shipped_profile_is_right_and_flags_win_over_it() -> None:
     archive = archive_of(profile, {"studies": 10, "seed": None})
     assert isinstance(archive, Archive)
     assert archive.total == 10 + 20 + 3000
+    assert profile.destinations == {"PACSLAKE": ("127.0.0.1", 11112)}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +118,11 @@ def test_the_shipped_profile_is_right_and_flags_win_over_it() -> None:
         ("[quirks]\nmax_pdu = 5", "quirk max_pdu must be 16 bytes or more, or 0 for what the client takes, not 5"),
         ("[quirks]\nexclusive_ends = 1", "quirk exclusive_ends must be true or false, not 1"),
         ("cap = 5", "cap is not known here; it belongs under [quirks]"),
-        ("[quirk]\n", "quirk is not known here; a profile has the sections [archive] and [quirks]"),
+        ("[quirk]\n", "quirk is not known here; a profile has the sections [archive], [quirks] and [destinations]"),
+        (
+            "[destinations]\nSCP = 11112",
+            "destination SCP must have host and port, as 127.0.0.1:11112, not 11112",
+        ),
         ("[archive]\nbusy_dya = 2024-01-01", "archive.busy_dya is not a known key; did you mean busy_day?"),
         (
             "[archive]\nfrom = '2024-01-01'",
@@ -139,6 +144,7 @@ def test_mistakes_on_the_command_line_end_with_exit_code_2(tmp_path: Path) -> No
         (["--quirk", "over_cap=a700"], "quirk over_cap does nothing without cap; add cap"),
         (["--quirk", "cap=many"], "quirk cap must be a whole number from 0 to 10000000, not 'many'"),
         (["--quirks", "none.toml"], "none.toml: there is no such file"),
+        (["--destination", "SCP"], "destination SCP must have host and port, as 127.0.0.1:11112, not ''"),
         (["--busy-studies", "5"], "studies of a busy day need the day: --busy-day, or busy_day under [archive]"),
     ):
         done = pacslake(tmp_path, "simulate", *arguments)
