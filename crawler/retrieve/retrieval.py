@@ -7,7 +7,6 @@ means little: some PACS answer success and send nothing, or count what never arr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from crawler.errors import ProtocolError
@@ -15,27 +14,9 @@ from crawler.pacs.command import UNCOUNTED, Counters
 from crawler.pacs.exchange import Exchange
 from crawler.pacs.messages import Message
 from crawler.retrieve.header import first_elements
-from crawler.retrieve.status import Ending, ending_of
+from crawler.retrieve.status import Moved
 
 _FAILED_INSTANCES = 0x0008_0058
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What the final response of a C-MOVE or C-GET says; counters are None where it does not give them."""
-
-    status: int
-    completed: int | None = None
-    failed: int | None = None
-    warning: int | None = None
-    remaining: int | None = None
-    failed_instances: tuple[str, ...] = ()
-    """The Failed SOP Instance UID List (0008,0058)."""
-
-    @property
-    def ending(self) -> Ending:
-        """What the status means."""
-        return ending_of(self.status)
 
 
 OnProgress = Callable[[Counters], None]

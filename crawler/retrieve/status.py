@@ -65,6 +65,24 @@ _RANGES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What the final response of a C-MOVE or C-GET says; counters are None where it does not give them."""
+
+    status: int
+    completed: int | None = None
+    failed: int | None = None
+    warning: int | None = None
+    remaining: int | None = None
+    failed_instances: tuple[str, ...] = ()
+    """The Failed SOP Instance UID List (0008,0058)."""
+
+    @property
+    def ending(self) -> Ending:
+        """What the status means."""
+        return ending_of(self.status)
+
+
+@dataclass(frozen=True, slots=True)
 class Destination:
     """Where a PACS is to send: our AE title, and the host and port under which it reaches us."""
 

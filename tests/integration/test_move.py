@@ -17,8 +17,8 @@ from crawler.pacs.command import Counters
 from crawler.retrieve.expectation import Sender
 from crawler.retrieve.move import MOVE_CLASSES, move
 from crawler.retrieve.receiver import Receiver
-from crawler.retrieve.retrieval import Moved, Retrieval
-from crawler.retrieve.status import Destination, Ending, advice
+from crawler.retrieve.retrieval import Retrieval
+from crawler.retrieve.status import Destination, Ending, Moved, advice
 from crawler.retrieve.wanted import Wanted
 from tests.integration.files import ROOT, made_files
 from tests.integration.real_pacs import free_port, orthanc_process
