@@ -11,30 +11,35 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from crawler.lake.catalog import open_catalog
+from crawler.lake.catalog import literal, open_catalog
 from crawler.retrieve.state import Retrieval, State
 
 HERE = "outcome <> 'other' AND NOT contains(path, '-')"
 """Of the rows of `files`, those at their instance's own place (`layout.place_beside` gives other names)."""
 _INSTANCES = f"""SELECT SeriesInstanceUID, list(DISTINCT SOPInstanceUID) FROM files
-    WHERE SeriesInstanceUID IN (SELECT unnest($series)) AND {HERE} GROUP BY ALL"""
+    WHERE SeriesInstanceUID IN ({{series}}) AND {HERE} GROUP BY ALL"""
 _STATES = """SELECT pacs, StudyInstanceUID, SeriesInstanceUID, cohort, version, state, reason, way, level, requests,
     expected_instances, received_instances, status, completed, failed, warning, remaining, failed_instances, changed_at
-    FROM retrievals WHERE SeriesInstanceUID IN (SELECT unnest($series))"""
+    FROM retrievals WHERE SeriesInstanceUID IN ({series})"""
 
 
 def instances_here(lake: str | os.PathLike[str], series: Iterable[str]) -> dict[str, frozenset[str]]:
     """Give the SOP Instance UIDs that are here of each of these series; of none, no entry."""
     with open_catalog(lake) as connection:
-        found = connection.execute(_INSTANCES, {"series": list(series)}).fetchall()
+        found = connection.execute(_INSTANCES.format(series=_listed(series))).fetchall()
     return {uid: frozenset(instances) for uid, instances in found}
 
 
 def states_of(lake: str | os.PathLike[str], series: Iterable[str]) -> dict[tuple[str, str], Retrieval]:
     """Give the newest state of each of these series that was ever to be brought, by PACS and Series Instance UID."""
     with open_catalog(lake) as connection:
-        found = connection.execute(_STATES, {"series": list(series)}).fetchall()
+        found = connection.execute(_STATES.format(series=_listed(series))).fetchall()
     return {(row[0], row[2]): _retrieval(*row) for row in found}
+
+
+def _listed(series: Iterable[str]) -> str:
+    """Give a list of constants, which DuckDB looks for in the files; a parameter it compares after reading all."""
+    return ", ".join(map(literal, series)) or "NULL"
 
 
 def _retrieval(*row: Any) -> Retrieval:
