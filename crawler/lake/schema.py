@@ -162,6 +162,19 @@ _FILE = (
     ("PixelSpacing", pa.list_(pa.float64())),
     *((name, pa.int64()) for name in ("Rows", "Columns", "BitsAllocated")),
 )
+_TAGS_OF_FILES = {
+    "ImageType": b"00080008",
+    "SliceThickness": b"00180050",
+    "InstanceNumber": b"00200013",
+    "ImagePositionPatient": b"00200032",
+    "ImageOrientationPatient": b"00200037",
+    "PhotometricInterpretation": b"00280004",
+    "NumberOfFrames": b"00280008",
+    "Rows": b"00280010",
+    "Columns": b"00280011",
+    "PixelSpacing": b"00280030",
+    "BitsAllocated": b"00280100",
+}
 _RETRIEVAL = (
     ("row_id", pa.int64()),
     *((name, pa.string()) for name in ("pacs", "StudyInstanceUID", "SeriesInstanceUID", "cohort")),
@@ -233,6 +246,14 @@ def fingerprint_of(schema: pa.Schema) -> str:
     """Name these columns as `fingerprint` does."""
     text = "\n".join(f"{field.name} {field.type}" for field in schema)
     return f"{zlib.crc32(text.encode()):08x}"
+
+
+def is_told_by_files(decoded: pa.Field) -> bool:
+    """Whether this column of `instances` is one of `files` too: of the same attribute, and of the same type."""
+    stored = stored_schema("file")
+    at = stored.get_field_index(decoded.name)
+    tag = _TAGS_OF_FILES.get(decoded.name)
+    return tag is not None and decoded.metadata[b"tag"] == tag and stored.field(at).type == decoded.type
 
 
 def added_from(text: str | None) -> Added:

@@ -16,7 +16,17 @@ from crawler.lake.dictionary import comments, dictionary
 from crawler.lake.format import FORMAT
 from crawler.lake.log import Log, LogFile
 from crawler.lake.parts import PAST
-from crawler.lake.schema import LEVELS, TABLES, Added, fingerprint, literal, quoted, sql_type, stored_schema
+from crawler.lake.schema import (
+    LEVELS,
+    TABLES,
+    Added,
+    fingerprint,
+    is_told_by_files,
+    literal,
+    quoted,
+    sql_type,
+    stored_schema,
+)
 
 _SUPERSEDED = """ANTI JOIN (SELECT supersedes FROM $superseding WHERE supersedes IS NOT NULL) AS later
     ON row_id = later.supersedes
@@ -34,6 +44,9 @@ _KNOWN_SINCE = {
     "retrieval": "changed_at",
 }
 """When a row of the ledger came to be known."""
+
+_OWN_PLACE = "outcome <> 'other' AND NOT contains(path, '-')"
+"""Which rows of files are the instance itself, not other bytes of it that lie beside."""
 
 _TOLD = {
     "window": "windows",
@@ -71,12 +84,16 @@ def view_statements(
         names = _sources(log, entity, of.get(entity, []), as_of, beyond)
         names |= {"table": table, "columns": _public_columns(entity, beyond)}
         statements += [current.substitute(names), history.substitute(names)]
+        told = statements[-2].partition(" AS\n")[2]
         if entity == "patient":
             [of_patients] = map(Template, _statements("views_of_patients.sql"))
-            patients = of_patients.substitute(names, told=statements[-2].partition(" AS\n")[2])
+            patients = of_patients.substitute(names, told=told)
+        elif entity == "instance" and "file" in of:
+            [of_instances] = map(Template, _statements("views_of_instances.sql"))
+            statements[-2] = of_instances.substitute(_told_by_files(beyond), told=told, files=known("file"))
     statements.append(patients)
-    told = {name: known(entity) for entity, name in _TOLD.items()} | {"version": str(version), "format": str(FORMAT)}
-    statements += [view.substitute(told) for view in ledger]
+    sources = {name: known(entity) for entity, name in _TOLD.items()}
+    statements += [view.substitute(sources, version=str(version), format=str(FORMAT)) for view in ledger]
     return [*statements, *_statements("views_for_people.sql")]
 
 
@@ -134,6 +151,16 @@ def files_source(
         return f"read_parquet([{paths}], hive_partitioning = false)"
     by_name = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
     return f"(FROM {_nothing(entity, added)} UNION ALL BY NAME {by_name})"
+
+
+def _told_by_files(added: tuple[pa.Field, ...]) -> dict[str, str]:
+    """Give the SQL of those columns of `instances` that files tell of."""
+    decoded = [*columns.schema(LEVELS["instance"]), *added]
+    names = [quoted(field.name) for field in decoded if is_told_by_files(field)]
+    return {
+        "said": ", ".join(f"max({name}) FILTER (WHERE {_OWN_PLACE}) AS {name}" for name in names),
+        "coalesced": ", ".join(f"coalesce(known.{name}, file.{name}) AS {name}" for name in names),
+    }
 
 
 def _nothing(entity: str, added: tuple[pa.Field, ...]) -> str:
