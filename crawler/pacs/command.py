@@ -25,6 +25,8 @@ ERROR_COMMENT = 0x0902
 SOP_INSTANCE = 0x1000
 REMAINING, COMPLETED, FAILED, WARNING = 0x1020, 0x1021, 0x1022, 0x1023
 """Element numbers in group 0000 (PS3.7 E.1)."""
+FAILED_INSTANCES = 0x0008_0058
+"""Tag of the Failed SOP Instance UID List (PS3.4 C.4.2.1.6)."""
 
 C_STORE_RQ = 0x0001
 C_GET_RQ = 0x0010
@@ -80,6 +82,13 @@ class Command:
     error_comment: str = ""
     """Free text of the peer: it may hold a patient's value, so it is never logged."""
     counters: Counters = UNCOUNTED
+    failed_instances: bytes = b""
+    """(0008,0058), which belongs into a dataset; Orthanc puts it here."""
+
+    @property
+    def is_response(self) -> bool:
+        """Whether it answers a request."""
+        return bool(self.field & RESPONSE)
 
     @property
     def is_pending(self) -> bool:
@@ -97,9 +106,9 @@ def parse_command(data: bytes | bytearray | memoryview) -> Command:
         group, element, length = _ELEMENT.unpack_from(data, at)
         begin = at + _HEADER_SIZE
         at = begin + length
-        if group != 0 or at > size:
+        if at > size:
             raise ProtocolError(f"the peer sent a malformed command set: element ({group:04X},{element:04X})")
-        values[element] = data[begin:at]
+        values[group << 16 | element] = data[begin:at]
     field = _number(values, FIELD)
     if field is None:
         raise ProtocolError("the peer sent a command set without a command field")
@@ -114,6 +123,7 @@ def parse_command(data: bytes | bytearray | memoryview) -> Command:
         move_destination=_text(values, MOVE_DESTINATION).strip(),
         error_comment=_text(values, ERROR_COMMENT),
         counters=_counters(values) if values.keys() & _COUNTERS else UNCOUNTED,
+        failed_instances=values.get(FAILED_INSTANCES, b""),
     )
 
 

@@ -6,38 +6,31 @@ means little: some PACS answer success and send nothing, or count what never arr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
 
 from crawler.errors import ProtocolError
-from crawler.pacs.command import UNCOUNTED, Counters
+from crawler.pacs.command import FAILED_INSTANCES, UNCOUNTED, Counters
 from crawler.pacs.exchange import Exchange
 from crawler.pacs.messages import Message
 from crawler.retrieve.header import first_elements
 from crawler.retrieve.status import Moved
 
-_FAILED_INSTANCES = 0x0008_0058
-
-
 OnProgress = Callable[[Counters], None]
 """Is told what each pending response counts."""
 
 
-class Storage(Protocol):
-    """Takes the objects that a PACS sends in a C-GET."""
-
-    async def answer(self, exchange: Exchange, request: Message) -> None:
-        """Answer a request of the PACS."""
+Serve = Callable[[Message], Awaitable[tuple[int, str]]]
+"""Takes a request of the PACS, a C-STORE in a C-GET, and gives the status and comment to answer."""
 
 
 class Retrieval:
     """A request that was sent. `run` it to its end before the association's next one."""
 
-    def __init__(self, exchange: Exchange, storage: Storage | None = None) -> None:
+    def __init__(self, exchange: Exchange, serve: Serve | None = None) -> None:
         self.progress = UNCOUNTED
         """What the newest response counts."""
         self._exchange = exchange
-        self._storage = storage
+        self._serve = serve
 
     async def run(self, on_progress: OnProgress = lambda counters: None) -> Moved:
         """Wait for the final response and give it, whatever its status.
@@ -48,14 +41,14 @@ class Retrieval:
         try:
             while True:
                 message = await self._exchange.next_message()
-                if not self._exchange.is_answer(message):
-                    if self._storage is not None and message.command.responding_to is None:
-                        await self._storage.answer(self._exchange, message)
-                    continue
-                self.progress = message.command.counters
-                if not message.command.is_pending:
-                    return self._moved(message)
-                on_progress(self.progress)
+                if self._exchange.is_answer(message):
+                    self.progress = message.command.counters
+                    if not message.command.is_pending:
+                        return self._moved(message)
+                    on_progress(self.progress)
+                elif self._serve is not None and not message.command.is_response:
+                    status, comment = await self._serve(message)
+                    self._exchange.respond(message, status, comment=comment)
         except BaseException:
             self._exchange.abort()
             raise
@@ -73,7 +66,7 @@ class Retrieval:
         if status is None:
             raise ProtocolError("the PACS ended a retrieval without a status")
         (transfer_syntax,) = self._exchange.context.transfer_syntaxes
-        elements = first_elements(message.dataset, transfer_syntax, frozenset((_FAILED_INSTANCES,)))
-        listed = elements.get(_FAILED_INSTANCES, b"")
+        elements = first_elements(message.dataset, transfer_syntax, frozenset((FAILED_INSTANCES,)))
+        listed = elements.get(FAILED_INSTANCES, message.command.failed_instances)
         failed = tuple(uid for text in listed.decode("ascii", "replace").split("\\") if (uid := text.strip("\0 ")))
         return Moved(status, counted.completed, counted.failed, counted.warning, counted.remaining, failed)

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
+from pydicom.uid import RLELossless
 
 from crawler.model import AETitle, Level, Limits, Model, Peer
 from crawler.pacs.acceptor import AcceptedAssociation, Service, serve
@@ -54,7 +55,11 @@ def series_of(study: str, *series: str) -> Wanted:
 def running(program: Path, find: Callable[[str], Path], folder: Path) -> Iterator[RealPacs]:
     """Run Orthanc or dcmqrscp with made files and those of pydicom."""
     (folder / "source").mkdir()
-    files = [*made_files(folder / "source")[:18], *bundled_files()]
+    *made, last = made_files(folder / "source")[:19]
+    rle = dcmread(last)
+    rle.compress(RLELossless)
+    rle.save_as(last)
+    files = [*made, last, *bundled_files()]
     destinations = {OURS: free_port(), "DEAD": 1}
     if program.name == "Orthanc":
         known = {ae_title: [ae_title, "127.0.0.1", port] for ae_title, port in destinations.items()}

@@ -1,0 +1,102 @@
+"""A store that takes objects, whether a PACS calls to send them (receiver) or sends them in a C-GET (get).
+
+Success is answered when an object is written; it is reported some milliseconds later, when its group is on disk. A
+crash in between costs a new request, as what was not reported counts as not received. Touches: disk, clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+
+from crawler.pacs import command as dimse
+from crawler.pacs.command import Command
+from crawler.pacs.messages import Message
+from crawler.pacs.negotiation import Context
+from crawler.retrieve.expectation import Expectation
+from crawler.retrieve.groups import Groups
+from crawler.retrieve.header import file_meta
+from crawler.retrieve.instance import CANNOT_UNDERSTAND, MEANINGS, OUT_OF_RESOURCES, SUCCESS, Instance, rows_of
+from crawler.retrieve.spool import Incoming, Spool
+
+_UNRECOGNIZED_OPERATION = 0x0211
+
+Report = Callable[[pa.Table], None]
+"""Takes rows of `FILES` that are durable. Called in a thread; what it raises ends the store's work."""
+
+
+class Storing:
+    """What takes objects; `opened` makes one. Set `expectation` to what is wanted, at any time."""
+
+    def __init__(self, spool: Spool, report: Report) -> None:
+        self.expectation = Expectation()
+        self.refusals: Counter[int] = Counter()
+        """How many objects were refused, by status."""
+        self.groups = Groups(self._settle)
+        self._spool = spool
+        self._report = report
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, store: Path, report: Report) -> AsyncIterator[Self]:
+        """Own a store until the block ends; what was answered with success is then reported.
+
+        Raises UserError when another process owns it, and what `report` raised.
+        """
+        spool = Spool.open(store)
+        try:
+            storing = cls(spool, report)
+            try:
+                yield storing
+            finally:
+                await storing.groups.close()
+        finally:
+            spool.close()
+
+    @property
+    def trouble(self) -> OSError | None:
+        """Why nothing can be written; every object is refused until `resume`."""
+        return self._spool.trouble
+
+    def resume(self) -> None:
+        """Try to write again."""
+        self._spool.trouble = None
+
+    def begin(self, context: Context, command: Command, source_ae: str) -> Incoming | None:
+        """Begin an object, given its C-STORE-RQ; None for any other command."""
+        if command.field != dimse.C_STORE_RQ:
+            return None
+        instance = Instance(command.sop_class, command.sop_instance, context.transfer_syntaxes[0], source_ae)
+        refusal = instance.refusal(context.abstract_syntax)
+        if self._spool.trouble is not None or self.groups.is_over:
+            refusal = OUT_OF_RESOURCES
+        meta = b""
+        if refusal == SUCCESS:
+            meta = file_meta(instance.sop_class, instance.sop_instance, instance.transfer_syntax)
+        incoming = Incoming(self._spool, instance, meta, lambda head: instance.judge(head, self.expectation))
+        if refusal != SUCCESS:
+            incoming.refuse(refusal)
+        return incoming
+
+    async def end(self, request: Message) -> tuple[int, str]:
+        """Give the status and comment that a request deserves, and take the object that has come with it."""
+        if request.command.field == dimse.C_ECHO_RQ:
+            return SUCCESS, ""
+        if request.command.field != dimse.C_STORE_RQ:
+            return _UNRECOGNIZED_OPERATION, ""
+        status = CANNOT_UNDERSTAND
+        if isinstance(request.sink, Incoming) and (status := request.sink.finish()) == SUCCESS:
+            await self.groups.add(request.sink)
+        if status != SUCCESS:
+            self.refusals[status] += 1
+        return status, MEANINGS.get(status, "")
+
+    def _settle(self, group: list[Incoming]) -> None:
+        if kept := self._spool.settle(group):
+            self._report(rows_of(kept, datetime.now(UTC).replace(tzinfo=None)))
