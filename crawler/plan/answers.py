@@ -8,6 +8,13 @@ from crawler.model import Outcome, Window, WindowState
 from crawler.plan.sight import Sight
 
 
+REFUSALS = {
+    Outcome.TOO_MANY: "refused as too much to answer",
+    Outcome.CANCELLED: "ended by the PACS before all was answered",
+    Outcome.FAILED: "the PACS failed to answer",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A question: `window` is what it is for, `query` what to ask, a little wider while range ends are in doubt."""

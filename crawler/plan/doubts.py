@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from crawler.model import Window, WindowState
-from crawler.plan.answers import Accept
+from crawler.plan.answers import Accept, Answer
 from crawler.plan.spans import DAY, Span
 
 UNTIMED = "StudyTime="
@@ -53,6 +53,11 @@ class Doubts:
     def doubts(self, window: Window) -> bool:
         """Whether a window's answer may be capped, and its rows are not only a few."""
         return self.untested.get(window, 0) >= SMALLEST_CAP
+
+    def note_undated(self, span: Span, answer: Answer) -> None:
+        """Note a day that studies without a date may fill: its hours do not tell of those without a time."""
+        if answer.sight.undated and span.length == DAY:
+            self.with_undated[span.first // DAY] = answer.rows
 
     def answered_whole(self, span: Span, rows: int) -> None:
         """Note that days which were cut had been answered whole after all: unless so many rows are a cap."""

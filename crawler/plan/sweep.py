@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from crawler.model import UNDATED, Outcome, Window, WindowState
 from crawler.plan.agenda import BELOW_CAP, GROWTH, MOST_FAILED_PROOFS, Agenda
-from crawler.plan.answers import COMPLETE, SPLIT, Accept, Answer, Ask, Retry, Verdict
+from crawler.plan.answers import COMPLETE, REFUSALS, SPLIT, Accept, Answer, Ask, Retry, Verdict
 from crawler.plan.doubts import ROUND, SMALLEST_CAP
 from crawler.plan.narrow import keyword_of, whole_of
 from crawler.plan.sight import Sight
@@ -34,12 +34,6 @@ MOST_REFUSED_RANGES = 30
 
 MOST_SINGLE_DAYS = 1500
 """No more days than these are asked for one by one where a PACS ignores ranges of days."""
-
-REFUSALS = {
-    Outcome.TOO_MANY: "refused as too much to answer",
-    Outcome.CANCELLED: "ended by the PACS before all was answered",
-    Outcome.FAILED: "the PACS failed to answer",
-}
 
 BUSY = 10
 """No rows in some hours where the neighbours let one expect so many is in doubt."""
@@ -207,7 +201,7 @@ class SweepMachine(Agenda):
         worthwhile = undated and in_vain < ENOUGH_CUTS and self._tested_undated < MOST_TESTS_OF_UNDATED
         if worthwhile and self._put_back(span, GROWTH):
             self._tested_undated += 1
-            self._note_undated(span, answer)
+            self.doubts.note_undated(span, answer)
             self._trials.append(Trial(span, answer.rows, 0, undated if span.days == 1 else None))
             return SPLIT
         self.doubts.untested[ask.window] = answer.rows
@@ -242,15 +236,10 @@ class SweepMachine(Agenda):
         cut = in_vain < ENOUGH_CUTS and self._cut(span, sight.middle)
         if cut or self._put_back(span, max(2, -(-answer.rows // self.target_rows))):
             untimed = sight.untimed if below_a_day else 0
-            self._note_undated(span, answer)
+            self.doubts.note_undated(span, answer)
             self._trials.append(Trial(span, answer.rows, sight.inside - untimed, again=untimed > 0, cut=cut))
             return SPLIT
         return self._leave_in_doubt(ask, answer)
-
-    def _note_undated(self, span: Span, answer: Answer) -> None:
-        """Note a day that studies without a date may fill, whose hours do not tell of those without a time."""
-        if answer.sight.undated and span.length == DAY:
-            self.doubts.with_undated[span.first // DAY] = answer.rows
 
     def _leave_in_doubt(self, ask: Ask, answer: Answer) -> Accept:
         """Take an answer for whole until the end tells whether any had more rows."""
