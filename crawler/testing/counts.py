@@ -25,3 +25,5 @@ class Counts:
     gets: Counter[Level] = field(default_factory=Counter)
     stores: int = 0
     """Instances sent, whatever became of them."""
+    peak_retrievals: int = 0
+    """Most C-MOVE and C-GET that were ever under way at once."""

@@ -36,10 +36,16 @@ _MOST_PIXELS = 65_535
 _SECTIONS = ("archive", "quirks", "destinations")
 _UNCHANGED = Quirks()
 _KEYWORDS = {attribute.keyword for attributes in CATALOGUE.values() for attribute in attributes}
-_LEAST = {"fails_after": -1, "fails_one_in": 1, "max_associations": 1}
+_LEAST = {"fails_after": -1, "breaks_after": -1, "fails_one_in": 1, "max_associations": 1}
 """Least value of the numbers that may not be 0, or may be less."""
 _SMALLEST_PDU = 16
-_NEEDS = {"over_cap": "cap", "failure": "fails_after", "fails_one_in": "fails_after"}
+_NEEDS = {
+    "over_cap": ("cap",),
+    "failure": ("fails_after", "breaks_after"),
+    "fails_one_in": ("fails_after",),
+    "offline": ("offline_every",),
+    "offline_for": ("offline_every",),
+}
 """Quirks that say how another one shows."""
 
 
@@ -105,8 +111,9 @@ def parse_quirks(texts: Iterable[str], profile: Mapping[str, Any] | None = None)
         name, equals, value = text.partition("=")
         found[name] = _of_quirk(name, _from_text(name, value) if equals else True)
     for name, needed in _NEEDS.items():
-        if name in found and needed not in found:
-            raise UserError(f"quirk {name} does nothing without {needed}; add {needed}")
+        if name in found and not any(other in found for other in needed):
+            either = " or ".join(needed)
+            raise UserError(f"quirk {name} does nothing without {either}; add {either}")
     return Quirks(**found)
 
 
@@ -125,7 +132,7 @@ def _of_quirk(name: str, value: object) -> object:
         if isinstance(default, float):
             return _seconds(value)
         if isinstance(default, str):
-            return _terms(value)
+            return _ae_title(value) if name == "sends_as" else _terms(value)
         return _number(value, _LEAST.get(name, 0)) if name != "max_pdu" else _pdu_length(value)
     except _WrongValueError as error:
         raise UserError(f"quirk {name} must be {error}{_shown(value)}") from None
@@ -134,6 +141,12 @@ def _of_quirk(name: str, value: object) -> object:
 def _terms(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Z0-9_ \\]*", value):
         raise _WrongValueError("a value of SpecificCharacterSet, as ISO_IR 100")
+    return value
+
+
+def _ae_title(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[!-\[\]-~]{0,16}", value):
+        raise _WrongValueError("an AE title of at most 16 ASCII characters without spaces or a backslash")
     return value
 
 

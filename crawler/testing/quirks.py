@@ -1,7 +1,7 @@
 """How a simulated PACS misbehaves, each way as real ones do; all of it is off unless asked for. Pure.
 
 docs/simulator.md describes them for users. A quirk changes what is understood (`misread`), what is answered
-(`shaped`), or how it is sent (see simulator.py).
+(`shaped`), how it is sent (see simulator.py), or which instances come and what is said of them (see retrieval.py).
 """
 
 from __future__ import annotations
@@ -43,6 +43,30 @@ class Failure(StrEnum):
     ABORT = "abort"
     RESET = "reset"
     HANG = "hang"
+
+
+class Claims(StrEnum):
+    """What the responses of a C-MOVE or C-GET say of it."""
+
+    TRUTH = "truth"
+    SUCCESS = "success"
+    """Success, whatever the counters say."""
+    COMPLETED = "completed"
+    """Success, and all sub-operations completed."""
+    NOTHING = "nothing"
+    """Success, and there were no sub-operations."""
+    UNCOUNTED = "uncounted"
+    """The true status, without counters."""
+
+
+class Offline(StrEnum):
+    """What becomes of a series that is offline, once it was asked for."""
+
+    COMES = "comes"
+    """It is sent by itself, some time later."""
+    AGAIN = "again"
+    """It is sent when asked for again, some time later."""
+    NEVER = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +119,38 @@ class Quirks:
     """Relational queries are granted to who asks for them: no quirk, but few PACS do."""
     lies_relational: bool = False
     """They are granted, and answered with the rows of one study alone."""
+    skips_every: int = 0
+    """Each n-th instance of a C-MOVE or C-GET is not sent, 0 for none: a sub-operation that failed."""
+    claims: Claims = Claims.TRUTH
+    late: float = 0.0
+    """A C-MOVE is answered at once, and its instances come so many seconds later."""
+    twice: bool = False
+    """Each instance is sent twice."""
+    alters_again: bool = False
+    """An instance that was sent before has another last pixel."""
+    sends_as: str = ""
+    """The AE title that calls the destination of a C-MOVE; empty for that of this PACS."""
+    never_ends: bool = False
+    """Pending responses go on when all is sent."""
+    offline_every: int = 0
+    """Each n-th series of a study is offline, 0 for none: success at once, no sub-operations."""
+    offline_for: float = 1.0
+    """Seconds that it stays so from when it was first asked for."""
+    offline: Offline = Offline.COMES
+    phantom_every: int = 0
+    """Each n-th instance of a series is listed and counted but does not exist, 0 for none."""
+    no_series_level: bool = False
+    """A C-MOVE or C-GET at SERIES level is refused."""
+    no_image_level: bool = False
+    """One at IMAGE level is."""
+    max_retrievals: int = 0
+    """More at the same time are answered by 0xA702; 0 for any number."""
+    a702_every: int = 0
+    """Each n-th C-MOVE or C-GET is answered by 0xA702, 0 for none."""
+    sends_per_second: int = 0
+    """Instances a second, over all requests; 0 for as many as can be."""
+    breaks_after: int = -1
+    """A C-MOVE or C-GET breaks off after so many instances when there are more, as `failure` says; -1 for never."""
 
     @property
     def always(self) -> frozenset[str]:

@@ -1,28 +1,37 @@
 """C-MOVE and C-GET of a simulated PACS (PS3.4 C.4.2, C.4.3), at every level, for one UID or a list of them.
 
-A C-MOVE opens an association to its destination, a C-GET sends over the one that it came by. Touches: network.
+A C-MOVE opens an association to its destination, a C-GET sends over the one that it came by. How it lies about that is
+in quirks.py. Touches: network, clock.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.errors import PeerError
-from crawler.model import Model
+from crawler.model import Level, Model
 from crawler.pacs import command as dimse
 from crawler.pacs import framing
 from crawler.pacs.acceptor import AcceptedAssociation
 from crawler.pacs.command import Counters
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR
+from crawler.testing.breaking import break_off
 from crawler.testing.counts import Counts
 from crawler.testing.encoding import Constant, element
-from crawler.testing.objects import INSTANCE, Objects, SyntheticObject
+from crawler.testing.objects import Objects, SyntheticObject
 from crawler.testing.question import BadQuestionError, Question, read_question
-from crawler.testing.sender import Backward, Outlet, Route, Sender
+from crawler.testing.quirks import Offline, Quirks
+from crawler.testing.sender import Backward, Delivery, Outlet, Route, Sender
+from crawler.testing.shelf import Shelf
+from crawler.testing.tally import CANCELLED, NOT_PERFORMED, SUCCESS, Tally
 
 MOVE_MODELS = {
     "1.2.840.10008.5.1.4.1.2.1.2": Model.PATIENT_ROOT,
@@ -36,135 +45,194 @@ GET_MODELS = {
 }
 """The C-MOVE and C-GET SOP classes (PS3.4 C.3)."""
 
-SUCCESS = 0x0000
-PENDING = 0xFF00
-CANCELLED = 0xFE00
-SOME_FAILED = 0xB000
-NOT_PERFORMED = 0xA702
-UNKNOWN_DESTINATION = 0xA801
-NOT_UNDERSTOOD = 0xA900
-"""Statuses of a C-MOVE-RSP (PS3.4 table C.4-2)."""
-
+_PENDING = 0xFF00
+_UNKNOWN_DESTINATION = 0xA801
 _PENDING_EVERY = 5
 """Sub-operations between two pending responses."""
+_PENDING_PAUSE = 0.1
+"""Seconds between those that never end."""
 _FAILED_UIDS = 0x00080058
 _MOST_NAMED = 1000
 """UIDs in the list of failed ones, whose length Explicit VR counts in 16 bits."""
 
 
-@dataclass
-class Tally:
-    """How far the sub-operations of one request are."""
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request under way."""
 
-    remaining: int
-    completed: int = 0
-    failed: int = 0
-    warning: int = 0
-    failed_uids: list[str] = field(default_factory=list)
-
-    def add(self, uid: str, status: int) -> None:
-        """Count one that was answered by this status."""
-        self.remaining -= 1
-        if status == SUCCESS:
-            self.completed += 1
-        elif status >> 12 == 0xB:
-            self.warning += 1
-        else:
-            self.failed += 1
-            self.failed_uids.append(uid)
+    assoc: AcceptedAssociation
+    request: Message
+    images: pa.Table
+    tally: Tally
 
     @property
-    def counters(self) -> Counters:
-        """The counters of a pending response."""
-        return Counters(self.remaining, self.completed, self.failed, self.warning)
-
-    @property
-    def status(self) -> int:
-        """The final status that these numbers deserve."""
-        if not self.failed and not self.warning:
-            return SUCCESS
-        return SOME_FAILED if self.completed or self.warning else NOT_PERFORMED
+    def is_move(self) -> bool:
+        """Whether it is a C-MOVE."""
+        return self.request.command.field == dimse.C_MOVE_RQ
 
 
 class Retrievals:
     """Answers C-MOVE and C-GET. `destinations` says which host and port an AE title has."""
 
-    def __init__(self, objects: Objects, counts: Counts) -> None:
+    def __init__(self, objects: Objects, quirks: Quirks, counts: Counts) -> None:
         self.destinations: dict[str, tuple[str, int]] = {}
         self._objects = objects
+        self._quirks = quirks
         self._counts = counts
+        self._shelf = Shelf(quirks)
+        self._asked = 0
+        self._under_way = 0
+        self._times_sent: Counter[str] = Counter()
+        self._next_at = 0.0
+        self._later: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Give up what was to be sent later."""
+        for task in self._later:
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
 
     async def answer(self, assoc: AcceptedAssociation, request: Message) -> None:
         """Do what a C-MOVE-RQ or C-GET-RQ asks for. Raises BadQuestionError when that cannot be understood."""
-        question = self._read(assoc, request)
+        question = _read(assoc, request)
         is_move = request.command.field == dimse.C_MOVE_RQ
         (self._counts.moves if is_move else self._counts.gets)[question.level] += 1
-        if is_move and request.command.move_destination not in self.destinations:
+        self._asked += 1
+        if refusal := self._refusal(request, question.level):
             self._counts.refused += 1
-            assoc.respond(request, UNKNOWN_DESTINATION, comment="unknown move destination")
+            assoc.respond(request, refusal)
             return
-        images = self._objects.asked_for(question)
-        tally = Tally(len(images))
+        with self._counted():
+            images = self._existing(self._objects.asked_for(question))
+            images, shelved = self._shelf.fetch(images, time.monotonic())
+            if is_move and len(shelved) and self._quirks.offline is Offline.COMES:
+                self._send_later(Job(assoc, request, shelved, Tally(len(shelved))), self._quirks.offline_for)
+            await self._retrieve(Job(assoc, request, images, Tally(len(images))))
+
+    def _refusal(self, request: Message, level: Level) -> int:
+        """Give the status by which a request is refused, 0 for none. Raises BadQuestionError."""
+        quirks = self._quirks
+        if (level is Level.SERIES and quirks.no_series_level) or (level is Level.IMAGE and quirks.no_image_level):
+            raise BadQuestionError("nothing is retrieved at this level")
+        if request.command.field == dimse.C_MOVE_RQ and request.command.move_destination not in self.destinations:
+            return _UNKNOWN_DESTINATION
+        is_busy = quirks.max_retrievals and self._under_way >= quirks.max_retrievals
+        is_unable = quirks.a702_every and self._asked % quirks.a702_every == 0
+        return NOT_PERFORMED if is_busy or is_unable else SUCCESS
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._under_way += 1
+        self._counts.peak_retrievals = max(self._counts.peak_retrievals, self._under_way)
         try:
-            outlet = await self._outlet(assoc, request, images)
-        except PeerError:
-            for uid in images[INSTANCE].to_pylist():
-                tally.add(uid, NOT_PERFORMED)
+            yield
+        finally:
+            self._under_way -= 1
+
+    def _existing(self, images: pa.Table) -> pa.Table:
+        every = self._quirks.phantom_every
+        exist = [not every or number % every != 0 for number in images["InstanceNumber"].to_pylist()]
+        return images.filter(pa.array(exist, pa.bool_()))
+
+    async def _retrieve(self, job: Job) -> None:
+        if job.is_move and self._quirks.late:
+            for instance, is_sent in self._sendings(job):
+                job.tally.add(instance.sop_instance, SUCCESS if is_sent else NOT_PERFORMED)
+            self._send_later(job, self._quirks.late)
         else:
-            await self._send(assoc, request, images, (outlet, tally))
-            await outlet.close()
-        _finish(assoc, request, tally)
+            async with Delivery(lambda: self._outlet(job)) as delivery:
+                await self._send(job, delivery)
+        if self._quirks.never_ends:
+            await self._go_on(job)
+        self._finish(job)
 
-    def _read(self, assoc: AcceptedAssociation, request: Message) -> Question:
-        context = assoc.contexts[request.context_id]
-        models = MOVE_MODELS if request.command.field == dimse.C_MOVE_RQ else GET_MODELS
-        model = models.get(context.abstract_syntax)
-        if model is None:
-            raise BadQuestionError("this presentation context is not for that request")
-        return read_question(request.dataset, explicit_vr=context.transfer_syntaxes[0] == EXPLICIT_VR, model=model)
+    def _sendings(self, job: Job) -> Iterator[tuple[SyntheticObject, bool]]:
+        """Give each instance, and whether it is sent."""
+        every = self._quirks.skips_every
+        for number, instance in enumerate(self._objects.made(job.images)):
+            yield instance, not every or number % every != every - 1
 
-    async def _outlet(self, assoc: AcceptedAssociation, request: Message, images: pa.Table) -> Outlet:
-        command = request.command
-        if command.field == dimse.C_GET_RQ or not len(images):
-            return Backward(assoc)
-        host, port = self.destinations[command.move_destination]
-        originator = (assoc.calling_ae, command.message_id or 0)
-        route = Route(assoc.called_ae, command.move_destination, host, port, originator)
-        return await Sender.open(route, pc.unique(images["SOPClassUID"]).to_pylist())
-
-    async def _send(
-        self, assoc: AcceptedAssociation, request: Message, images: pa.Table, way: tuple[Outlet, Tally]
-    ) -> None:
+    async def _send(self, job: Job, delivery: Delivery) -> None:
         """Send the instances until all are, or the request is cancelled, or the peer has gone."""
-        outlet, tally = way
-        gone = False
-        for number, instance in enumerate(self._objects.made(images)):
-            if assoc.is_cancelled(request.command.message_id) or not assoc.is_open:
+        for number, (instance, is_sent) in enumerate(self._sendings(job)):
+            if number == self._quirks.breaks_after:
+                delivery.abort()
+                await break_off(job.assoc, self._quirks.failure)
                 return
-            try:
-                status = NOT_PERFORMED if gone else await self._store(outlet, instance)
-            except PeerError:
-                gone, status = True, NOT_PERFORMED
-            tally.add(instance.sop_instance, status)
-            if number % _PENDING_EVERY == 0 and tally.remaining:
-                _respond(assoc, request, PENDING, tally.counters)
+            if self._is_over(job):
+                return
+            status = await self._store(delivery, instance) if is_sent else NOT_PERFORMED
+            job.tally.add(instance.sop_instance, status)
+            if number % _PENDING_EVERY == 0 and job.tally.remaining:
+                _respond(job, _PENDING, job.tally.pending(self._quirks.claims))
 
-    async def _store(self, outlet: Outlet, instance: SyntheticObject) -> int:
-        self._counts.stores += 1
-        return await outlet.store(instance)
+    async def _store(self, delivery: Delivery, instance: SyntheticObject) -> int:
+        status = NOT_PERFORMED
+        for _ in range(2 if self._quirks.twice else 1):
+            await self._wait_for_turn()
+            self._times_sent[instance.sop_instance] += 1
+            again = self._times_sent[instance.sop_instance] > 1
+            self._counts.stores += 1
+            status = await delivery.store(instance.altered() if again and self._quirks.alters_again else instance)
+        return status
+
+    async def _wait_for_turn(self) -> None:
+        """Keep to so many instances a second, over all requests."""
+        if self._quirks.sends_per_second:
+            now = time.monotonic()
+            self._next_at = max(now, self._next_at) + 1 / self._quirks.sends_per_second
+            await asyncio.sleep(self._next_at - now)
+
+    def _send_later(self, job: Job, seconds: float) -> None:
+        async def send() -> None:
+            await asyncio.sleep(seconds)
+            async with Delivery(lambda: self._outlet(job)) as delivery:
+                for instance, is_sent in self._sendings(job):
+                    if is_sent:
+                        await self._store(delivery, instance)
+
+        task = asyncio.get_running_loop().create_task(send())
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def _outlet(self, job: Job) -> Outlet:
+        command = job.request.command
+        if not job.is_move:
+            return Backward(job.assoc)
+        host, port = self.destinations[command.move_destination]
+        calling_ae = self._quirks.sends_as or job.assoc.called_ae
+        originator = (job.assoc.calling_ae, command.message_id or 0)
+        route = Route(calling_ae, command.move_destination, host, port, originator)
+        return await Sender.open(route, pc.unique(job.images["SOPClassUID"]).to_pylist())
+
+    async def _go_on(self, job: Job) -> None:
+        while not self._is_over(job):
+            _respond(job, _PENDING, job.tally.pending(self._quirks.claims))
+            await asyncio.sleep(_PENDING_PAUSE)
+        job.tally.remaining = max(job.tally.remaining, 1)
+
+    def _is_over(self, job: Job) -> bool:
+        """Say whether the request was cancelled, or the peer has gone."""
+        is_cancelled = job.assoc.is_cancelled(job.request.command.message_id) and not self._quirks.ignores_cancel
+        return is_cancelled or not job.assoc.is_open
+
+    def _finish(self, job: Job) -> None:
+        told = job.tally.final(self._quirks.claims)
+        self._counts.cancelled += told.status == CANCELLED
+        _respond(job, told.status, told.counters, told.failed_uids)
 
 
-def _finish(assoc: AcceptedAssociation, request: Message, tally: Tally) -> None:
-    if tally.remaining:
-        _respond(assoc, request, CANCELLED, tally.counters, tally.failed_uids)
-    else:
-        _respond(assoc, request, tally.status, tally.counters._replace(remaining=None), tally.failed_uids)
+def _read(assoc: AcceptedAssociation, request: Message) -> Question:
+    context = assoc.contexts[request.context_id]
+    models = MOVE_MODELS if request.command.field == dimse.C_MOVE_RQ else GET_MODELS
+    model = models.get(context.abstract_syntax)
+    if model is None:
+        raise BadQuestionError("this presentation context is not for that request")
+    return read_question(request.dataset, explicit_vr=context.transfer_syntaxes[0] == EXPLICIT_VR, model=model)
 
 
-def _respond(
-    assoc: AcceptedAssociation, request: Message, status: int, counters: Counters, failed: list[str] | None = None
-) -> None:
-    identifier = None
+def _respond(job: Job, status: int, counters: Counters, failed: list[str] | None = None) -> None:
+    assoc, request, identifier = job.assoc, job.request, None
     if failed:
         uids = Constant(_FAILED_UIDS, "UI", "\\".join(failed[:_MOST_NAMED]))
         identifier = element(uids, assoc.contexts[request.context_id].transfer_syntaxes[0] == EXPLICIT_VR)

@@ -7,9 +7,10 @@ Touches: network, clock.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Protocol
 
 from crawler.errors import PeerError, RefusedError, TransientPeerError
@@ -22,6 +23,7 @@ from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.negotiation import EXPLICIT_VR, Agreement, Context, Proposal
 from crawler.pacs.upper_layer import Connection
 from crawler.testing.objects import SyntheticObject
+from crawler.testing.tally import NOT_PERFORMED
 
 NO_CONTEXT = 0x0122
 """SOP class not supported (PS3.7 C.5.6): what counts for an object that the other side does not take."""
@@ -39,6 +41,49 @@ class Outlet(Protocol):
 
     async def close(self) -> None:
         """Say that nothing more is sent."""
+
+    def abort(self) -> None:
+        """Break off."""
+
+
+class Delivery:
+    """Sends objects by an outlet that is opened for the first one. Once it is lost, or cannot be had, the rest fails.
+
+    Ends it in order at the end of an `async with`, and at once when that is left by an error.
+    """
+
+    def __init__(self, open_outlet: Callable[[], Awaitable[Outlet]]) -> None:
+        self._open = open_outlet
+        self._outlet: Outlet | None = None
+        self._is_lost = False
+
+    async def store(self, instance: SyntheticObject) -> int:
+        """Send an object and give its status."""
+        if self._is_lost:
+            return NOT_PERFORMED
+        try:
+            self._outlet = self._outlet or await self._open()
+            return await self._outlet.store(instance)
+        except PeerError:
+            self._is_lost = True
+            return NOT_PERFORMED
+
+    async def __aenter__(self) -> Delivery:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.abort()
+        elif self._outlet is not None and not self._is_lost:
+            await self._outlet.close()
+
+    def abort(self) -> None:
+        """End at once."""
+        self._is_lost = True
+        if self._outlet is not None:
+            self._outlet.abort()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +197,9 @@ class Backward:
         return message.command.status
 
     async def close(self) -> None:
+        """Leave the association to its own end."""
+
+    def abort(self) -> None:
         """Leave the association to its own end."""
 
 

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import assert_never
 
 from crawler.model import Model
 from crawler.pacs import command as dimse
@@ -23,6 +22,7 @@ from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
 from crawler.pacs.messages import Message
 from crawler.testing.answers import Answers
 from crawler.testing.archive import Archive
+from crawler.testing.breaking import break_off
 from crawler.testing.changing import ChangingArchive, TableAnswers
 from crawler.testing.counts import Counts
 from crawler.testing.encoding import Constant
@@ -30,7 +30,7 @@ from crawler.testing.hospital import SOP_CLASSES
 from crawler.testing.matching import BadKeyError
 from crawler.testing.objects import Objects
 from crawler.testing.question import CHARSET, BadQuestionError, Question, read_question
-from crawler.testing.quirks import Failure, Quirks, misread, shaped
+from crawler.testing.quirks import Quirks, misread, shaped
 from crawler.testing.relational import hierarchical
 from crawler.testing.responses import frame_responses
 from crawler.testing.retrieval import GET_MODELS, MOVE_MODELS, Retrievals
@@ -51,9 +51,6 @@ CANCELLED = 0xFE00
 NOT_UNDERSTOOD = 0xA900
 UNRECOGNISED_OPERATION = 0x0211
 
-_RESET_DELAY = 0.1
-"""Seconds for the rows before a reset to arrive, because a reset discards what was not yet read."""
-_HANG = 3600.0
 _PRIVATE = (Constant(0x00090010, "LO", "SIMULATED PACS"), Constant(0x00091001, "LO", "nobody asked for this"))
 
 
@@ -76,7 +73,7 @@ class Simulator:
         self.counts = Counts()
         self.objects = Objects(archive)
         """What it sends; `objects.truth(uid)` is one instance as it really is."""
-        self._retrievals = Retrievals(self.objects, self.counts)
+        self._retrievals = Retrievals(self.objects, self.quirks, self.counts)
         self.destinations = self._retrievals.destinations
         """AE title -> host and port: where C-MOVE may send to. Add to it at any time."""
         self._port = port
@@ -126,6 +123,7 @@ class Simulator:
     ) -> None:
         if self._acceptor is not None:
             await self._acceptor.close()
+        await self._retrievals.close()
 
     async def _answer(self, assoc: AcceptedAssociation, request: Message) -> None:
         if request.command.field == dimse.C_ECHO_RQ:
@@ -137,6 +135,7 @@ class Simulator:
             self.counts.under_way.append((came, time.monotonic()))
         elif request.command.field in (dimse.C_MOVE_RQ, dimse.C_GET_RQ):
             try:
+                await self._wait()
                 await self._retrievals.answer(assoc, request)
             except BadQuestionError as error:
                 self._refuse(assoc, request, NOT_UNDERSTOOD, str(error))
@@ -153,8 +152,7 @@ class Simulator:
             relational = self._relational and assoc.asked_extended.get(context.abstract_syntax, b"")[:1] == b"\1"
             question = read_question(request.dataset, explicit_vr=explicit_vr, model=model, relational=relational)
             self.counts.queries[question.level] += 1
-            if self.quirks.latency or self.quirks.jitter:  # even a sleep of 0 s costs a turn of the event loop
-                await asyncio.sleep(self.quirks.latency + self.quirks.jitter * self._chance.random())
+            await self._wait()
             understood = misread(question, self.quirks)
             if relational:
                 understood = hierarchical(understood, self.archive, lies=self.quirks.lies_relational)
@@ -185,7 +183,7 @@ class Simulator:
                     return
             if 0 <= left < len(identifiers):
                 assoc.write(frame_responses(request.context_id, command, identifiers.slice(0, left), max_pdu))
-                await self._break_off(assoc)
+                await break_off(assoc, self.quirks.failure)
                 return
             left -= len(identifiers) if left >= 0 else 0
             waiting = frame_responses(request.context_id, command, identifiers, max_pdu)
@@ -194,18 +192,9 @@ class Simulator:
         self.counts.refused += final_status != SUCCESS
         assoc.write(waiting + framing.frame_message(request.context_id, final, None, max_pdu))
 
-    async def _break_off(self, assoc: AcceptedAssociation) -> None:
-        await assoc.drain()
-        match self.quirks.failure:
-            case Failure.ABORT:
-                assoc.abort()
-            case Failure.RESET:
-                await asyncio.sleep(_RESET_DELAY)
-                assoc.reset()
-            case Failure.HANG:
-                await assoc.wait_closed(_HANG)
-            case never:
-                assert_never(never)
+    async def _wait(self) -> None:
+        if self.quirks.latency or self.quirks.jitter:  # even a sleep of 0 s costs a turn of the event loop
+            await asyncio.sleep(self.quirks.latency + self.quirks.jitter * self._chance.random())
 
     def _refuse(self, assoc: AcceptedAssociation, request: Message, status: int, comment: str) -> None:
         self.counts.refused += 1

@@ -53,8 +53,9 @@ def test_the_page_has_every_quirk() -> None:
 
 @pytest.mark.parametrize(("word", "line"), QUIRKS)
 def test_flag_and_profile_say_the_same(word: str, line: str, tmp_path: Path) -> None:
-    needs = {"over_cap": ["cap=1"], "failure": ["fails_after=1"], "fails_one_in": ["fails_after=1"]}
-    needed = needs.get(word.partition("=")[0], [])
+    failing, offline = ["fails_after=1"], ["offline_every=1"]
+    needs = {"over_cap": ["cap=1"], "failure": failing, "fails_one_in": failing}
+    needed = {**needs, "offline": offline, "offline_for": offline}.get(word.partition("=")[0], [])
     by_flag = parse_quirks([word, *needed])
     by_profile = parse_quirks(needed, profile_of(tmp_path, f"[quirks]\n{line}\n").quirks)
     assert by_flag == by_profile
@@ -116,6 +117,14 @@ def test_the_shipped_profile_is_right_and_flags_win_over_it() -> None:
         ),
         ("[quirks]\nlatency = -1", "quirk latency must be a number of seconds, 0 or more, not -1"),
         ("[quirks]\nmax_pdu = 5", "quirk max_pdu must be 16 bytes or more, or 0 for what the client takes, not 5"),
+        (
+            "[quirks]\nclaims = 'lies'",
+            "quirk claims must be one of truth, success, completed, nothing, uncounted, not 'lies'",
+        ),
+        (
+            "[quirks]\nsends_as = 'A '",
+            "quirk sends_as must be an AE title of at most 16 ASCII characters without spaces or a backslash, not 'A '",
+        ),
         ("[quirks]\nexclusive_ends = 1", "quirk exclusive_ends must be true or false, not 1"),
         ("cap = 5", "cap is not known here; it belongs under [quirks]"),
         ("[quirk]\n", "quirk is not known here; a profile has the sections [archive], [quirks] and [destinations]"),
@@ -142,6 +151,10 @@ def test_mistakes_in_a_profile_are_one_sentence(text: str, sentence: str, tmp_pa
 def test_mistakes_on_the_command_line_end_with_exit_code_2(tmp_path: Path) -> None:
     for arguments, sentence in (
         (["--quirk", "over_cap=a700"], "quirk over_cap does nothing without cap; add cap"),
+        (
+            ["--quirk", "failure=hang"],
+            "quirk failure does nothing without fails_after or breaks_after; add fails_after or breaks_after",
+        ),
         (["--quirk", "cap=many"], "quirk cap must be a whole number from 0 to 10000000, not 'many'"),
         (["--quirks", "none.toml"], "none.toml: there is no such file"),
         (["--destination", "SCP"], "destination SCP must have host and port, as 127.0.0.1:11112, not ''"),

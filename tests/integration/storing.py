@@ -1,4 +1,4 @@
-"""Storage SCPs for a simulated PACS to send to: DCMTK's storescp, and pynetdicom in this process. Touches: network."""
+"""Peers that retrieve from a simulated PACS: DCMTK's storescp, and pynetdicom in this process. Touches: network."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread
-from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pydicom.dataset import Dataset
+from pynetdicom import AE, AllStoragePresentationContexts, build_role, evt
+from pynetdicom.association import Association
 from pynetdicom.events import Event
 
+from crawler.testing.simulator import Simulator
 from tests.integration.real_pacs import free_port, wait_for
 
 EXPLICIT = "1.2.840.10008.1.2.1"
+PATIENT_MOVE, MOVE, GET = (f"1.2.840.10008.5.1.4.1.2.{model}" for model in ("1.2", "2.2", "2.3"))
 
 
 @contextmanager
@@ -76,3 +80,50 @@ def arriving(arrivals: Arrivals) -> Iterator[int]:
         yield server.server_address[1]
     finally:
         server.shutdown()
+
+
+def identifier(level: str, **keys: Any) -> Dataset:
+    dataset = Dataset()
+    dataset.QueryRetrieveLevel = level
+    for keyword, value in keys.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def failed_in(named: Dataset | None) -> list[str]:
+    """Give the UIDs of a list of failed instances, which pydicom gives as one text when it is one."""
+    found = named.get("FailedSOPInstanceUIDList", []) if named else []
+    return [found] if isinstance(found, str) else list(found)
+
+
+def associated(pacs: Simulator, *classes: str) -> Association:
+    ae = AE(ae_title="TESTER")
+    for uid in classes:
+        ae.add_requested_context(uid)
+    assoc = ae.associate(pacs.host, pacs.port, ae_title="SIMPACS")
+    assert assoc.is_established
+    return assoc
+
+
+def move(pacs: Simulator, asked: Dataset, destination: str = "SCP", model: str = MOVE) -> list[tuple[Dataset, Any]]:
+    """Ask by pynetdicom, and give all responses."""
+    assoc = associated(pacs, model)
+    link: Any = assoc.dul.socket
+    opened = link.socket
+    responses = list(assoc.send_c_move(asked, destination, model, msg_id=77))
+    assoc.release()
+    opened.close()  # pynetdicom leaves a socket open that was reset
+    return responses
+
+
+def get(pacs: Simulator, asked: Dataset, arrivals: Arrivals, classes: list[str]) -> list[tuple[Dataset, Any]]:
+    ae = AE(ae_title="TESTER")
+    ae.add_requested_context(GET)
+    for uid in classes:
+        ae.add_requested_context(uid, EXPLICIT)
+    roles = [build_role(uid, scp_role=True) for uid in classes]
+    handlers = [(evt.EVT_C_STORE, arrivals.take)]
+    assoc = ae.associate(pacs.host, pacs.port, ext_neg=roles, evt_handlers=handlers)  # type: ignore[arg-type]  # a list
+    responses = list(assoc.send_c_get(asked, GET))
+    assoc.release()
+    return responses

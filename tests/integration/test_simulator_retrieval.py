@@ -6,26 +6,33 @@ import subprocess
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from pydicom import Dataset
-from pynetdicom import AE, build_role, evt
-from pynetdicom.association import Association
 
 from crawler.model import Level
 from crawler.testing.archive import Archive
 from crawler.testing.hospital import SOP_CLASSES
 from crawler.testing.simulator import Simulator, running
-from tests.integration.storing import EXPLICIT, Arrivals, arriving, datasets_in, storescp
+from tests.integration.storing import (
+    MOVE,
+    PATIENT_MOVE,
+    Arrivals,
+    arriving,
+    associated,
+    datasets_in,
+    failed_in,
+    get,
+    identifier,
+    move,
+    storescp,
+)
 
 ARCHIVE = Archive(30, date(2024, 3, 4), date(2024, 3, 8), rows=8, columns=6, most_images=12)
 IMAGES = ARCHIVE.table(Level.IMAGE)
 STUDY, SERIES = (IMAGES[name][100].as_py() for name in ("StudyInstanceUID", "SeriesInstanceUID"))
 OF_SERIES = ["-k", "QueryRetrieveLevel=SERIES", "-k", f"StudyInstanceUID={STUDY}", "-k", f"SeriesInstanceUID={SERIES}"]
-PATIENT_MOVE, MOVE, GET = (f"1.2.840.10008.5.1.4.1.2.{model}" for model in ("1.2", "2.2", "2.3"))
 Tool = Callable[[str], Path]
 
 
@@ -35,40 +42,9 @@ def uids(name: str, *values: str) -> list[str]:
     return found
 
 
-def identifier(level: str, **keys: Any) -> Dataset:
-    dataset = Dataset()
-    dataset.QueryRetrieveLevel = level
-    for keyword, value in keys.items():
-        setattr(dataset, keyword, value)
-    return dataset
-
-
 def assert_true(pacs: Simulator, found: dict[str, bytes], expected: list[str]) -> None:
     assert sorted(found) == sorted(expected)
     assert all(pacs.objects.truth(uid).dataset == dataset for uid, dataset in found.items())
-
-
-def failed_in(named: Dataset | None) -> list[str]:
-    """Give the UIDs of a list of failed instances, which pydicom gives as one text when it is one."""
-    found = named.get("FailedSOPInstanceUIDList", []) if named else []
-    return [found] if isinstance(found, str) else list(found)
-
-
-def associated(pacs: Simulator, *classes: str) -> Association:
-    ae = AE(ae_title="TESTER")
-    for uid in classes:
-        ae.add_requested_context(uid)
-    assoc = ae.associate(pacs.host, pacs.port, ae_title="SIMPACS")
-    assert assoc.is_established
-    return assoc
-
-
-def move(pacs: Simulator, asked: Dataset, destination: str = "SCP", model: str = MOVE) -> list[tuple[Dataset, Any]]:
-    """Ask by pynetdicom, and give all responses."""
-    assoc = associated(pacs, model)
-    responses = list(assoc.send_c_move(asked, destination, model, msg_id=77))
-    assoc.release()
-    return responses
 
 
 def test_dcmtk_moves_and_gets_all_of_a_series(dcmtk_tool: Tool, tmp_path: Path) -> None:
@@ -115,19 +91,6 @@ def test_pynetdicom_moves_at_every_level() -> None:
             assert all(sum(pair) == len(expected) for pair in told)
             assert len(pending) >= len(expected) // 5 - 1
         assert pacs.counts.moves == {Level.PATIENT: 1, Level.STUDY: 1, Level.SERIES: 1, Level.IMAGE: 2}
-
-
-def get(pacs: Simulator, asked: Dataset, arrivals: Arrivals, classes: list[str]) -> list[tuple[Dataset, Any]]:
-    ae = AE(ae_title="TESTER")
-    ae.add_requested_context(GET)
-    for uid in classes:
-        ae.add_requested_context(uid, EXPLICIT)
-    roles = [build_role(uid, scp_role=True) for uid in classes]
-    handlers = [(evt.EVT_C_STORE, arrivals.take)]
-    assoc = ae.associate(pacs.host, pacs.port, ext_neg=roles, evt_handlers=handlers)  # type: ignore[arg-type]  # a list
-    responses = list(assoc.send_c_get(asked, GET))
-    assoc.release()
-    return responses
 
 
 def test_pynetdicom_gets_what_it_takes() -> None:
