@@ -21,6 +21,10 @@ from crawler.errors import LakeError, NoLakeError
 from crawler.lake.format import refuse_newer
 from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
 
+OWN_PLACE = "outcome <> 'other' AND NOT contains(path, '-')"
+"""Which rows of `files` are at their instance's own place in the store; other bytes of it lie beside, under a name with
+a hyphen."""
+
 
 @contextmanager
 def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -12,6 +12,7 @@ from string import Template
 import pyarrow as pa
 
 from crawler import columns
+from crawler.lake.catalog import OWN_PLACE
 from crawler.lake.dictionary import comments, dictionary
 from crawler.lake.format import FORMAT
 from crawler.lake.log import Log, LogFile
@@ -44,9 +45,6 @@ _KNOWN_SINCE = {
     "retrieval": "changed_at",
 }
 """When a row of the ledger came to be known."""
-
-_OWN_PLACE = "outcome <> 'other' AND NOT contains(path, '-')"
-"""Which rows of files are the instance itself, not other bytes of it that lie beside."""
 
 _TOLD = {
     "window": "windows",
@@ -158,7 +156,7 @@ def _told_by_files(added: tuple[pa.Field, ...]) -> dict[str, str]:
     decoded = [*columns.schema(LEVELS["instance"]), *added]
     names = [quoted(field.name) for field in decoded if is_told_by_files(field)]
     return {
-        "said": ", ".join(f"max({name}) FILTER (WHERE {_OWN_PLACE}) AS {name}" for name in names),
+        "said": ", ".join(f"max({name}) FILTER (WHERE {OWN_PLACE}) AS {name}" for name in names),
         "coalesced": ", ".join(f"coalesce(known.{name}, file.{name}) AS {name}" for name in names),
     }
 

@@ -11,13 +11,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from crawler.lake.catalog import literal, open_catalog
+from crawler.lake.catalog import OWN_PLACE, literal, open_catalog
 from crawler.retrieve.state import Retrieval, State
 
-HERE = "outcome <> 'other' AND NOT contains(path, '-')"
-"""Of the rows of `files`, those at their instance's own place (`layout.place_beside` gives other names)."""
 _INSTANCES = f"""SELECT SeriesInstanceUID, list(DISTINCT SOPInstanceUID) FROM files
-    WHERE SeriesInstanceUID IN ({{series}}) AND {HERE} GROUP BY ALL"""
+    WHERE SeriesInstanceUID IN ({{series}}) AND {OWN_PLACE} GROUP BY ALL"""
 _STATES = """SELECT pacs, StudyInstanceUID, SeriesInstanceUID, cohort, version, state, reason, way, level, requests,
     expected_instances, received_instances, status, completed, failed, warning, remaining, failed_instances, changed_at
     FROM retrievals WHERE SeriesInstanceUID IN ({series})"""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from jobs.commands import cohort_files
 from jobs.defining import defined_by, definition_options
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
@@ -183,3 +184,6 @@ def drop(name: str, config: Path) -> None:
     from jobs.cohort import drop_cohort
 
     drop_cohort(settings_from(config), name)
+
+
+command.add_command(cohort_files.status)

@@ -1,0 +1,151 @@
+"""What of a cohort is here, and what is missing and why. Touches: disk.
+
+An instance is here when `files` has it. A series is whole when every instance that its PACS lists is here, or, where
+none is listed, as many as it counts; what C-MOVE or C-GET said of success does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crawler.lake.catalog import OWN_PLACE
+from crawler.retrieve.state import State
+
+if TYPE_CHECKING:
+    import duckdb
+
+UNKNOWN_SERIES = "its series are not known"
+UNKNOWN_NUMBER = "how many instances it should have is not known"
+NOT_ASKED = "not asked for yet"
+ON_ITS_WAY = "asked for"
+LACKS = "instances did not come"
+
+_WANTED = """CREATE OR REPLACE TEMP TABLE wanted AS
+    WITH frozen AS (SELECT pacs, StudyInstanceUID, SeriesInstanceUID, expected_instances FROM {rows}),
+    whole AS (FROM frozen WHERE SeriesInstanceUID IS NULL),
+    found AS (
+        SELECT pacs, StudyInstanceUID, SeriesInstanceUID FROM series SEMI JOIN whole USING (pacs, StudyInstanceUID)
+        UNION SELECT pacs, StudyInstanceUID, SeriesInstanceUID FROM retrievals
+            SEMI JOIN whole USING (pacs, StudyInstanceUID)),
+    known AS (
+        SELECT pacs, StudyInstanceUID FROM found LEFT JOIN studies USING (pacs, StudyInstanceUID)
+        GROUP BY ALL HAVING count(*) >= coalesce(max(NumberOfStudyRelatedSeries), 1))
+    FROM frozen WHERE SeriesInstanceUID IS NOT NULL
+    UNION ALL SELECT *, NULL FROM found
+    UNION ALL FROM whole ANTI JOIN known USING (pacs, StudyInstanceUID)"""
+"""Of a study whose series were not known then, those that are known now; itself too, while it should have more."""
+_HERE = f"""CREATE OR REPLACE TEMP TABLE here AS
+    SELECT * FROM files SEMI JOIN wanted USING (SeriesInstanceUID) WHERE {OWN_PLACE}"""
+_SERIES = """WITH listed AS (
+        SELECT pacs, SeriesInstanceUID, count(*) AS listed, max(changed_at) AS newest,
+            coalesce(list(SOPInstanceUID ORDER BY SOPInstanceUID) FILTER (WHERE path IS NULL), []) AS lacking
+        FROM (SELECT pacs, SeriesInstanceUID, SOPInstanceUID, changed_at FROM instances SEMI JOIN wanted
+            USING (pacs, SeriesInstanceUID)) AS known
+        LEFT JOIN (SELECT SeriesInstanceUID, SOPInstanceUID, path FROM here) AS file
+            USING (SeriesInstanceUID, SOPInstanceUID) GROUP BY ALL),
+    arrived AS (SELECT SeriesInstanceUID, count(*) AS here FROM here GROUP BY ALL)
+    SELECT pacs, StudyInstanceUID, SeriesInstanceUID, state, reason, coalesce(here, 0), lacking,
+        coalesce(listed, asked.expected_instances, NumberOfSeriesRelatedInstances, wanted.expected_instances),
+        coalesce(state = 'complete' AND here >= received_instances
+            AND coalesce(newest <= asked.changed_at, true), false)
+    FROM wanted LEFT JOIN listed USING (pacs, SeriesInstanceUID) LEFT JOIN arrived USING (SeriesInstanceUID)
+    LEFT JOIN (SELECT pacs, StudyInstanceUID, SeriesInstanceUID, state, reason, expected_instances, received_instances,
+        changed_at FROM retrievals) AS asked USING (pacs, StudyInstanceUID, SeriesInstanceUID)
+    LEFT JOIN (SELECT pacs, SeriesInstanceUID, NumberOfSeriesRelatedInstances FROM series) AS known
+        USING (pacs, SeriesInstanceUID)
+    ORDER BY pacs, StudyInstanceUID, SeriesInstanceUID NULLS FIRST"""
+
+_TOTALS = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM here"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """How one series of a cohort stands; a study whose series are not known has no `series_uid`."""
+
+    pacs: str
+    study_uid: str
+    series_uid: str | None
+    state: State
+    reason: str | None
+    here: int
+    expected: int | None
+    lacking: tuple[str, ...]
+    """SOP Instance UIDs, where the PACS lists them."""
+
+    @property
+    def missing(self) -> int:
+        """How many instances are not here, as far as that is known."""
+        return len(self.lacking) or max((self.expected or 0) - self.here, 0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that is expected is here."""
+        return self.state is State.COMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a cohort stands."""
+
+    series: list[Series]
+    """By PACS, study and series."""
+    instances: int
+    """That are here; what two PACS have counts once."""
+    size: int
+    """Their bytes."""
+
+    @property
+    def missing(self) -> list[Series]:
+        """Give the series of which something is missing."""
+        return [one for one in self.series if not one.is_whole]
+
+
+def gather(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+    """Gather the rows of a cohort (`Frozen.rows`) and of `files` that belong to it, as tables `wanted` and `here`."""
+    connection.execute(_WANTED.format(rows=rows))
+    connection.execute(_HERE)
+
+
+def standing(connection: duckdb.DuckDBPyConnection, gone: Mapping[str, frozenset[str]] | None = None) -> Standing:
+    """Compare what was gathered. `gone` names by series the instances whose files are lost: they are not here."""
+    missing = gone or {}
+    found = []
+    for *key, state, reason, here, lacking, expected, settled in connection.execute(_SERIES).fetchall():
+        lost = missing.get(key[2], frozenset())
+        named = None if lacking is None else tuple(sorted({*lacking, *lost}))
+        if settled and not lost:
+            named, expected = (), here
+        found.append(_series((key[0], key[1], key[2]), (state, reason), (here - len(lost), expected), named))
+    [(instances, size)] = connection.execute(_TOTALS).fetchall()
+    return Standing(found, instances - sum(map(len, missing.values())), size)
+
+
+def _series(
+    key: tuple[str, str, str | None],
+    told: tuple[str | None, str | None],
+    counts: tuple[int, int | None],
+    lacking: tuple[str, ...] | None,
+) -> Series:
+    """Judge one series; `lacking` is None where its PACS lists no instances. One of none at all is never whole."""
+    (here, expected), (state, reason) = counts, told
+    all_listed = lacking is not None and not lacking
+    if all_listed or (lacking is None and expected is not None and here >= expected > 0):
+        return Series(*key, State.COMPLETE, None, here, expected, ())
+    known = State(state) if state else State.PLANNED
+    if known is State.COMPLETE:
+        known, reason = State.PARTIAL, None
+    if reason is None:
+        reason = _why(key[2], known, counts)
+    return Series(*key, known, reason, here, expected, lacking or ())
+
+
+def _why(series: str | None, state: State, counts: tuple[int, int | None]) -> str:
+    if series is None:
+        return UNKNOWN_SERIES
+    if state is State.PLANNED:
+        return NOT_ASKED
+    if counts[1] is None:
+        return UNKNOWN_NUMBER
+    return ON_ITS_WAY if state is State.REQUESTED else LACKS

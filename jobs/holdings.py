@@ -1,0 +1,119 @@
+"""`pacslake cohort status`: what of a cohort is here, and what is missing. Touches: disk, standard output and error."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.filesize import decimal
+
+from crawler.cohort.frozen import Frozen, newest
+from crawler.lake.catalog import open_catalog
+from crawler.retrieve.readback import Told, examine_size, examined
+from crawler.retrieve.standing import Series, Standing, gather, standing
+from crawler.settings import Settings
+from jobs.cohorts import sentence
+from jobs.contents import indented
+from jobs.counting import counted
+from jobs.exits import Exit
+from jobs.table import visible
+
+if TYPE_CHECKING:
+    import duckdb
+
+SHOWN = 20
+"""Series with something missing that a person is shown; JSON names all, and their instances."""
+_FILES = "SELECT SeriesInstanceUID, SOPInstanceUID, path, size, sha256, transfer_syntax FROM here ORDER BY path"
+_BATCH = 10_000
+
+
+def show_standing(settings: Settings, name: str, number: int | None, *, check: bool, as_json: bool) -> Exit:
+    """Print how a cohort stands; give 3 while anything is missing."""
+    frozen = newest(settings.lake.path, name, number)
+    with open_catalog(settings.lake.path) as connection:
+        gather(connection, frozen.rows)
+        gone = _gone(connection, settings.local.store_path) if check else {}
+        found = standing(connection, gone)
+    if as_json:
+        click.echo(json.dumps(standing_values(frozen, found), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join([sentence(frozen), *_lines(found)]))
+    return Exit.PARTIAL if found.missing else Exit.OK
+
+
+def files_of(connection: duckdb.DuckDBPyConnection) -> Iterator[Told]:
+    """Give the files that were gathered."""
+    answer = connection.execute(_FILES)
+    while batch := answer.fetchmany(_BATCH):
+        yield from (Told(*row) for row in batch)
+
+
+def _gone(connection: duckdb.DuckDBPyConnection, store: Path) -> dict[str, frozenset[str]]:
+    """Look for each file on disk; give the instances of those that are not there, or not whole, by series."""
+    [(total,)] = connection.execute("SELECT count(*) FROM here").fetchall()
+    gone: defaultdict[str, set[str]] = defaultdict(set)
+    for told, flaw in counted(examined(store, files_of(connection), examine_size), total, "files"):
+        if flaw is not None:
+            gone[told.series].add(told.instance)
+    return {series: frozenset(instances) for series, instances in gone.items()}
+
+
+def standing_values(frozen: Frozen, found: Standing) -> dict[str, Any]:
+    """Give it as what JSON can hold."""
+    return {
+        "cohort": frozen.cohort,
+        "version": frozen.version,
+        "complete": not found.missing,
+        "series": len(found.series),
+        "instances": found.instances,
+        "bytes": found.size,
+        "missing_instances": sum(one.missing for one in found.missing),
+        "states": {state: {"series": series, "instances": here} for state, series, here, _ in _states(found)},
+        "missing": [missing_values(one) for one in found.missing],
+    }
+
+
+def missing_values(one: Series) -> dict[str, Any]:
+    """Give a series that is not whole as what JSON can hold."""
+    return {
+        "pacs": one.pacs,
+        "StudyInstanceUID": one.study_uid,
+        "SeriesInstanceUID": one.series_uid,
+        "state": one.state.value,
+        "reason": one.reason,
+        "expected_instances": one.expected,
+        "here": one.here,
+        "missing": one.missing,
+        "missing_instances": list(one.lacking),
+    }
+
+
+def _states(found: Standing) -> Iterator[tuple[str, int, int, int]]:
+    """Give for each state the number of series, of their instances here and of those missing."""
+    series = Counter(one.state for one in found.series)
+    for state in series:
+        mine = [one for one in found.series if one.state is state]
+        yield state.value, len(mine), sum(one.here for one in mine), sum(one.missing for one in mine)
+
+
+def _lines(found: Standing) -> Iterator[str]:
+    yield f"{found.instances:,} instances are here, {decimal(found.size)}"
+    yield ""
+    yield from indented(("state", "series", "here", "missing"), list(_states(found)))
+    yield ""
+    missing = found.missing
+    if not missing:
+        yield "All of it is here."
+        return
+    count = sum(one.missing for one in missing)
+    yield f"Missing: {count:,} instances that are known of, in {len(missing):,} series"
+    for one in missing[:SHOWN]:
+        of = "" if one.expected is None else f" of {one.expected:,}"
+        uid = one.series_uid or f"study {one.study_uid}"
+        yield f"  {visible(one.pacs)}  {visible(uid)}  {one.state}, {one.here:,}{of} here: {visible(one.reason or '')}"
+    if len(missing) > SHOWN:
+        yield f"  and {len(missing) - SHOWN:,} more; --format json names all, and their instances"

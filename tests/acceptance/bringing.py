@@ -1,0 +1,37 @@
+"""Puts objects of a synthetic PACS into a lake's store as the receiver does, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from crawler.lake.writer import LakeWriter
+from crawler.retrieve.expectation import Expectation
+from crawler.retrieve.header import file_meta
+from crawler.retrieve.instance import Instance, rows_of
+from crawler.retrieve.rows import file_rows
+from crawler.retrieve.spool import Incoming, Spool
+from crawler.testing.objects import EXPLICIT_VR, SyntheticObject
+
+EVERYTHING = Expectation(accept_unsolicited=True)
+MOMENT = datetime(2024, 3, 1, 22, 0, 9)
+
+
+def bring(folder: Path, objects: Iterable[SyntheticObject], asked: Mapping[str, str]) -> None:
+    """Write them into `store`, and into the lake that they are there; `asked` says of series from which PACS."""
+    spool = Spool.open(folder / "store")
+    group = []
+    for one in objects:
+        instance = Instance(one.sop_class, one.sop_instance, EXPLICIT_VR, "SIMPACS")
+        meta = file_meta(one.sop_class, one.sop_instance, EXPLICIT_VR)
+        incoming = Incoming(spool, instance, meta, partial(instance.judge, expectation=EVERYTHING))
+        incoming.write(one.dataset)
+        assert incoming.finish() == 0
+        group.append(incoming)
+    kept = spool.settle(group)
+    spool.close()
+    with LakeWriter.open(folder / "lake") as writer:
+        writer.append("file", file_rows(rows_of(kept, MOMENT), asked))
+        writer.commit()
