@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from crawler.model import Outcome, Window, WindowState
 from crawler.plan.sight import Sight
 
-
 REFUSALS = {
     Outcome.TOO_MANY: "refused as too much to answer",
     Outcome.CANCELLED: "ended by the PACS before all was answered",

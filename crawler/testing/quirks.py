@@ -115,6 +115,8 @@ class Quirks:
     """Only Explicit VR Little Endian is accepted."""
     ignores_cancel: bool = False
     """C-CANCEL has no effect."""
+    no_image_queries: bool = False
+    """A C-FIND at IMAGE level is refused."""
     relational: bool = False
     """Relational queries are granted to who asks for them: no quirk, but few PACS do."""
     lies_relational: bool = False

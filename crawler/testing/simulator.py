@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from crawler.model import Model
+from crawler.model import Level, Model
 from crawler.pacs import command as dimse
 from crawler.pacs import framing
 from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
@@ -152,6 +152,8 @@ class Simulator:
             relational = self._relational and assoc.asked_extended.get(context.abstract_syntax, b"")[:1] == b"\1"
             question = read_question(request.dataset, explicit_vr=explicit_vr, model=model, relational=relational)
             self.counts.queries[question.level] += 1
+            if question.level is Level.IMAGE and self.quirks.no_image_queries:
+                raise BadQuestionError("nobody lists images here")
             await self._wait()
             understood = misread(question, self.quirks)
             if relational:

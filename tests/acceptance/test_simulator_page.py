@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from crawler.errors import UserError
+from crawler.model import Level
 from crawler.testing.archive import Archive
+from crawler.testing.objects import Objects
 from crawler.testing.profile import NAMES, Profile, archive_of, load_profile, parse_quirks
 from crawler.testing.quirks import Quirks
 from tests.acceptance.installed import ENVIRONMENT, pacslake
+from tests.integration.storing import datasets_in, storescp
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "simulator.md").read_text()
@@ -84,6 +88,24 @@ def test_the_examples_run_as_they_are_printed(dcmtk_tool: Callable[[str], Path],
         typed = typed.replace("findscu", str(dcmtk_tool("findscu"))).replace("11113", port)
         done = subprocess.run(typed, shell=True, capture_output=True, text=True, timeout=30, check=True)
         assert done.stdout == printed
+
+
+def test_the_command_sends_images_where_it_is_told_to(dcmtk_tool: Callable[[str], Path], tmp_path: Path) -> None:
+    archive = Archive(studies=2, rows=4, columns=4, most_images=2)
+    study = archive.table(Level.STUDY)["StudyInstanceUID"][0].as_py()
+    options = ["--from", "2023-01-01", "--to", "2024-12-31", "--studies", "2", "--images", "2"]
+    size = ["--rows", "4", "--columns", "4", "--quirk", "phantom_every=2"]
+    arrived = tmp_path / "arrived"
+    arrived.mkdir()
+    with storescp(dcmtk_tool("storescp"), arrived) as port:
+        where = ["--port", "0", "--destination", f"SCP=127.0.0.1:{port}"]
+        with simulating(tmp_path, *where, *options, *size) as line:
+            asked = ["-S", "-aec", "SIMPACS", "-aem", "SCP", "-k", "QueryRetrieveLevel=STUDY"]
+            address = ["-k", f"StudyInstanceUID={study}", "127.0.0.1", line.split()[2].rpartition(":")[2]]
+            subprocess.run([dcmtk_tool("movescu"), *asked, *address], check=True, timeout=30)
+    images = archive.table(Level.IMAGE).filter(pc.field("StudyInstanceUID") == study)
+    exist = images.filter(pc.field("InstanceNumber") == 1)["SOPInstanceUID"].to_pylist()
+    assert datasets_in(arrived) == {uid: Objects(archive).truth(uid).dataset for uid in exist}
 
 
 def test_the_python_example_runs() -> None:

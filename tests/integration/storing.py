@@ -21,6 +21,9 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 PATIENT_MOVE, MOVE, GET = (f"1.2.840.10008.5.1.4.1.2.{model}" for model in ("1.2", "2.2", "2.3"))
 
 
+GET_ID = 78
+
+
 @contextmanager
 def storescp(binary: Path, folder: Path) -> Iterator[int]:
     """Run DCMTK's storescp, which writes what it is sent byte by byte into `folder`; give its port."""
@@ -46,9 +49,10 @@ def datasets_in(folder: Path) -> dict[str, bytes]:
 
 
 class Arrivals:
-    """What a storage SCP was sent, in order: UID and dataset, and from whom."""
+    """What a storage SCP was sent, in order: UID and dataset, and from whom. It may cancel a C-GET after so many."""
 
-    def __init__(self) -> None:
+    def __init__(self, cancels_after: int = 0) -> None:
+        self._cancels_after = cancels_after
         self.objects: list[tuple[str, bytes]] = []
         self.senders: set[str] = set()
         self.originators: set[tuple[str, int]] = set()
@@ -66,6 +70,8 @@ class Arrivals:
         if request.AffectedSOPInstanceUID in self.refused:
             return 0xA700
         self.objects.append((str(request.AffectedSOPInstanceUID), request.DataSet.getvalue()))
+        if len(self.objects) == self._cancels_after:
+            event.assoc.send_c_cancel(GET_ID, query_model=GET)
         return self.status
 
 
@@ -124,6 +130,6 @@ def get(pacs: Simulator, asked: Dataset, arrivals: Arrivals, classes: list[str])
     roles = [build_role(uid, scp_role=True) for uid in classes]
     handlers = [(evt.EVT_C_STORE, arrivals.take)]
     assoc = ae.associate(pacs.host, pacs.port, ext_neg=roles, evt_handlers=handlers)  # type: ignore[arg-type]  # a list
-    responses = list(assoc.send_c_get(asked, GET))
+    responses = list(assoc.send_c_get(asked, GET, msg_id=GET_ID))
     assoc.release()
     return responses

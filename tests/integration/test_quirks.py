@@ -41,15 +41,15 @@ class Answer:
         return self.column("StudyInstanceUID")
 
 
-async def ask_once(pacs: Simulator, keys: dict[str, str]) -> Answer:
+async def ask_once(pacs: Simulator, keys: dict[str, str], level: Level = Level.STUDY) -> Answer:
     answer = Answer()
     limits = Limits(idle_timeout=0.6)
     peer = Peer("sim", pacs.host, pacs.port, AETitle("SIMPACS"), AETitle("TESTER"), limits)
     assoc = await Association.open(peer, [Model.STUDY_ROOT])
-    stream = assoc.find(Query(Model.STUDY_ROOT, Level.STUDY, keys))
+    stream = assoc.find(Query(Model.STUDY_ROOT, level, keys))
     try:
         async for batch in stream:
-            answer.tables.append(decode(batch, Level.STUDY))
+            answer.tables.append(decode(batch, level))
     except TransientPeerError:
         answer.is_lost = True
     answer.status, answer.is_partly_unsupported = stream.status, stream.optional_keys_unsupported
@@ -85,6 +85,19 @@ def test_caps(over_cap: OverCap, rows: int, status: int) -> None:
     one_day = ask({"StudyDate": "20240303"}, cap=50, over_cap=over_cap)
     assert one_day.uids == uids_between(date(2024, 3, 3), date(2024, 3, 3))
     assert one_day.status == 0
+
+
+def test_images_that_nobody_lists() -> None:
+    async def statuses() -> list[int | None]:
+        async with Simulator(ARCHIVE, quirks=Quirks(no_image_queries=True)) as pacs:
+            series = ARCHIVE.table(Level.SERIES).slice(0, 1).to_pylist()[0]
+            keys = {name: series[name] for name in ("StudyInstanceUID", "SeriesInstanceUID")}
+            return [
+                (await ask_once(pacs, keys, Level.IMAGE)).status,
+                (await ask_once(pacs, {"StudyInstanceUID": keys["StudyInstanceUID"]}, Level.SERIES)).status,
+            ]
+
+    assert asyncio.run(statuses()) == [0xA900, 0]
 
 
 def test_ignored_keys() -> None:

@@ -101,6 +101,16 @@ def test_c_get_lies_alike() -> None:
         assert (pacs.counts.gets, pacs.peak_associations) == ({Level.SERIES: 1}, 1)
 
 
+def test_a_cancelled_get_ends() -> None:
+    classes = ARCHIVE.hospital.kind_words["SOPClassUID"].unique().to_pylist()
+    with running(Simulator(ARCHIVE, quirks=Quirks(sends_per_second=50))) as pacs:
+        arrivals = Arrivals(cancels_after=4)
+        responses = get(pacs, OF_SERIES, arrivals, classes)
+        assert responses[-1][0].Status == 0xFE00
+        assert responses[-1][0].NumberOfRemainingSuboperations == 12 - len(arrivals.objects)
+        assert 4 <= len(arrivals.objects) < 12
+
+
 def test_instances_come_after_success() -> None:
     with lying(late=0.3, skips_every=4) as (pacs, arrivals):
         assert said(move(pacs, OF_SERIES)) == (0xB000, (9, 3, 0))

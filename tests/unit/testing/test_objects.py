@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -11,17 +13,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import SimpleITK
 from pydicom import Dataset, dcmread
 
 from crawler.model import Level
 from crawler.testing.archive import Archive
 from crawler.testing.changing import ChangingArchive
 from crawler.testing.objects import Objects
-from crawler.testing.pixels import RESCALE
+from crawler.testing.pixels import RESCALE, stored_values
 from crawler.testing.question import Question
 
 ARCHIVE = Archive(120, date(2024, 3, 4), date(2024, 3, 8), undated=2, rows=8, columns=6, most_images=4)
 OBJECTS = Objects(ARCHIVE)
+ITK: Any = SimpleITK  # has types for some of its functions only
 SERIES = ARCHIVE.table(Level.SERIES)
 IMAGES = ARCHIVE.table(Level.IMAGE)
 
@@ -73,6 +77,21 @@ def test_a_series_is_a_volume_of_known_values(modality: str) -> None:
         assert np.array_equal(pixels(image)[0], (column + 16 * row + first) % 4096)
         assert (str(image.RescaleSlope), str(image.RescaleIntercept)) == RESCALE[modality]
         assert (image.Rows, image.Columns, image.PixelSpacing) == (8, 6, [1.25, 0.75])
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "PT"])
+def test_simpleitk_loads_a_series_as_the_volume_of_these_values(modality: str, tmp_path: Path) -> None:
+    images = images_of(modality)
+    for image in reversed(images):
+        (tmp_path / image.SOPInstanceUID).write_bytes(OBJECTS.truth(image.SOPInstanceUID).file())
+    reader = ITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(tmp_path)))
+    volume = reader.Execute()
+    slope, intercept = (float(text) for text in RESCALE[modality])
+    stored = [stored_values(image.SeriesInstanceUID, image.InstanceNumber, (1, 8, 6)) for image in images]
+    assert np.array_equal(ITK.GetArrayFromImage(volume), slope * np.concatenate(stored) + intercept)
+    assert volume.GetSpacing() == pytest.approx((0.75, 1.25, images[0].SliceThickness))
+    assert volume.GetOrigin() == pytest.approx(images[0].ImagePositionPatient)
 
 
 def test_frames_differ_and_reports_have_no_pixels() -> None:
