@@ -167,14 +167,16 @@ class Retrievals:
                 _respond(job, _PENDING, job.tally.pending(self._quirks.claims))
 
     async def _store(self, delivery: Delivery, instance: SyntheticObject) -> int:
-        status = NOT_PERFORMED
+        status = None
         for _ in range(2 if self._quirks.twice else 1):
             await self._wait_for_turn()
+            is_other = self._quirks.alters_again and self._times_sent[instance.sop_instance]
+            status = await delivery.store(instance.altered() if is_other else instance)
+            if status is None:
+                return NOT_PERFORMED
             self._times_sent[instance.sop_instance] += 1
-            again = self._times_sent[instance.sop_instance] > 1
             self._counts.stores += 1
-            status = await delivery.store(instance.altered() if again and self._quirks.alters_again else instance)
-        return status
+        return NOT_PERFORMED if status is None else status
 
     async def _wait_for_turn(self) -> None:
         """Keep to so many instances a second, over all requests."""

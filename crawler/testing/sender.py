@@ -23,10 +23,7 @@ from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.negotiation import EXPLICIT_VR, Agreement, Context, Proposal
 from crawler.pacs.upper_layer import Connection
 from crawler.testing.objects import SyntheticObject
-from crawler.testing.tally import NOT_PERFORMED
 
-NO_CONTEXT = 0x0122
-"""SOP class not supported (PS3.7 C.5.6): what counts for an object that the other side does not take."""
 _ORIGINATOR_AE, _ORIGINATOR_ID = 0x1030, 0x1031
 """Who asked for the object that is sent (PS3.7 9.3.1.1)."""
 _PATIENCE = 10.0
@@ -36,8 +33,11 @@ _ABORTED = "the storage SCP ended the association"
 class Outlet(Protocol):
     """Where objects go."""
 
-    async def store(self, instance: SyntheticObject) -> int:
-        """Send an object and give the status of the answer. Raises PeerError when nothing more can be sent."""
+    async def store(self, instance: SyntheticObject) -> int | None:
+        """Send an object and give the status of the answer; None where the other side does not take its SOP class.
+
+        Raises PeerError when nothing more can be sent.
+        """
 
     async def close(self) -> None:
         """Say that nothing more is sent."""
@@ -57,16 +57,16 @@ class Delivery:
         self._outlet: Outlet | None = None
         self._is_lost = False
 
-    async def store(self, instance: SyntheticObject) -> int:
-        """Send an object and give its status."""
+    async def store(self, instance: SyntheticObject) -> int | None:
+        """Send an object and give the status of the answer; None when it could not be sent."""
         if self._is_lost:
-            return NOT_PERFORMED
+            return None
         try:
             self._outlet = self._outlet or await self._open()
             return await self._outlet.store(instance)
         except PeerError:
             self._is_lost = True
-            return NOT_PERFORMED
+            return None
 
     async def __aenter__(self) -> Delivery:
         return self
@@ -135,17 +135,16 @@ class Sender:
         connection.set_deadline(None)
         return Sender(connection, agreement, route.originator)
 
-    async def store(self, instance: SyntheticObject) -> int:
+    async def store(self, instance: SyntheticObject) -> int | None:
         """Send an object and give the status of the answer. Raises PeerError when nothing more can be sent."""
         context_id = self._contexts.get(instance.sop_class)
         if context_id is None:
-            return NO_CONTEXT
+            return None
         self._sent += 1
         command = _store_request(instance, self._sent, self._extras)
         self._connection.write(framing.frame_message(context_id, command, instance.dataset, self._agreement.max_pdu))
         await self._connection.drain()
-        status = (await self._answer()).command.status
-        return NO_CONTEXT if status is None else status
+        return (await self._answer()).command.status
 
     async def close(self) -> None:
         """Release the association."""
@@ -182,17 +181,17 @@ class Backward:
         }
         self._sent = 0
 
-    async def store(self, instance: SyntheticObject) -> int:
+    async def store(self, instance: SyntheticObject) -> int | None:
         """Send an object and give the status of the answer. Raises PeerError when nothing more can be sent."""
         context_id = self._contexts.get(instance.sop_class)
         if context_id is None:
-            return NO_CONTEXT
+            return None
         self._sent += 1
         command = _store_request(instance, self._sent, {})
         self._assoc.write(framing.frame_message(context_id, command, instance.dataset, self._assoc.max_pdu))
         await self._assoc.drain()
         message = await self._assoc.next_request()
-        if message is None or message.command.field != dimse.C_STORE_RSP or message.command.status is None:
+        if message is None or message.command.field != dimse.C_STORE_RSP:
             raise TransientPeerError(_ABORTED)
         return message.command.status
 

@@ -128,6 +128,7 @@ def test_failures_are_counted_and_named() -> None:
         pacs.destinations["SCP"] = ("127.0.0.1", 1)
         *_, (final, named) = move(pacs, asked)
         assert (final.Status, failed_in(named)) == (0xA702, expected)
+        assert pacs.counts.stores == 3 * len(expected)
         assert move(pacs, identifier("SERIES", SeriesInstanceUID=SERIES))[-1][0].Status == 0xA900
         assert move(pacs, identifier("STUDY"))[-1][0].Status == 0xA900
 
