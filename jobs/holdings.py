@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +13,8 @@ from rich.filesize import decimal
 
 from crawler.cohort.frozen import Frozen, newest
 from crawler.lake.catalog import open_catalog
-from crawler.retrieve.readback import Told, examine_size, examined
-from crawler.retrieve.standing import Series, Standing, gather, standing
+from crawler.retrieve.readback import Flaw, Look, Told, examine_size, examined
+from crawler.retrieve.standing import Series, Standing, forget, gather, standing
 from crawler.settings import Settings
 from jobs.cohorts import sentence
 from jobs.contents import indented
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Series with something missing that a person is shown; JSON names all, and their instances."""
-_FILES = "SELECT SeriesInstanceUID, SOPInstanceUID, path, size, sha256, transfer_syntax FROM here ORDER BY path"
+_FILES = """SELECT StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, path, size, sha256, transfer_syntax FROM here
+    ORDER BY path"""
 _BATCH = 10_000
 
 
@@ -36,8 +37,9 @@ def show_standing(settings: Settings, name: str, number: int | None, *, check: b
     frozen = newest(settings.lake.path, name, number)
     with open_catalog(settings.lake.path) as connection:
         gather(connection, frozen.rows)
-        gone = _gone(connection, settings.local.store_path) if check else {}
-        found = standing(connection, gone)
+        if check:
+            lost_files(connection, partial(examine_size, settings.local.store_path))
+        found = standing(connection)
     if as_json:
         click.echo(json.dumps(standing_values(frozen, found), indent=2, ensure_ascii=False))
     else:
@@ -52,14 +54,13 @@ def files_of(connection: duckdb.DuckDBPyConnection) -> Iterator[Told]:
         yield from (Told(*row) for row in batch)
 
 
-def _gone(connection: duckdb.DuckDBPyConnection, store: Path) -> dict[str, frozenset[str]]:
-    """Look for each file on disk; give the instances of those that are not there, or not whole, by series."""
+def lost_files(connection: duckdb.DuckDBPyConnection, look: Look) -> list[tuple[Told, Flaw]]:
+    """Look at each file that was gathered, forget those that are not what they should be, and give these."""
     [(total,)] = connection.execute("SELECT count(*) FROM here").fetchall()
-    gone: defaultdict[str, set[str]] = defaultdict(set)
-    for told, flaw in counted(examined(store, files_of(connection), examine_size), total, "files"):
-        if flaw is not None:
-            gone[told.series].add(told.instance)
-    return {series: frozenset(instances) for series, instances in gone.items()}
+    seen = counted(examined(files_of(connection), look), total, "files")
+    lost = [(told, flaw) for told, flaw in seen if flaw is not None]
+    forget(connection, [told.path for told, _ in lost])
+    return lost
 
 
 def standing_values(frozen: Frozen, found: Standing) -> dict[str, Any]:

@@ -38,12 +38,17 @@ class Flaw(StrEnum):
 class Told:
     """What a manifest, or the lake, says of a file."""
 
+    study: str
     series: str
     instance: str
     path: str
     size: int
     sha256: str
     transfer_syntax: str
+
+
+Look = Callable[[Told], Flaw | None]
+"""Says what is wrong with a file."""
 
 
 def examine_size(root: Path, told: Told) -> Flaw | None:
@@ -81,11 +86,9 @@ def instance_of(head: bytes, transfer_syntax: str) -> str | None:
     return None if value is None else value.decode("ascii", "replace").strip("\0 ")
 
 
-def examined(
-    root: Path, files: Iterable[Told], look: Callable[[Path, Told], Flaw | None] = examine
-) -> Iterator[tuple[Told, Flaw | None]]:
-    """Examine files in threads, as hashing lets others run; gives them in their order."""
+def examined(files: Iterable[Told], look: Look) -> Iterator[tuple[Told, Flaw | None]]:
+    """Look at files in threads, as hashing lets others run; gives them in their order."""
     waiting = iter(files)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         while batch := list(islice(waiting, _AT_ONCE)):
-            yield from zip(batch, threads.map(lambda told: look(root, told), batch), strict=True)
+            yield from zip(batch, threads.map(look, batch), strict=True)

@@ -6,7 +6,7 @@ none is listed, as many as it counts; what C-MOVE or C-GET said of success does 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,18 +108,22 @@ def gather(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
     connection.execute(_HERE)
 
 
-def standing(connection: duckdb.DuckDBPyConnection, gone: Mapping[str, frozenset[str]] | None = None) -> Standing:
-    """Compare what was gathered. `gone` names by series the instances whose files are lost: they are not here."""
-    missing = gone or {}
+def forget(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
+    """Take files out of what was gathered: they are not what `files` says."""
+    if paths:
+        connection.execute("DELETE FROM here WHERE path IN (SELECT unnest($paths))", {"paths": list(paths)})
+
+
+def standing(connection: duckdb.DuckDBPyConnection) -> Standing:
+    """Compare what was gathered."""
     found = []
     for *key, state, reason, here, lacking, expected, settled in connection.execute(_SERIES).fetchall():
-        lost = missing.get(key[2], frozenset())
-        named = None if lacking is None else tuple(sorted({*lacking, *lost}))
-        if settled and not lost:
+        named = None if lacking is None else tuple(lacking)
+        if settled:
             named, expected = (), here
-        found.append(_series((key[0], key[1], key[2]), (state, reason), (here - len(lost), expected), named))
+        found.append(_series((key[0], key[1], key[2]), (state, reason), (here, expected), named))
     [(instances, size)] = connection.execute(_TOTALS).fetchall()
-    return Standing(found, instances - sum(map(len, missing.values())), size)
+    return Standing(found, instances, size)
 
 
 def _series(

@@ -12,8 +12,6 @@ from jobs.defining import defined_by, definition_options
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
 
-FORMATS = ("csv", "parquet", "jsonl")
-
 _format = click.option("--format", "kind", type=click.Choice(("table", "json")), default="table", show_default=True)
 _rate = click.option(
     "--rate",
@@ -35,6 +33,9 @@ def command() -> None:
     pacslake cohort new chest_ct --sql-file chest_ct.sql --param since=2024-01-01
     pacslake cohort new audit --list accessions.csv
     pacslake cohort export chest_ct --output chest_ct.csv
+    pacslake cohort status chest_ct
+    pacslake cohort export chest_ct --files --to /data/chest_ct
+    pacslake cohort verify /data/chest_ct
     """
 
 
@@ -150,29 +151,6 @@ def plan(name: str, rate: float, kind: str, config: Path) -> None:
 
 @command.command()
 @click.argument("name")
-@_version
-@click.option("--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="Where to.")
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="[default: what the name of FILE ends in]")
-@click.option("--overwrite", is_flag=True, help="Replace FILE if there is one.")
-@config_option
-@talk_options
-def export(name: str, number: int | None, output: Path, kind: str | None, overwrite: bool, config: Path) -> None:
-    """Write the series of a cohort into a file: the same bytes for the same definition and version of the lake.
-
-    \b
-    pacslake cohort export chest_ct --output chest_ct.csv
-    """
-    chosen = kind or output.suffix.removeprefix(".").lower()
-    if chosen not in FORMATS:
-        raise click.UsageError(f"--output needs a format: --format {'|'.join(FORMATS)}, or a file name that ends so")
-
-    from jobs.cohort import export_cohort
-
-    export_cohort(settings_from(config), name, number, (chosen, output, overwrite))
-
-
-@command.command()
-@click.argument("name")
 @config_option
 @talk_options
 def drop(name: str, config: Path) -> None:
@@ -186,4 +164,5 @@ def drop(name: str, config: Path) -> None:
     drop_cohort(settings_from(config), name)
 
 
-command.add_command(cohort_files.status)
+for brought in (cohort_files.status, cohort_files.receipt, cohort_files.verify, cohort_files.export):
+    command.add_command(brought)

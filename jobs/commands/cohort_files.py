@@ -1,13 +1,16 @@
-"""`pacslake cohort status, receipt, verify, export`: which cohort, where to. Touches: disk."""
+"""`pacslake cohort status | receipt | verify | export`: which cohort, where to. Touches: disk."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
+
+FORMATS = ("csv", "parquet", "jsonl")
 
 _format = click.option("--format", "kind", type=click.Choice(("table", "json")), default="table", show_default=True)
 _version = click.option("--version", "number", type=int, metavar="N", help="Not the newest version but this one.")
@@ -38,3 +41,117 @@ def status(name: str, number: int | None, check_files: bool, kind: str, config: 
     from jobs.holdings import show_standing
 
     return show_standing(settings, name, number, check=check_files, as_json=kind == "json")
+
+
+@click.command()
+@click.argument("name")
+@_version
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where to.")
+@click.option("--overwrite", is_flag=True, help="Replace the receipt that is there.")
+@config_option
+@talk_options
+def receipt(name: str, number: int | None, to: Path, overwrite: bool, config: Path) -> int:
+    """Account for a cohort: a manifest of its files in the store, and what could not be had and why.
+
+    DIR gets manifest.parquet and manifest.csv (UIDs, path, size, SHA-256, transfer syntax, PACS, when it came) and
+    receipt.json (definition, versions, counts, what is missing, checksums of the manifests). It names no patient beside
+    what the definition of the cohort does.
+
+    \b
+    pacslake cohort receipt chest_ct --to chest_ct_receipt
+
+    Exit codes: 0 all of the cohort is here, 3 the receipt is written and names what is missing, 2 no such cohort, 10 no
+    lake.
+    """
+    settings = settings_from(config)
+
+    from jobs.receipts import write_receipt_of
+
+    return write_receipt_of(settings, name, number, to, overwrite=overwrite)
+
+
+@click.command()
+@click.argument("what", metavar="DIR|MANIFEST|NAME")
+@click.option(
+    "--root", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the files are now."
+)
+@_version
+@_format
+@config_option
+@talk_options
+def verify(what: str, root: Path | None, number: int | None, kind: str, config: Path) -> int:
+    """Read files again and compare size, SHA-256 and SOP Instance UID with what was written down.
+
+    With the folder of a receipt, or a manifest, it works anywhere, on any copy: neither lake nor settings are needed.
+    Where the files lie beside the receipt, others among them are named too. With the NAME of a cohort the store is
+    compared with the lake.
+
+    \b
+    pacslake cohort verify /data/chest_ct
+    pacslake cohort verify manifest.csv --root /mnt/copy
+    pacslake cohort verify chest_ct --format json | jq .wrong
+
+    Exit codes: 0 every file is what it should be, 1 one is missing, changed or not in the manifest, 2 no such manifest
+    or cohort.
+    """
+    if Path(what).exists():
+        from jobs.verifying import verify_copy
+
+        return verify_copy(Path(what), root, as_json=kind == "json")
+    if "/" in what or what.endswith((".parquet", ".csv")):
+        raise click.UsageError(f"there is no {what}")
+
+    from jobs.verifying import verify_store
+
+    return verify_store(settings_from(config), what, number, as_json=kind == "json")
+
+
+@click.command()
+@click.argument("name")
+@_version
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Where the list goes.")
+@click.option("--format", "kind", type=click.Choice(FORMATS), help="[default: what the name of FILE ends in]")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if there is one.")
+@click.option("--files", is_flag=True, help="Not the list but the DICOM files that are here, with a receipt.")
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the files go.")
+@click.option("--link", is_flag=True, help="Do not copy files: another name for each, that shares its bytes.")
+@config_option
+@talk_options
+def export(name: str, number: int | None, config: Path, **given: Any) -> int:
+    """Write the series of a cohort into a file: the same bytes for the same definition and version of the lake.
+
+    With --files its DICOM files go to a folder, as study/series/instance.dcm by their UIDs, each compared with its
+    checksum, and the receipt beside them. They are as their PACS sent them: with the patients' names. Begun and broken
+    off, the same command goes on. A file that --link made must not be written to: it is the one in the store.
+
+    \b
+    pacslake cohort export chest_ct --output chest_ct.csv
+    pacslake cohort export chest_ct --files --to /data/chest_ct
+
+    Exit codes: 0 done, 3 the files that are here are there, but some are missing: receipt.json names them; 2 wrong
+    usage, 10 no lake.
+    """
+    if given["files"]:
+        return _export_files(name, number, config, given)
+    if given["to"] or given["link"]:
+        raise click.UsageError("--to and --link are for --files")
+    output = given["output"]
+    if output is None:
+        raise click.UsageError("say what to write: --output FILE, or --files --to DIR")
+    chosen = given["kind"] or output.suffix.removeprefix(".").lower()
+    if chosen not in FORMATS:
+        raise click.UsageError(f"--output needs a format: --format {'|'.join(FORMATS)}, or a file name that ends so")
+
+    from jobs.cohort import export_cohort
+
+    export_cohort(settings_from(config), name, number, (chosen, output, given["overwrite"]))
+    return 0
+
+
+def _export_files(name: str, number: int | None, config: Path, given: dict[str, Any]) -> int:
+    if given["to"] is None or given["output"] or given["kind"]:
+        raise click.UsageError("--files needs --to DIR, and neither --output nor --format")
+
+    from jobs.receipts import export_files
+
+    return export_files(settings_from(config), name, number, given["to"], link=given["link"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 from datetime import date, datetime
 from pathlib import Path
@@ -21,8 +19,8 @@ from crawler.retrieve.state import Retrieval, State
 from crawler.testing.archive import Archive
 from crawler.testing.objects import Objects
 from crawler.testing.simulator import Simulator, running
-from jobs import cli
 from tests.acceptance.bringing import MOMENT, bring
+from tests.acceptance.cohorts import cohort
 from tests.acceptance.sweeping import ask, configure, said, sweep
 
 DAYS = (date(2024, 2, 1), date(2024, 2, 4))
@@ -41,20 +39,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for words in (("main", "--level", "image"), ("branch", "--level", "series"), ("late", "--level", "study")):
             done = sweep(folder, *words, "--from", str(DAYS[0]), "--to", str(DAYS[1]))
             assert done.returncode == 0, said(done)
-    assert run(folder, "new", "all", "--sql", "from series")[0] == 3  # days of `late` are not proven
+    assert cohort(folder, "new", "all", "--sql", "from series")[0] == 3  # days of `late` are not proven
     return folder
 
 
-def run(folder: Path, *words: str) -> tuple[int, str]:
-    """Give the exit code of `pacslake cohort` and what it says."""
-    out = io.StringIO()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(out):
-        code = cli.main(["cohort", *words])
-    return code, out.getvalue()
-
-
 def status(folder: Path, *words: str) -> tuple[int, Any]:
-    code, out = run(folder, "status", "all", *words, "--format", "json")
+    code, out = cohort(folder, "status", "all", *words, "--format", "json")
     return code, json.loads(out)
 
 
@@ -90,7 +80,7 @@ def test_a_cohort_is_whole_when_every_instance_is_here(folder: Path) -> None:
     [only] = found["missing"]
     assert (code, only["pacs"], only["missing"], only["missing_instances"]) == (3, "branch", 1, [])
     say_retrieved(folder, only, State.FAILED, "the PACS refused")
-    code, said_so = run(folder, "status", "all")
+    code, said_so = cohort(folder, "status", "all")
     assert code == 3
     line = (
         f"  branch  {only['SeriesInstanceUID']}  failed, {only['here']} of {only['here'] + 1} here: the PACS refused\n"
@@ -104,7 +94,7 @@ def test_a_cohort_is_whole_when_every_instance_is_here(folder: Path) -> None:
     assert (code, found["complete"], found["instances"], found["missing"]) == (0, True, everything, [])
     size = sum(path.stat().st_size for path in (folder / "store").rglob("*.dcm"))
     assert (found["bytes"], found["states"]["complete"]["instances"]) == (size, everything)
-    assert run(folder, "status", "all")[1].endswith("All of it is here.\n")
+    assert cohort(folder, "status", "all")[1].endswith("All of it is here.\n")
 
 
 def test_a_file_that_is_lost_or_cut_is_missing_when_files_are_looked_at(folder: Path) -> None:
@@ -125,11 +115,11 @@ def test_a_file_that_is_lost_or_cut_is_missing_when_files_are_looked_at(folder: 
 
 
 def test_a_study_whose_series_are_not_known_is_missing(folder: Path) -> None:
-    assert run(folder, "new", "bare", "--sql", "from studies where pacs = 'late'")[0] == 3
+    assert cohort(folder, "new", "bare", "--sql", "from studies where pacs = 'late'")[0] == 3
     whole: dict[str, list[str]] = {}
     for row in LATE.table(Level.SERIES).to_pylist():
         whole.setdefault(row["StudyInstanceUID"], []).append(row["SeriesInstanceUID"])
-    code, out = run(folder, "status", "bare", "--format", "json")
+    code, out = cohort(folder, "status", "bare", "--format", "json")
     missing = json.loads(out)["missing"]
     assert (code, {one["StudyInstanceUID"] for one in missing}) == (3, set(whole))
     assert {(one["SeriesInstanceUID"], one["reason"]) for one in missing} == {(None, "its series are not known")}
@@ -138,7 +128,7 @@ def test_a_study_whose_series_are_not_known_is_missing(folder: Path) -> None:
     for count, found in ((1, [first]), (0, others)):
         for uid in found:
             say_retrieved(folder, {"pacs": "late", "StudyInstanceUID": study, "SeriesInstanceUID": uid}, State.PLANNED)
-        missing = json.loads(run(folder, "status", "bare", "--format", "json")[1])["missing"]
+        missing = json.loads(cohort(folder, "status", "bare", "--format", "json")[1])["missing"]
         of_study = [one["SeriesInstanceUID"] for one in missing if one["StudyInstanceUID"] == study]
         assert (of_study.count(None), first in of_study) == (count, True)
 

@@ -15,6 +15,8 @@ BETWEEN_ROOMS = {
     ("cohort", "lake"),
     ("retrieve", "pacs"),
     ("retrieve", "lake"),
+    ("export", "lake"),
+    ("export", "retrieve"),
     ("testing", "pacs"),
     ("serve", "lake"),
     ("serve", "pacs"),

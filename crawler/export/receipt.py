@@ -1,0 +1,140 @@
+"""A receipt: what of a cohort was had, file by file, and what was not and why. It is checked without a lake.
+
+A folder has `manifest.parquet` and `manifest.csv`, the same rows both, and `receipt.json` with their checksums; the
+last is written last. Paths of a manifest are relative to the receipt's `root`, a folder. Touches: disk.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from crawler.errors import UserError
+from crawler.export.whole import whole_file
+from crawler.retrieve.readback import Told
+
+if TYPE_CHECKING:
+    import duckdb
+
+RECEIPT, PARQUET, CSV = "receipt.json", "manifest.parquet", "manifest.csv"
+FORMAT = 1
+_TOLD = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "path", "size", "sha256", "transfer_syntax")
+_ROWS = """SELECT pacs, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, SOPClassUID, Modality, path, size, sha256,
+        transfer_syntax, source_ae, received_at
+    FROM here ORDER BY StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID"""
+_BATCH = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest to compare files with."""
+
+    file: Path
+    root: Path
+    altered: bool
+    """It is not the one that its receipt was written for."""
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether the files lie in the manifest's own folder, where nothing else should be."""
+        return self.file.parent.resolve() == self.root.resolve()
+
+    def told(self) -> Iterator[Told]:
+        """Give what it says of each file. UserError where it cannot be read."""
+        try:
+            if self.file.suffix == ".csv":
+                with open(self.file, newline="", encoding="utf-8") as file:
+                    yield from (_told(row) for row in csv.DictReader(file))
+                return
+            with pq.ParquetFile(self.file) as parquet:
+                for batch in parquet.iter_batches(_BATCH, columns=list(_TOLD)):
+                    yield from (_told(row) for row in batch.to_pylist())
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException):
+            raise UserError(f"{self.file} is no manifest of pacslake, or damaged") from None
+
+
+def _told(row: dict[str, Any]) -> Told:
+    study, series, instance, path, size, digest, transfer_syntax = (row[name] for name in _TOLD)
+    return Told(study or "", series or "", instance, path, int(size), digest, transfer_syntax)
+
+
+def find_manifest(path: Path, root: Path | None) -> Manifest:
+    """Find the manifest in a folder, or take the file named. UserError where there is none, or no folder of files."""
+    folder = path if path.is_dir() else path.parent
+    file = next((one for one in (folder / PARQUET, folder / CSV) if one.is_file()), None) if path.is_dir() else path
+    if file is None or not file.is_file():
+        raise UserError(f"{path} has no {PARQUET} or {CSV}: name the folder of a receipt, or a manifest")
+    receipt: dict[str, Any] = {}
+    if (folder / RECEIPT).is_file():
+        try:
+            receipt = json.loads((folder / RECEIPT).read_bytes())
+        except ValueError:
+            raise UserError(f"{folder / RECEIPT} is damaged") from None
+    digest = receipt.get("manifests", {}).get(file.name)
+    below = root or folder / receipt.get("root", ".")
+    if not below.is_dir():
+        raise UserError(f"the files should be below {below}, which is no folder: --root says where they are")
+    return Manifest(file, below, digest is not None and digest != _digest(file))
+
+
+def write_receipt(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    told: dict[str, Any],
+    path_of: Callable[[Told], str] | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a receipt of the files gathered in `here`; `told` is what `receipt.json` says beside checksums.
+
+    `path_of` says where a file lies below the root, unless it is where it lies in the store.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / RECEIPT).exists() and not overwrite:
+        raise UserError(f"{folder / RECEIPT} exists; --overwrite replaces it")
+    (folder / RECEIPT).unlink(missing_ok=True)
+    with whole_file(folder / PARQUET, overwrite=True) as parquet, whole_file(folder / CSV, overwrite=True) as table:
+        _write_manifests(connection, (parquet, table), path_of)
+    manifests = {name: _digest(folder / name) for name in (PARQUET, CSV)}
+    text = json.dumps({"receipt": FORMAT, **told, "manifests": manifests}, indent=2, ensure_ascii=False)
+    with whole_file(folder / RECEIPT) as draft:
+        draft.write_text(text + "\n", encoding="utf-8")
+
+
+def _write_manifests(
+    connection: duckdb.DuckDBPyConnection, drafts: tuple[Path, Path], path_of: Callable[[Told], str] | None
+) -> None:
+    reader = connection.sql(_ROWS).to_arrow_reader(_BATCH)
+    writers = pq.ParquetWriter(drafts[0], reader.schema), pyarrow.csv.CSVWriter(drafts[1], reader.schema)
+    with writers[0] as parquet, writers[1] as table:
+        for batch in reader:
+            if path_of is not None:
+                paths = pa.array([path_of(_told(row)) for row in batch.to_pylist()], pa.string())
+                batch = batch.set_column(batch.schema.get_field_index("path"), "path", paths)
+            parquet.write_batch(batch)
+            table.write_batch(batch)
+
+
+def strangers(manifest: Manifest) -> Iterator[str]:
+    """Name the files in the manifest's folder that it does not have."""
+    known = {told.path for told in manifest.told()} | {RECEIPT, PARQUET, CSV}
+    for folder, _, names in os.walk(manifest.root):
+        for name in sorted(names):
+            path = (Path(folder) / name).relative_to(manifest.root).as_posix()
+            if path not in known:
+                yield path
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
