@@ -29,7 +29,7 @@ COMMANDS = {
     "windows": "Show what was asked about a day, and what came of it.",
     "backfill": "Crawl just the days that are not proven complete.",
     "sql": "Ask the lake in SQL.",
-    "cohort": "Freeze what belongs to a study; what of it is here; copy, verify.",
+    "cohort": "Freeze what belongs to a study; copy and verify what is here.",
     "explore": "Count series or studies by month, modality, scanner and body part.",
     "quality": "Show what is odd in the data: malformed, late, contradictory.",
     "changes": "Show what appeared, changed, vanished and came back.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import date, datetime
 from pathlib import Path
+from typing import Self
 
 import duckdb
 
@@ -83,7 +84,7 @@ class Lake:
         """Close the connection; relations made from it end with it."""
         self.connection.close()
 
-    def __enter__(self) -> Lake:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

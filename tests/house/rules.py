@@ -27,6 +27,7 @@ LIBRARIES = {
     "pynetdicom": ("crawler/pacs/", "crawler/retrieve/", "crawler/serve/", "crawler/testing/"),
     "deltalake": ("crawler/lake/",),
     "duckdb": ("crawler/lake/", "crawler/serve/sql/"),
+    "SimpleITK": ("crawler/export/",),
     "apscheduler": ("jobs/scheduler.py",),
     "pydantic": ("crawler/settings/", "crawler/serve/"),
     "prometheus_client": ("crawler/serve/", "jobs/metrics.py"),
