@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from crawler.errors import TransientPeerError
 from crawler.model import Identifiers, Model, Outcome, Peer
@@ -21,14 +22,23 @@ _RELATIONAL = b"\1"
 """Extended negotiation (PS3.4 C.5.1.1)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Besides:
+    """What an association is opened for besides C-FIND: SOP classes, and objects that the PACS may send on it."""
+
+    sop_classes: tuple[str, ...] = ()
+    storage: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
 class Caller:
     """One association at a time to one PACS."""
 
-    def __init__(self, peer: Peer, model: Model, gate: Gate, profile: Profile) -> None:
+    def __init__(self, peer: Peer, model: Model, gate: Gate, profile: Profile, besides: Besides | None = None) -> None:
         self._peer = peer
         self._once = profile.one_query_per_association
         self._extended = {FIND_CLASSES[model]: _RELATIONAL} if profile.relational else {}
         self._model = model
+        self._besides = besides or Besides()
         self._gate = gate
         self._association: Association | None = None
         gate.cuts.append(self.drop)
@@ -40,7 +50,12 @@ class Caller:
     async def association(self) -> Association:
         """Give the open association, a new one where the PACS has closed it since."""
         if self._association is None or self._association.closed:
-            self._association = await Association.open(self._peer, [self._model], extended=self._extended)
+            self._association = await Association.open(
+                self._peer,
+                [self._model, *self._besides.sop_classes],
+                extended=self._extended,
+                storage=self._besides.storage,
+            )
             self.reached = True
         return self._association
 
@@ -48,7 +63,7 @@ class Caller:
         """Send one query, hand on each batch of its answer, and say how it ended. Raises RefusedError."""
         ledger.status = None
         try:
-            association = await self._permitted()
+            association = await self.permitted()
         except TransientPeerError as lost:
             self.trouble = str(lost)
             return Outcome.INTERRUPTED
@@ -95,8 +110,11 @@ class Caller:
         if association is not None:
             association.abort()
 
-    async def _permitted(self) -> Association | None:
-        """Give an open association as soon as a query may be sent over it; None when that will not be."""
+    async def permitted(self) -> Association | None:
+        """Give an open association as soon as a request may be sent over it; None when that will not be.
+
+        Raises RefusedError, TransientPeerError.
+        """
         while True:
             if not await self._gate.ready(self.hang_up):
                 return None

@@ -87,13 +87,13 @@ def _drawn(crawl: Crawl, began: float) -> dict[str, Any]:
     """Give what a crawl's bar shows; it stands still once the crawl is over."""
     figures = "  ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
     eta = _eta(crawl, began)
-    clock = _clock(time.monotonic() - began) if crawl.over or eta is None else f"{_clock(eta)} left"
+    shown = clock(time.monotonic() - began) if crawl.over or eta is None else f"{clock(eta)} left"
     share = 1.0 if crawl.over and crawl.state is SweepState.COMPLETE else _share(crawl)
     return {
         "total": 1.0 if crawl.over or share is not None else None,
         "completed": share or 0.0,
         "figures": _waits(crawl) or f"{figures}  {_rate(crawl, began):,} rows/s",
-        "clock": clock,
+        "clock": shown,
     }
 
 
@@ -102,11 +102,12 @@ def _waits(crawl: Crawl) -> str | None:
     waits = None if crawl.over else crawl.gate.waiting
     if waits is None:
         return None
-    left = f", {_clock(waits.seconds)} left" if waits.seconds >= SOON else ""
+    left = f", {clock(waits.seconds)} left" if waits.seconds >= SOON else ""
     return f"{crawl.tally.windows:,} windows  waiting: {waits.why}{left}"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Write a length of time for a person: 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

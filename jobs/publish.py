@@ -129,6 +129,10 @@ class Publisher:
         self._sweeps[sweep.sweep_id] = sweep
         self._findings.extend(findings)
 
+    def append(self, entity: str, rows: pa.Table) -> None:
+        """Have rows of `stored_schema(entity)` in the next commit. For another thread than the event loop's."""
+        self._thread.submit(self.writer.append, entity, rows).result()
+
     async def read(self, question: Callable[[], T]) -> T:
         """Ask the lake something between commits."""
         return await self._in_thread(question)

@@ -6,11 +6,7 @@ Touches: network, disk, clock, signals.
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -32,6 +28,7 @@ from jobs.patients import PatientCrawl
 from jobs.permission import admitted, gate_of, is_switched_off, watching
 from jobs.progress import progress, summary
 from jobs.publish import Publisher, Source
+from jobs.stopping import stopping_on_signals
 from jobs.worklist import WorklistCrawl
 
 OK, PARTIAL, CAPPED, INTERRUPTED = 0, 3, 4, 130
@@ -73,7 +70,7 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
     names = admitted(settings, wanted)
     async with Publisher(settings.lake.path) as publisher:
         crawls = {name: await _prepare(settings, request, name, publisher) for name in names}
-        with _stopping_on_signals(crawls):
+        with stopping_on_signals([crawl.stop for crawl in crawls.values()]):
             try:
                 async with progress(crawls), watching(settings, {name: crawl.gate for name, crawl in crawls.items()}):
                     await asyncio.gather(
@@ -150,30 +147,3 @@ async def _run(crawl: Crawl, associations: int) -> None:
     if crawl.memory is not None:
         await crawl.publisher.read(crawl.memory.close)
     crawl.publisher.record(crawl.record(), crawl.findings())
-
-
-@contextmanager
-def _stopping_on_signals(crawls: dict[str, Crawl]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM lets the queries under way end, the second one does not wait for them."""
-    loop = asyncio.get_running_loop()
-    whole = asyncio.current_task()
-    asked = False
-
-    def stop() -> None:
-        nonlocal asked
-        if asked and whole is not None:
-            whole.cancel()
-            return
-        asked = True
-        # Not click.echo, which goes past the bars and would be wiped out by the next one drawn.
-        sys.stderr.write("pacslake: stopping after the queries under way; once more to stop now\n")
-        for crawl in crawls.values():
-            crawl.stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

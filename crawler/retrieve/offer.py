@@ -12,8 +12,8 @@ from itertools import islice
 
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR, Agreement
 
-MOST_CONTEXTS = 124
-"""128 (PS3.8 9.3.2.2), less those of C-ECHO and C-GET in two transfer syntaxes each."""
+MOST_CONTEXTS = 122
+"""128 (PS3.8 9.3.2.2), less those of C-ECHO, C-FIND and C-GET in two transfer syntaxes each."""
 
 _PLAIN = (EXPLICIT_VR, IMPLICIT_VR)
 _COMPRESSED = (

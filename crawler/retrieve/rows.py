@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
+from dataclasses import asdict, astuple, replace
 from datetime import datetime
 
 import pyarrow as pa
 
 from crawler.lake.schema import stored_schema
 from crawler.retrieve.state import Retrieval
+from crawler.retrieve.track import Track
 
 
 def file_rows(received: pa.Table, asked: Mapping[str, str]) -> pa.Table:
@@ -24,3 +25,22 @@ def retrieval_rows(changes: Iterable[Retrieval], moment: datetime) -> pa.Table:
     schema = stored_schema("retrieval")
     rows = [dict(zip(schema.names[1:], astuple(one), strict=True)) for one in changes]
     return pa.Table.from_pylist([{**row, "changed_at": row["changed_at"] or moment} for row in rows], schema)
+
+
+def change_of(pacs: str, track: Track, version: int | None, way: str) -> Retrieval:
+    """Say how far a series is that the order machine brings."""
+    change = Retrieval(
+        pacs=pacs,
+        study_uid=track.item.study_uid,
+        series_uid=track.item.series_uid,
+        cohort=track.cohort,
+        version=version,
+        state=track.state,
+        reason=track.reason,
+        way=way,
+        level=None if track.asked is None else track.asked.level.value,
+        requests=track.requests,
+        expected_instances=track.listing.size,
+        received_instances=len(track.here),
+    )
+    return change if track.last.said is None else replace(change, **asdict(track.last.said))

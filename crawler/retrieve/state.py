@@ -25,7 +25,8 @@ class Retrieval:
 
     pacs: str
     study_uid: str
-    series_uid: str
+    series_uid: str | None
+    """None for a study whose series are not known."""
     cohort: str | None
     version: int | None
     state: State

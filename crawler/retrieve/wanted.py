@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from crawler.errors import RefusedError
 from crawler.model import HIERARCHY, Level, Model
 from crawler.pacs.identifier import Element
+from crawler.retrieve.track import Fetch
 
 MOST_KEYS = 100
 """UIDs in one request: 6.4 KB at most, below the smallest PDUs in use and the length of SQL lists of any database."""
@@ -68,3 +69,13 @@ class Wanted:
     @property
     def _top(self) -> int:
         return HIERARCHY.index(Level.STUDY if self.model is Model.STUDY_ROOT else Level.PATIENT)
+
+
+def wanted_by(model: Model, fetch: Fetch) -> Wanted:
+    """Give the question of a task of the order machine."""
+    item = fetch.item
+    above = {} if model is Model.STUDY_ROOT else {"PatientID": item.patient_id or ""}
+    parents = {**above, "StudyInstanceUID": item.study_uid}
+    if not fetch.instances:
+        return Wanted(model, Level.SERIES, (item.uid,), parents)
+    return Wanted(model, Level.IMAGE, fetch.instances, {**parents, "SeriesInstanceUID": item.uid})

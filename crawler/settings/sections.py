@@ -137,6 +137,8 @@ class PacsSettings(_Table):
     idle_timeout: Seconds = _DEFAULTS.idle_timeout
     total_timeout: Seconds = _DEFAULTS.total_timeout
     max_pdu: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = _DEFAULTS.max_pdu
+    retrieve_by: Literal["move", "get"] = "move"
+    retrieve_idle_timeout: Seconds = 300.0
 
     cap: Annotated[int, Field(ge=0)] | None = None
     unsupported_keys: Annotated[tuple[Keyword, ...], Field(strict=False)] | None = None

@@ -164,5 +164,5 @@ def drop(name: str, config: Path) -> None:
     drop_cohort(settings_from(config), name)
 
 
-for brought in (cohort_files.status, cohort_files.receipt, cohort_files.verify, cohort_files.export):
-    command.add_command(brought)
+for of_files in ("retrieve", "status", "receipt", "verify", "export"):
+    command.add_command(getattr(cohort_files, of_files))

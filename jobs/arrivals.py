@@ -1,0 +1,62 @@
+"""What was received goes into the lake, and is told to those who wait for it. Touches: disk, clock, threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from crawler.retrieve.instance import Outcome
+from crawler.retrieve.order import Order
+from crawler.retrieve.readback import Told, examine, examined
+from crawler.retrieve.rows import file_rows
+from jobs.publish import Publisher
+
+_TOLD = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "path", "size", "sha256", "transfer_syntax")
+
+
+class Arrivals:
+    """Takes the receiver's reports in its thread. Orders are told in the event loop, by which they are run."""
+
+    def __init__(self, publisher: Publisher, store: Path, orders: Mapping[str, Order]) -> None:
+        self.instances = 0
+        """Arrived so far, those too that were here already."""
+        self.size = 0
+        """Their bytes."""
+        self.came = asyncio.Event()
+        """Set with each arrival; whoever waits for it clears it."""
+        self._publisher = publisher
+        self._store = store
+        self._orders = orders
+        self._loop = asyncio.get_running_loop()
+        self._unread: dict[str, list[Told]] = defaultdict(list)
+
+    def report(self, rows: pa.Table) -> None:
+        """Write down what is durable now, then tell of it."""
+        series = set(rows["SeriesInstanceUID"].to_pylist())
+        asked = {uid: name for name, order in self._orders.items() for uid in series & order.tracks.keys()}
+        self._publisher.append("file", file_rows(rows, asked))
+        self._loop.call_soon_threadsafe(self._tell, rows)
+
+    async def broken(self, series: str) -> Collection[str]:
+        """Read back what arrived of a series; give the instances whose files are not what was received."""
+        told = self._unread.pop(series, [])
+        found = await asyncio.to_thread(lambda: list(examined(told, partial(examine, self._store))))
+        return [one.instance for one, flaw in found if flaw is not None]
+
+    def _tell(self, rows: pa.Table) -> None:
+        arrived: dict[str, list[str]] = defaultdict(list)
+        for row in rows.select([*_TOLD, "outcome"]).to_pylist():
+            if row["outcome"] != Outcome.OTHER and "-" not in row["path"]:  # else other bytes, kept beside
+                arrived[row["SeriesInstanceUID"]].append(row["SOPInstanceUID"])
+                self._unread[row["SeriesInstanceUID"]].append(Told(*(row[name] for name in _TOLD)))
+        self.instances += rows.num_rows
+        self.size += sum(rows["size"].to_pylist())
+        for series, instances in arrived.items():
+            for order in self._orders.values():
+                order.arrived(series, instances, self._loop.time())
+        self.came.set()

@@ -1,0 +1,154 @@
+"""`pacslake cohort retrieve`: bring what of some cohorts is not here yet, from several PACS at once.
+
+Touches: network, disk, clock, signals, standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import click
+
+from crawler.errors import UserError
+from crawler.lake.ledger import naive_utc
+from crawler.lake.resume import findings_of
+from crawler.model import Model
+from crawler.pacs.profile import profile_from
+from crawler.retrieve.get import GET_CLASSES
+from crawler.retrieve.move import MOVE_CLASSES
+from crawler.retrieve.offer import Offer
+from crawler.retrieve.rows import change_of, retrieval_rows
+from crawler.retrieve.state import State
+from crawler.retrieve.status import Destination
+from crawler.settings import PacsSettings, Settings
+from jobs.arrivals import Arrivals
+from jobs.bringing import bringing, summaries
+from jobs.caller import Besides
+from jobs.exits import Exit
+from jobs.fetching import Fetching
+from jobs.looking import Looking
+from jobs.ordering import Plan, RetrieveRequest, plan_of, show_plan
+from jobs.permission import admitted, gate_of, watching
+from jobs.publish import Publisher, Source
+from jobs.stopping import stopping_on_signals
+from jobs.store import Store, opened_store, own_address
+
+COMMIT_EVERY = 5.0
+"""Seconds: what a kill costs is to be asked for again."""
+
+
+def run_retrieve(settings: Settings, request: RetrieveRequest, *, dry_run: bool = False) -> Exit:
+    """Bring cohorts; give the exit code: 0 all is here, 3 something is missing, 130 interrupted."""
+    plan = plan_of(settings, request)
+    if dry_run:
+        show_plan(plan)
+        return Exit.OK
+    if not plan.orders:
+        click.echo(f"pacslake: all {plan.whole:,} series are here.", err=True)
+        return Exit.OK
+    try:
+        return asyncio.run(_retrieve(settings, plan))
+    except asyncio.CancelledError:  # a second Ctrl-C: what was under way is asked for again
+        click.echo("pacslake: stopped at once. Run the same command again to go on.", err=True)
+        return Exit.INTERRUPTED
+
+
+async def _retrieve(settings: Settings, plan: Plan) -> Exit:
+    for name in plan.orders:
+        settings.require_pacs([name])
+        if settings.pacs[name].model is Model.WORKLIST:
+            raise UserError(f"{name} is a worklist, which has no images")
+    names = admitted(settings, plan.orders)
+    async with Publisher(settings.lake.path) as publisher:
+        arrivals = Arrivals(publisher, settings.local.store_path, {name: plan.orders[name] for name in names})
+        async with opened_store(settings, names, arrivals.report) as store:
+            run = _Run(settings, plan, publisher, arrivals, {})
+            for name in names:
+                run.pacs[name] = await run.fetching(name, store)
+            await run.work()
+        await run.write()
+    for line in summaries(run.pacs):
+        click.echo(line, err=True)
+    if any(one.gate.stopping.is_set() and not one.gate.stopped for one in run.pacs.values()):
+        return Exit.INTERRUPTED
+    tracks = [track for order in plan.orders.values() for track in order.tracks.values()]
+    return Exit.OK if all(track.state is State.COMPLETE for track in tracks) else Exit.PARTIAL
+
+
+@dataclass
+class _Run:
+    """One retrieval, from all PACS that may be asked now."""
+
+    settings: Settings
+    plan: Plan
+    publisher: Publisher
+    arrivals: Arrivals
+    pacs: dict[str, Fetching]
+
+    async def fetching(self, name: str, store: Store) -> Fetching:
+        """Make what asks one PACS."""
+        pacs, order = self.settings.pacs[name], self.plan.orders[name]
+        findings = await self.publisher.read(lambda: findings_of(self.settings.lake.path, name))
+        profile = profile_from(findings, pacs.overrides, pacs.model.dated_level)
+        source = Source(name, uuid.uuid4().hex, pacs.charsets, profile)
+        gate = gate_of(self.settings, name)
+        return Fetching(
+            peer=self.settings.peer(name),
+            looking=Looking(pacs.model, source, self.publisher, gate.stopping),
+            gate=gate,
+            order=order,
+            storing=store.storing,
+            arrivals=self.arrivals,
+            way=_way(pacs, self.plan.modalities[name]),
+            limits=replace(pacs.limits, idle_timeout=pacs.retrieve_idle_timeout),
+            destination=Destination(self.settings.local.ae_title, own_address(pacs), store.port),
+        )
+
+    async def work(self) -> None:
+        """Ask all PACS until their orders are finished, and write down how far they are."""
+        found, settings = self.pacs, self.settings
+        gates = {name: one.gate for name, one in found.items()}
+        for one in found.values():
+            one.expect()
+        with stopping_on_signals([one.stop for one in found.values()]):
+            async with self._keeping(), watching(settings, gates), bringing(found, self.arrivals):
+                await asyncio.gather(*(one.run(settings.pacs[name].max_associations) for name, one in found.items()))
+
+    async def write(self) -> None:
+        """Publish what has come and how far the series are."""
+        changes = [
+            change_of(name, track, self.plan.versions.get(track.cohort), self.settings.pacs[name].retrieve_by)
+            for name, one in self.pacs.items()
+            for track in one.order.take_changes()
+        ]
+        if changes:
+            rows = retrieval_rows(changes, naive_utc(datetime.now(UTC)))
+            await self.publisher.read(lambda: self.publisher.writer.append("retrieval", rows))
+        await self.publisher.commit()
+
+    @asynccontextmanager
+    async def _keeping(self) -> AsyncIterator[None]:
+        """Write now and then, while the block runs."""
+        keeping = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
+
+    async def _keep(self) -> None:
+        while True:
+            await self.write()
+            await asyncio.sleep(COMMIT_EVERY)
+
+
+def _way(pacs: PacsSettings, modalities: set[str]) -> Besides:
+    """Say what an association is opened for, to bring series of these modalities."""
+    if pacs.retrieve_by == "move":
+        return Besides((MOVE_CLASSES[pacs.model],))
+    return Besides((GET_CLASSES[pacs.model],), Offer.of(modalities=sorted(modalities)).contexts)

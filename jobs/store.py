@@ -1,0 +1,78 @@
+"""The store that takes what is retrieved, and who may send to it. Touches: network, disk."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from crawler.errors import UserError
+from crawler.retrieve.expectation import Expectation, Sender
+from crawler.retrieve.receiver import Receiver, Receiving, receive
+from crawler.retrieve.storing import Report, Storing
+from crawler.settings import PacsSettings, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open store."""
+
+    storing: Storing
+    port: int = 0
+    """Where it listens; 0 where nothing needs that."""
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings, names: Sequence[str], report: Report) -> AsyncIterator[Store]:
+    """Own the store while the block runs, and listen where any of these PACS is asked for a C-MOVE.
+
+    Raises UserError where it or the port is in use.
+    """
+    local = settings.local
+    moving = [settings.pacs[name] for name in names if settings.pacs[name].retrieve_by == "move"]
+    expected = Expectation(accept_unsolicited=local.accept_unsolicited)
+    if not moving:
+        async with Storing.opened(local.store_path, report) as storing:
+            storing.expectation = expected
+            yield Store(storing)
+        return
+    senders = [Sender.of(text) for text in local.allowed_senders]
+    for pacs in moving:
+        senders += await _senders(pacs)
+    receiving = Receiving(local.store_path, local.ae_title, tuple(senders), port=local.port)
+    async with _listening(receiving, report) as receiver:
+        receiver.expectation = expected
+        yield Store(receiver, receiver.port)
+
+
+@asynccontextmanager
+async def _listening(receiving: Receiving, report: Report) -> AsyncIterator[Receiver]:
+    listening = receive(receiving, report)
+    try:
+        receiver = await listening.__aenter__()
+    except OSError as error:
+        raise UserError(f"port {receiving.port} cannot be listened on: {error.strerror}; see [local] port") from error
+    try:
+        yield receiver
+    finally:
+        await listening.__aexit__(None, None, None)
+
+
+async def _senders(pacs: PacsSettings) -> list[Sender]:
+    """Give who may send for a PACS: its AE title, from the addresses of its host."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(pacs.host, pacs.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UserError(f"the host {pacs.host} has no address: {error.strerror}") from error
+    return [Sender(pacs.ae_title, ip_network(address)) for address in {place[0] for *_, place in found}]
+
+
+def own_address(pacs: PacsSettings) -> str:
+    """Give the address under which a PACS sees us; nothing is sent to find it out."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((pacs.host, pacs.port))
+        return str(probe.getsockname()[0])
+    return socket.gethostname()
