@@ -41,7 +41,7 @@ class Verified:
 def verify_copy(path: Path, root: Path | None, *, as_json: bool) -> Exit:
     """Read every file that a manifest names; give 1 where one is not what it says, or is not in it."""
     manifest = find_manifest(path, root)
-    found = _verified(manifest.root, list(manifest.told()))
+    found = _verified(manifest.root, manifest.told(), manifest.count)
     if manifest.altered:
         found.add(Flaw.CONTENT, f"{manifest.file.name}, by the checksum in {RECEIPT}")
     if manifest.is_beside:
@@ -55,13 +55,14 @@ def verify_store(settings: Settings, name: str, number: int | None, *, as_json: 
     frozen = newest(settings.lake.path, name, number)
     with open_catalog(settings.lake.path) as connection:
         gather(connection, frozen.rows)
-        files = list(files_of(connection))
-    return _said(_verified(settings.local.store_path, files), as_json=as_json)
+        [(count,)] = connection.execute("SELECT count(*) FROM here").fetchall()
+        found = _verified(settings.local.store_path, files_of(connection), count)
+    return _said(found, as_json=as_json)
 
 
-def _verified(root: Path, files: list[Told]) -> Verified:
+def _verified(root: Path, files: Iterable[Told], count: int | None) -> Verified:
     found = Verified()
-    for told, flaw in counted(examined(files, partial(examine, root)), len(files), "files"):
+    for told, flaw in counted(examined(files, partial(examine, root)), count, "files"):
         found.files += 1
         found.size += told.size
         if flaw is not None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crawler.lake.catalog import OWN_PLACE
+from crawler.lake.catalog import OWN_PLACE, literal
 from crawler.retrieve.state import State
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ _WANTED = """CREATE OR REPLACE TEMP TABLE wanted AS
     UNION ALL FROM whole ANTI JOIN known USING (pacs, StudyInstanceUID)"""
 """Of a study whose series were not known then, those that are known now; itself too, while it should have more."""
 _HERE = f"""CREATE OR REPLACE TEMP TABLE here AS
-    SELECT * FROM files SEMI JOIN wanted USING (SeriesInstanceUID) WHERE {OWN_PLACE}"""
+    SELECT * FROM files SEMI JOIN wanted USING (SeriesInstanceUID) WHERE {OWN_PLACE} AND SeriesInstanceUID {{within}}"""
+_FEW = 5_000
+"""So many series are looked up by name, which spares reading the files of others."""
 _SERIES = """WITH listed AS (
         SELECT pacs, SeriesInstanceUID, count(*) AS listed, max(changed_at) AS newest,
             coalesce(list(SOPInstanceUID ORDER BY SOPInstanceUID) FILTER (WHERE path IS NULL), []) AS lacking
@@ -105,7 +107,9 @@ class Standing:
 def gather(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
     """Gather the rows of a cohort (`Frozen.rows`) and of `files` that belong to it, as tables `wanted` and `here`."""
     connection.execute(_WANTED.format(rows=rows))
-    connection.execute(_HERE)
+    series = connection.execute(f"SELECT DISTINCT SeriesInstanceUID FROM wanted LIMIT {_FEW + 1}").fetchall()
+    named = ", ".join(literal(uid) for (uid,) in series if uid is not None) or "NULL"
+    connection.execute(_HERE.format(within=f"IN ({named})" if len(series) <= _FEW else "IS NOT NULL"))
 
 
 def forget(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
