@@ -72,6 +72,7 @@ def standing_values(frozen: Frozen, found: Standing) -> dict[str, Any]:
         "series": len(found.series),
         "instances": found.instances,
         "bytes": found.size,
+        "other_bytes": found.others,
         "missing_instances": sum(one.missing for one in found.missing),
         "states": {state: {"series": series, "instances": here} for state, series, here, _ in _states(found)},
         "missing": [missing_values(one) for one in found.missing],
@@ -103,6 +104,8 @@ def _states(found: Standing) -> Iterator[tuple[str, int, int, int]]:
 
 def _lines(found: Standing) -> Iterator[str]:
     yield f"{found.instances:,} instances are here, {decimal(found.size)}"
+    if found.others:
+        yield f"Other bytes of {found.others:,} came too and are kept beside; a receipt names them (other_bytes)."
     yield ""
     yield from indented(("state", "series", "here", "missing"), list(_states(found)))
     yield ""

@@ -23,8 +23,7 @@ from jobs.holdings import lost_files, missing_values
 if TYPE_CHECKING:
     import duckdb
 
-_OTHERS = f"""SELECT SOPInstanceUID, path, sha256 FROM files SEMI JOIN wanted USING (SeriesInstanceUID)
-    WHERE NOT ({OWN_PLACE}) ORDER BY path"""
+_OTHERS = f"SELECT SOPInstanceUID, path, sha256 FROM came WHERE NOT ({OWN_PLACE}) ORDER BY path"
 
 
 def write_receipt_of(settings: Settings, name: str, number: int | None, to: Path, *, overwrite: bool) -> Exit:
@@ -52,9 +51,8 @@ def export_files(settings: Settings, name: str, number: int | None, to: Path, *,
         write_receipt(connection, to, told, path_of, overwrite=True)
     end(to)
     if lost:
-        click.echo(
-            f"pacslake: {len(lost):,} files of {store} are not what they should be; receipt.json names them", err=True
-        )
+        broken = f"{len(lost):,} files of {store} are not what they should be"
+        click.echo(f"pacslake: {broken}; receipt.json names them", err=True)
     return _said(to, found)
 
 

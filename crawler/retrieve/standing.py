@@ -36,8 +36,9 @@ _WANTED = """CREATE OR REPLACE TEMP TABLE wanted AS
     UNION ALL SELECT *, NULL FROM found
     UNION ALL FROM whole ANTI JOIN known USING (pacs, StudyInstanceUID)"""
 """Of a study whose series were not known then, those that are known now; itself too, while it should have more."""
-_HERE = f"""CREATE OR REPLACE TEMP TABLE here AS
-    SELECT * FROM files SEMI JOIN wanted USING (SeriesInstanceUID) WHERE {OWN_PLACE} AND SeriesInstanceUID {{within}}"""
+_CAME = """CREATE OR REPLACE TEMP TABLE came AS
+    SELECT * FROM files SEMI JOIN wanted USING (SeriesInstanceUID) WHERE SeriesInstanceUID {within}"""
+_HERE = f"CREATE OR REPLACE TEMP VIEW here AS SELECT * FROM came WHERE {OWN_PLACE}"
 _FEW = 5_000
 """So many series are looked up by name, which spares reading the files of others."""
 _SERIES = """WITH listed AS (
@@ -59,7 +60,8 @@ _SERIES = """WITH listed AS (
         USING (pacs, SeriesInstanceUID)
     ORDER BY pacs, StudyInstanceUID, SeriesInstanceUID NULLS FIRST"""
 
-_TOTALS = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM here"
+_TOTALS = """SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT),
+    (SELECT count(*) FROM came) - count(*) FROM here"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class Standing:
     """That are here; what two PACS have counts once."""
     size: int
     """Their bytes."""
+    others: int
+    """Files with other bytes of these instances, kept beside."""
 
     @property
     def missing(self) -> list[Series]:
@@ -105,17 +109,21 @@ class Standing:
 
 
 def gather(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
-    """Gather the rows of a cohort (`Frozen.rows`) and of `files` that belong to it, as tables `wanted` and `here`."""
+    """Gather the rows of a cohort (`Frozen.rows`) as `wanted`, and those of `files` that belong to it as `came`.
+
+    `here` are those of the instances themselves, without other bytes of them.
+    """
     connection.execute(_WANTED.format(rows=rows))
     series = connection.execute(f"SELECT DISTINCT SeriesInstanceUID FROM wanted LIMIT {_FEW + 1}").fetchall()
     named = ", ".join(literal(uid) for (uid,) in series if uid is not None) or "NULL"
-    connection.execute(_HERE.format(within=f"IN ({named})" if len(series) <= _FEW else "IS NOT NULL"))
+    connection.execute(_CAME.format(within=f"IN ({named})" if len(series) <= _FEW else "IS NOT NULL"))
+    connection.execute(_HERE)
 
 
 def forget(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
     """Take files out of what was gathered: they are not what `files` says."""
     if paths:
-        connection.execute("DELETE FROM here WHERE path IN (SELECT unnest($paths))", {"paths": list(paths)})
+        connection.execute("DELETE FROM came WHERE path IN (SELECT unnest($paths))", {"paths": list(paths)})
 
 
 def standing(connection: duckdb.DuckDBPyConnection) -> Standing:
@@ -126,8 +134,8 @@ def standing(connection: duckdb.DuckDBPyConnection) -> Standing:
         if settled:
             named, expected = (), here
         found.append(_series((key[0], key[1], key[2]), (state, reason), (here, expected), named))
-    [(instances, size)] = connection.execute(_TOTALS).fetchall()
-    return Standing(found, instances, size)
+    [(instances, size, others)] = connection.execute(_TOTALS).fetchall()
+    return Standing(found, instances, size, others)
 
 
 def _series(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import shutil
+import subprocess
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from tests.acceptance.cohorts import cohort
 from tests.acceptance.installed import pacslake
 from tests.acceptance.sweeping import configure, said, sweep
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "receipts.md"
 DAYS = (date(2024, 2, 1), date(2024, 2, 3))
 ARCHIVE = Archive(4, *DAYS, seed=11, series_per_study=2, rows=8, columns=6, most_images=3)
 UIDS = ARCHIVE.table(Level.IMAGE)["SOPInstanceUID"].to_pylist()
@@ -112,6 +115,14 @@ def test_an_export_is_whole_anywhere(folder: Path, copy: Path) -> None:
     assert verified(alone / "manifest.csv", "--root", str(elsewhere))[0] == 0
 
 
+def test_a_copy_can_be_verified_without_pacslake(copy: Path) -> None:
+    [line] = re.findall(r"```sh\n(.*)\n```", DOCUMENT.read_text())
+    for data, code in ((None, 0), (b"", 1)):
+        if data is not None:
+            next(copy.rglob("*.dcm")).write_bytes(data)
+        assert subprocess.run(["sh", "-c", line], cwd=copy, capture_output=True, timeout=60).returncode == code
+
+
 def test_whatever_happened_to_a_copy_is_named(copy: Path) -> None:
     lost, cut, changed, moved, *_ = sorted(copy.rglob("*.dcm"))
     lost.unlink()
@@ -162,6 +173,20 @@ def test_what_is_broken_in_the_store_is_not_handed_on(folder: Path, tmp_path: Pa
     assert cohort(folder, "export", "all", "--files", "--to", str(tmp_path / "copy"))[0] == 3
     after = {path: path.stat().st_ino for path in (tmp_path / "copy").rglob("*.dcm")}
     assert (len(after), before.items() <= after.items()) == (len(before) + 1, True)
+
+
+def test_other_bytes_of_an_instance_are_told_and_never_handed_on(folder: Path, tmp_path: Path) -> None:
+    first = Objects(ARCHIVE).truth(next(uid for uid in UIDS if Objects(ARCHIVE).truth(uid).has_pixels))
+    bring(folder, [first.altered()], {})
+    _, out = cohort(folder, "status", "all")
+    assert "Other bytes of 1 came too and are kept beside; a receipt names them (other_bytes).\n" in out
+    cohort(folder, "export", "all", "--files", "--to", str(tmp_path / "copy"))
+    [other] = json.loads((tmp_path / "copy" / "receipt.json").read_text())["other_bytes"]
+    data = (folder / "store" / other["path"]).read_bytes()
+    assert (other["SOPInstanceUID"], other["sha256"]) == (first.sop_instance, hashlib.sha256(data).hexdigest())
+    [handed] = (tmp_path / "copy").rglob(f"{first.sop_instance}.dcm")
+    assert handed.read_bytes().endswith(first.dataset)
+    assert verified(tmp_path / "copy")[0] == 0
 
 
 def test_an_export_goes_only_where_it_does_no_harm(folder: Path, copy: Path, tmp_path: Path) -> None:
