@@ -18,10 +18,9 @@ from crawler.retrieve.rows import retrieval_rows
 from crawler.retrieve.state import Retrieval, State
 from crawler.testing.archive import Archive
 from crawler.testing.objects import Objects
-from crawler.testing.simulator import Simulator, running
-from tests.acceptance.bringing import MOMENT, bring
+from tests.acceptance.bringing import MOMENT, bring, swept
 from tests.acceptance.cohorts import cohort
-from tests.acceptance.sweeping import ask, configure, said, sweep
+from tests.acceptance.sweeping import ask
 
 DAYS = (date(2024, 2, 1), date(2024, 2, 4))
 MAIN = Archive(6, *DAYS, seed=11, series_per_study=2, rows=8, columns=6, most_images=3)
@@ -34,11 +33,7 @@ studies alone."""
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
-    with running(Simulator(MAIN)) as main, running(Simulator(BRANCH)) as branch, running(Simulator(LATE)) as late:
-        configure(folder, {"main": main.port, "branch": branch.port, "late": late.port})
-        for words in (("main", "--level", "image"), ("branch", "--level", "series"), ("late", "--level", "study")):
-            done = sweep(folder, *words, "--from", str(DAYS[0]), "--to", str(DAYS[1]))
-            assert done.returncode == 0, said(done)
+    swept(folder, {"main": (MAIN, Level.IMAGE), "branch": (BRANCH, Level.SERIES), "late": (LATE, Level.STUDY)}, DAYS)
     assert cohort(folder, "new", "all", "--sql", "from series")[0] == 3  # days of `late` are not proven
     return folder
 

@@ -22,11 +22,10 @@ from crawler.retrieve.layout import place_of
 from crawler.retrieve.readback import Told
 from crawler.testing.archive import Archive
 from crawler.testing.objects import Objects
-from crawler.testing.simulator import Simulator, running
-from tests.acceptance.bringing import bring
+from tests.acceptance.bringing import bring, swept
 from tests.acceptance.cohorts import cohort
 from tests.acceptance.installed import pacslake
-from tests.acceptance.sweeping import configure, said, sweep
+from tests.acceptance.sweeping import said
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "receipts.md"
 DAYS = (date(2024, 2, 1), date(2024, 2, 3))
@@ -39,10 +38,7 @@ LAST = UIDS[-1]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with a cohort of which all but one instance is here."""
     folder = tmp_path_factory.mktemp("receipts")
-    with running(Simulator(ARCHIVE)) as pacs:
-        configure(folder, {"main": pacs.port})
-        done = sweep(folder, "--level", "image", "--from", str(DAYS[0]), "--to", str(DAYS[1]))
-        assert done.returncode == 0, said(done)
+    swept(folder, {"main": (ARCHIVE, Level.IMAGE)}, DAYS)
     assert cohort(folder, "new", "all", "--sql", "from series")[0] == 0
     assert cohort(folder, "new", "none", "--sql", "from series where Modality = 'X'")[0] == 0
     come(folder, *UIDS[:-1])

@@ -22,12 +22,10 @@ from crawler.retrieve.layout import place_of
 from crawler.testing.archive import Archive
 from crawler.testing.objects import Objects
 from crawler.testing.pixels import RESCALE, stored_values
-from crawler.testing.simulator import Simulator, running
-from tests.acceptance.bringing import bring
-from tests.acceptance.sweeping import configure, said, sweep
+from tests.acceptance.bringing import bring, swept
 
-DAYS = (date(2024, 2, 1), date(2024, 2, 4))
-ARCHIVE = Archive(14, *DAYS, seed=5, rows=8, columns=6, most_images=4)
+DAYS = (date(2024, 2, 1), date(2024, 2, 2))
+ARCHIVE = Archive(3, *DAYS, seed=1, series_per_study=4, rows=8, columns=6, most_images=4)
 SERIES = {row["SeriesInstanceUID"]: row for row in ARCHIVE.table(Level.SERIES).to_pylist()}
 STUDIES = {row["StudyInstanceUID"]: row for row in ARCHIVE.table(Level.STUDY).to_pylist()}
 IMAGES: dict[str, list[dict[str, Any]]] = {}
@@ -46,14 +44,8 @@ FILM = next(uid for uid, rows in IMAGES.items() if len(rows) == 1 and (rows[0]["
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images")
-    with running(Simulator(ARCHIVE)) as pacs:
-        configure(folder, {"main": pacs.port})
-        done = sweep(folder, "--level", "image", "--from", str(DAYS[0]), "--to", str(DAYS[1]))
-        assert done.returncode == 0, said(done)
-    for uid in (CT, MR, FILM, REPORT):
-        for row in reversed(IMAGES[uid]):
-            come(folder, row)
-    come(folder, *IMAGES[PARTLY][:3])
+    swept(folder, {"main": (ARCHIVE, Level.IMAGE)}, DAYS)
+    come(folder, *[row for uid in (CT, MR, FILM, REPORT) for row in reversed(IMAGES[uid])], *IMAGES[PARTLY][:3])
     return folder
 
 
