@@ -19,6 +19,7 @@ from crawler.model import Limits
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
 from crawler.pacs.framing import Pdu, PduBuffer, PduType
+from crawler.pacs.inbox import Inbox
 from crawler.pacs.messages import Message, Reassembler, Sink
 from crawler.pacs.negotiation import Agreement, Proposal
 from crawler.pacs.upper_layer import Connection
@@ -72,8 +73,9 @@ class AcceptedAssociation:
         self.is_released = False
         self._connection = connection
         self._service = service
-        self._reassembler = Reassembler(service.limits.max_object, self._sink_for)
         self._requests: deque[Message] = deque()
+        reassembler = Reassembler(service.limits.max_object, self._sink_for)
+        self._inbox = Inbox(connection, reassembler, self._has_news, self._receive, self._end)
         self._cancelled: set[int] = set()
 
     @property
@@ -83,21 +85,20 @@ class AcceptedAssociation:
 
     async def next_request(self) -> Message | None:
         """Wait for the next request; None when the peer released the association. Raises PeerError."""
-        while not self._requests and not self.is_released:
-            self._digest(await self._connection.next_pdu())
+        await self._inbox.wait()
         return self._requests.popleft() if self._requests else None
 
     def discard(self) -> None:
         """Give up what has not been answered."""
-        self._reassembler.discard()
+        self._inbox.close()
         for request in self._requests:
             if request.sink is not None:
                 request.sink.discard()
 
     def is_cancelled(self, message_id: int | None) -> bool:
         """Look, without waiting, whether a C-CANCEL for this request has come (after `drain` or a sleep, say)."""
-        while self.is_open and (pdu := self._connection.take()) is not None:
-            self._digest(pdu)
+        while self.is_open and self._inbox.digest():
+            pass
         return message_id in self._cancelled
 
     def write(self, data: bytes) -> None:
@@ -125,21 +126,15 @@ class AcceptedAssociation:
         """Keep quiet until the peer hangs up, for so many `seconds` at most."""
         await self._connection.wait_closed(seconds)
 
-    def _digest(self, pdu: Pdu) -> None:
-        if pdu.type is PduType.RELEASE_RQ:
-            self.write(framing.frame(PduType.RELEASE_RP))
-            self.is_released = True
-            return
-        if pdu.type is not PduType.P_DATA:
+    def _has_news(self) -> bool:
+        return bool(self._requests) or self.is_released
+
+    def _end(self, pdu: Pdu) -> None:
+        if pdu.type is not PduType.RELEASE_RQ:
             self._connection.close()
             raise TransientPeerError(f"{self._connection.label} aborted the association")
-        try:
-            for pdv in framing.split_pdvs(pdu.body):
-                if (message := self._reassembler.add(pdv)) is not None:
-                    self._receive(message)
-        except ProtocolError as error:
-            self._connection.refuse(str(error))
-            raise
+        self.write(framing.frame(PduType.RELEASE_RP))
+        self.is_released = True
 
     def _sink_for(self, context_id: int, command: dimse.Command) -> Sink | None:
         self._check_context(context_id)

@@ -248,7 +248,7 @@ async def _negotiate(peer: Peer, connection: Connection, proposal: Proposal) -> 
     connection.write(negotiation.encode_request(proposal))
     pdu = await connection.next_pdu()
     if pdu.type is PduType.ASSOCIATE_RJ:
-        raise _rejected(peer, *pdu.body.ljust(4, b"\0")[1:4])
+        raise _rejected(peer, *bytes(pdu.body).ljust(4, b"\0")[1:4])
     if pdu.type is PduType.ABORT:
         raise TransientPeerError(f"{_who(peer)} aborted instead of accepting the association")
     agreement = negotiation.decode_agreement(pdu, proposal)

@@ -15,8 +15,9 @@ from crawler.model import Limits
 from crawler.pacs import framing
 from crawler.pacs.command import cancel_request, response
 from crawler.pacs.find import CANCEL_PATIENCE
-from crawler.pacs.framing import PduType
+from crawler.pacs.framing import Pdu
 from crawler.pacs.identifier import Element
+from crawler.pacs.inbox import Inbox
 from crawler.pacs.messages import Message, Reassembler, SinkFor
 from crawler.pacs.negotiation import Context
 from crawler.pacs.upper_layer import Connection
@@ -52,8 +53,9 @@ class Exchange:
         self._name = request.name
         self._message_id = message_id
         self._max_pdu = max_pdu
-        self._reassembler = Reassembler(request.limits.max_object, request.sink_for)
         self._messages: deque[Message] = deque()
+        reassembler = Reassembler(request.limits.max_object, request.sink_for)
+        self._inbox = Inbox(connection, reassembler, lambda: bool(self._messages), self._messages.append, self._give_up)
         self._usual_timeout = connection.idle_timeout
         connection.idle_timeout = request.limits.idle_timeout
         connection.set_deadline(request.limits.total_timeout, f"a {request.name}")
@@ -61,8 +63,7 @@ class Exchange:
     async def next_message(self) -> Message:
         """Wait for the next response, or request of the PACS. Raises TransientPeerError when none comes."""
         try:
-            while not self._messages:
-                await self._read()
+            await self._inbox.wait()
         except PeerError:
             self.abort()
             raise
@@ -93,22 +94,17 @@ class Exchange:
 
     def abort(self) -> None:
         """End the association at once, and forget what has not been taken."""
-        self._reassembler.discard()
         for message in self._messages:
             if message.sink is not None:
                 message.sink.discard()
         self._connection.abort()
         self._end()
 
-    async def _read(self) -> None:
-        pdu = await self._connection.next_pdu()
-        if pdu.type is not PduType.P_DATA:
-            raise TransientPeerError(f"{self._connection.label} ended the association instead of answering")
-        for pdv in framing.split_pdvs(pdu.body):
-            if (message := self._reassembler.add(pdv)) is not None:
-                self._messages.append(message)
+    def _give_up(self, _: Pdu) -> None:
+        raise TransientPeerError(f"{self._connection.label} ended the association instead of answering")
 
     def _end(self) -> None:
         self.is_over = True
+        self._inbox.close()
         self._connection.idle_timeout = self._usual_timeout
         self._connection.set_deadline(None)

@@ -31,7 +31,8 @@ class Pdu(NamedTuple):
     """One PDU without its header."""
 
     type: PduType
-    body: bytes
+    body: bytes | memoryview
+    """Of a P-DATA-TF a view, which the next reception overwrites."""
 
 
 class Pdv(NamedTuple):
@@ -124,10 +125,11 @@ class PduBuffer:
         if begin + length > self.end:
             return None
         self.start = begin + length
-        return Pdu(PduType(kind), bytes(self._view[begin : self.start]))
+        body = self._view[begin : self.start]
+        return Pdu(PduType.P_DATA, body) if kind == PduType.P_DATA else Pdu(PduType(kind), bytes(body))
 
 
-def split_pdvs(body: bytes) -> list[Pdv]:
+def split_pdvs(body: bytes | memoryview) -> list[Pdv]:
     """Cut the body of a P-DATA-TF into its PDVs. Raises ProtocolError when lengths do not add up."""
     view, at, pdvs = memoryview(body), 0, []
     while at < len(body):

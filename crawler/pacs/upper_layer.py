@@ -40,6 +40,8 @@ class Connection(asyncio.BufferedProtocol):
         self.failure: TransientPeerError | None = None
         """Why nothing more can be received."""
         self.on_made = on_made
+        self.on_bytes: Callable[[], bool] | None = None
+        """Looks at what was received at once; says whether to wake who waits for it."""
         self._loop = asyncio.get_running_loop()
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._reader: asyncio.Future[None] | None = None
@@ -77,10 +79,14 @@ class Connection(asyncio.BufferedProtocol):
         if _QUICKACK is not None:
             # The kernel leaves quick-ack mode by itself, so it is asked for after every read (tcp(7)).
             self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        is_news = self.on_bytes is None or self.on_bytes()
         if not len(self.buffer.room()):
             self._reading_paused = True
             self._transport.pause_reading()
-        self._wake_reader()
+        if is_news:
+            self._wake_reader()
+        else:
+            self.watch_pdu()
 
     def eof_received(self) -> bool:
         """Remember that the peer closed; what it sent before may still be read."""
@@ -150,20 +156,26 @@ class Connection(asyncio.BufferedProtocol):
     async def next_pdu(self) -> Pdu:
         """Wait for the next PDU. It must be whole within the idle timeout after its first byte. Raises PeerError."""
         while (pdu := self.take()) is None:
-            if len(self.buffer) and self._pdu_deadline == math.inf:
-                self._pdu_deadline = self._loop.time() + self.idle_timeout
-                self._arm()
+            self.watch_pdu()
             await self.more()
-        self._pdu_deadline = math.inf
         return pdu
+
+    def watch_pdu(self) -> None:
+        """Begin the deadline of the PDU that has come in part; `take` ends it."""
+        if self._pdu_deadline == math.inf and len(self.buffer):
+            self._pdu_deadline = self._loop.time() + self.idle_timeout
+            self._arm()
 
     def take(self) -> Pdu | None:
         """Take the next PDU if it is there already; a malformed one ends the connection with ProtocolError."""
         try:
-            return self.buffer.take()
+            pdu = self.buffer.take()
         except ProtocolError as error:
             self.refuse(str(error))
             raise
+        if pdu is not None:
+            self._pdu_deadline = math.inf
+        return pdu
 
     def write(self, data: bytes) -> None:
         """Send bytes; `drain` after large ones."""

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 from crawler.retrieve.spool import Incoming
 
-_GATHER = 0.02
+_GATHER = 0.05
 """Seconds that a group gathers at least; syncing many files costs little more than syncing one."""
-_MOST_WAITING = 256
-"""Files that may wait, each with an open descriptor; then their senders wait with them."""
+_MOST_WAITING = 512
+"""Files that may wait; then their senders wait with them."""
+
+
+Aside = Callable[..., Awaitable[Any]]
+"""Calls a function with arguments in a thread, and gives what it gives."""
 
 
 class Groups:
-    """Hands groups to `settle`, one at a time, in a thread. What gathers meanwhile is the next group."""
+    """Hands groups to `settle`, one at a time. What gathers meanwhile is the next group."""
 
-    def __init__(self, settle: Callable[[list[Incoming]], None]) -> None:
+    def __init__(self, settle: Callable[[list[Incoming], Aside], Awaitable[None]]) -> None:
         self._settle = settle
         self._waiting: list[Incoming] = []
         self._in_hand = 0
@@ -60,6 +66,7 @@ class Groups:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(1, "settle") as thread:
+            aside = partial(loop.run_in_executor, thread)
             try:
                 while self._waiting or not self._closing:
                     await self._came.wait()
@@ -68,7 +75,7 @@ class Groups:
                     self._came.clear()
                     group, self._waiting = self._waiting, []
                     self._in_hand = len(group)
-                    await loop.run_in_executor(thread, self._settle, group)
+                    await self._settle(group, aside)
                     self._in_hand = 0
                     self._went.set()
             finally:

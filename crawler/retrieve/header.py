@@ -29,7 +29,13 @@ _VERSION = "PACSLAKE_1"
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 """VRs whose length takes four bytes, after two that mean nothing (PS3.5 7.1.2)."""
 _UNDEFINED = 0xFFFF_FFFF
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
+_DELIMITERS = 0xFFFE
+_ENDS = (0xE00D, 0xE0DD)
+"""Group of items and delimiters, which have no VR, and elements of those that end an item and a sequence."""
+_HEADERS = [
+    tuple(struct.Struct(order + layout).unpack_from for layout in ("HHI", "HH2sH", "I")) for order in ("<", ">")
+]
+"""What reads an element's header in Implicit VR, one in Explicit VR, and a long length."""
 
 
 def file_meta(sop_class: str, sop_instance: str, transfer_syntax: str) -> bytes:
@@ -56,50 +62,48 @@ def first_elements(head: bytes, transfer_syntax: str, wanted: frozenset[int]) ->
     if transfer_syntax in DEFLATED:
         with suppress(zlib.error):  # pydicom deflates the first of these alone, and sends the others plain
             head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(head, HEAD)
-    try:
-        return _walk(head, transfer_syntax, wanted)
-    except struct.error:  # the head ends inside an element's header
-        return {}
+    return _walk(head, transfer_syntax, wanted)
 
 
 def _walk(head: bytes, transfer_syntax: str, wanted: frozenset[int]) -> dict[int, bytes]:
-    order = ">" if transfer_syntax == BIG_ENDIAN else "<"
-    tag_and_length, long_length = struct.Struct(f"{order}HHI").unpack_from, struct.Struct(f"{order}I").unpack_from
-    short_length = struct.Struct(f"{order}H").unpack_from
-    last = max(wanted)
-    implicit = [transfer_syntax == IMPLICIT_VR]
-    """Of each sequence and item of undefined length around the element, and of the dataset."""
+    tag_and_length, tag_vr_and_length, long_length = _HEADERS[transfer_syntax == BIG_ENDIAN]
+    size, last = len(head), max(wanted)
+    above: list[bool] = []
+    """Whether the dataset is in Implicit VR, and each sequence and item around the innermost."""
+    implicit = transfer_syntax == IMPLICIT_VR
     found: dict[int, bytes] = {}
     at = 0
-    while at + 8 <= len(head):
-        group, element, length = tag_and_length(head, at)
-        tag = group << 16 | element
+    while at + 8 <= size:
         begin = at + 8
-        vr = b""
-        if not implicit[-1] and group != 0xFFFE:
-            vr = head[at + 4 : at + 6]
-            if vr not in _LONG:
-                length = short_length(head, at + 6)[0]
-            elif begin + 4 > len(head):
-                break
-            else:
-                length, begin = long_length(head, begin)[0], begin + 4
-        if tag in (_ITEM_END, _SEQUENCE_END):
-            if len(implicit) == 1:
-                break
-            implicit.pop()
-            at = begin
-        elif length == _UNDEFINED:
+        if implicit:
+            vr = b""
+            group, element, length = tag_and_length(head, at)
+        else:
+            group, element, vr, length = tag_vr_and_length(head, at)
+            if group == _DELIMITERS:
+                (length,) = long_length(head, at + 4)
+            elif vr in _LONG:
+                if begin + 4 > size:
+                    break
+                (length,) = long_length(head, begin)
+                begin += 4
+        if length == _UNDEFINED:
             # A sequence sent as UN of undefined length is in Implicit VR inside (PS3.5 6.2.2).
-            implicit.append(implicit[-1] or vr == b"UN")
+            above.append(implicit)
+            implicit = implicit or vr == b"UN"
+            at = begin
+        elif not above:
+            tag = group << 16 | element
+            at = begin + length
+            if tag > last or at > size:
+                break
+            if tag in wanted:
+                found[tag] = head[begin:at]
+        elif group == _DELIMITERS and element in _ENDS:
+            implicit = above.pop()
             at = begin
         else:
             at = begin + length
-            if len(implicit) == 1:
-                if tag > last or at > len(head):
-                    break
-                if tag in wanted:
-                    found[tag] = head[begin:at]
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -96,13 +96,16 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class Instance:
-    """An object as its C-STORE command announces it; `elements` are those of its dataset, once they were read."""
+    """An object as its C-STORE command announces it, and what its dataset says."""
 
     sop_class: str
     sop_instance: str
     transfer_syntax: str
     source_ae: str
     elements: dict[str, Value] = field(default_factory=dict)
+    """Values by keyword, once they were read."""
+    head: Mapping[int, bytes] = field(default_factory=dict)
+    """Values by tag, as they are written."""
 
     def refusal(self, offered_class: str) -> int:
         """Judge the command alone, given the SOP class of its presentation context."""
@@ -112,22 +115,28 @@ class Instance:
 
     def judge(self, head: bytes, expectation: Expectation) -> int:
         """Read the head of the dataset, and give the status that it deserves."""
-        found = header.first_elements(head, self.transfer_syntax, _WANTED)
-        texts = {tag: _text(value) for tag, value in found.items() if tag not in _NUMBERS}
-        if texts.get(header.SOP_INSTANCE_UID) != self.sop_instance:
+        self.head = header.first_elements(head, self.transfer_syntax, _WANTED)
+        if self._text(header.SOP_INSTANCE_UID) != self.sop_instance:
             return CANNOT_UNDERSTAND
-        if texts.get(header.SOP_CLASS_UID) != self.sop_class:
+        if self._text(header.SOP_CLASS_UID) != self.sop_class:
             return OTHER_SOP_CLASS
-        study, series = (texts.get(tag, "") for tag in _UIDS)
-        if not expectation.includes(study, series):
-            return NOT_AUTHORIZED
-        self.elements.update({name: texts[tag] for tag, name in _UIDS.items() if tag in texts})
-        self.elements.update({name: read(texts[tag]) for tag, (name, _, read) in _TEXTS.items() if texts.get(tag)})
+        study, series = (self._text(tag) for tag in _UIDS)
+        return SUCCESS if expectation.includes(study, series) else NOT_AUTHORIZED
+
+    def read(self) -> None:
+        """Read the elements; the sender need not wait for it."""
+        self.elements.update({name: self._text(tag) for tag, name in _UIDS.items() if tag in self.head})
+        for tag, (name, _, read) in _TEXTS.items():
+            if text := self._text(tag):
+                self.elements[name] = read(text)
         big = self.transfer_syntax == header.BIG_ENDIAN
         for tag, name in _NUMBERS.items():
-            if len(value := found.get(tag, b"")) == 2:
+            if len(value := self.head.get(tag, b"")) == 2:
                 self.elements[name] = int.from_bytes(value, "big" if big else "little")
-        return SUCCESS
+
+    def _text(self, tag: int) -> str:
+        """Give text of CS, DS, IS or UI; what is not ASCII there is malformed and shows as such."""
+        return self.head.get(tag, b"").decode("ascii", "replace").strip("\0 ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,8 @@ class Kept:
 
 def rows_of(kept: Sequence[Kept], received_at: datetime) -> pa.Table:
     """Give the rows of a group of files."""
+    for one in kept:
+        one.instance.read()
     rows = [
         {
             **one.instance.elements,
@@ -159,8 +170,3 @@ def rows_of(kept: Sequence[Kept], received_at: datetime) -> pa.Table:
         for one in kept
     ]
     return pa.Table.from_pylist(rows, FILES)
-
-
-def _text(value: bytes) -> str:
-    """Read text of CS, DS, IS or UI; what is not ASCII there is malformed and shows as such."""
-    return value.decode("ascii", "replace").strip("\0 ")

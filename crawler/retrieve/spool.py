@@ -20,9 +20,6 @@ from crawler.retrieve.header import HEAD
 from crawler.retrieve.instance import OUT_OF_RESOURCES, SUCCESS, Instance, Kept, Outcome
 from crawler.retrieve.layout import SPOOL, place_beside, place_of
 
-_LARGE = 32 * 1024
-"""Bytes of a fragment that is written by itself; smaller ones gather until they are a `HEAD`."""
-
 
 class Incoming:
     """One object on its way to disk: a `Sink` that keeps `status`, the one to answer with."""
@@ -48,12 +45,10 @@ class Incoming:
         """Take the next bytes; after a refusal they are dropped."""
         if self.status != SUCCESS:
             return
-        if self.path and not self._buffer and len(fragment) >= _LARGE:
-            self._write_out(fragment)
-            return
-        self._buffer += fragment
-        if len(self._buffer) >= HEAD + self._meta:
-            self._flush()
+        if len(self._buffer) + len(fragment) - self._meta < HEAD:
+            self._buffer += fragment
+        else:
+            self._flush(fragment)
 
     def finish(self) -> int:
         """Write what is left, and give the status of the whole."""
@@ -80,24 +75,26 @@ class Incoming:
             os.close(self._fd)
             self._fd = -1
 
-    def _flush(self) -> None:
-        if not self.path and (status := self._judge(bytes(self._buffer[self._meta :]))) != SUCCESS:
-            self.refuse(status)
-        elif self._write_out(self._buffer):
-            self._buffer.clear()
-
-    def _write_out(self, data: bytes | bytearray | memoryview) -> bool:
+    def _flush(self, fragment: bytes | memoryview = b"") -> None:
+        """Write what has gathered, and a fragment after it, of which no copy is made."""
+        if not self.path:
+            head = self._buffer[self._meta :] + fragment[:HEAD]
+            if (status := self._judge(bytes(head))) != SUCCESS:
+                self.refuse(status)
+                return
         try:
             if not self.path:
                 self.path, self._fd = self._spool.create()
-            _write_all(self._fd, data)
+            for data in (self._buffer, fragment):
+                _write_all(self._fd, data)
+                self._hash.update(data)
+                self.size += len(data)
         except OSError as error:
             self._spool.trouble = error
             self.refuse(OUT_OF_RESOURCES)
-            return False
-        self._hash.update(data)
-        self.size += len(data)
-        return True
+            return
+        self._meta = 0
+        self._buffer.clear()
 
 
 class Spool:
@@ -137,16 +134,8 @@ class Spool:
         path = f"{self._folder}/{self._created}"
         return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
-    def settle(self, group: Sequence[Incoming]) -> list[Kept]:
-        """Make a group durable and move it to its places. What fails on the way is lost and not among the answer."""
-        if not self._synced():
-            for incoming in group:
-                incoming.discard()
-            return []
-        kept = [one for incoming in group if (one := self._placed(incoming)) is not None]
-        return kept if self._synced() else []
-
-    def _synced(self) -> bool:
+    def sync(self) -> bool:
+        """Wait until what was written and named is on disk; give whether it is."""
         try:
             sync_filesystem(self._lock)
         except OSError as error:
@@ -154,26 +143,47 @@ class Spool:
             return False
         return True
 
-    def _placed(self, incoming: Incoming) -> Kept | None:
-        """Move a file to its place."""
-        digest, place = incoming.sha256, place_of(incoming.instance.sop_instance)
-        outcome = Outcome.STORED
+    def place(self, group: Sequence[Incoming]) -> tuple[list[Kept], list[Incoming]]:
+        """Move files to their places, and give those that have one, and those whose place is taken."""
+        kept, namesakes = [], []
+        for incoming in group:
+            place = place_of(incoming.instance.sop_instance)
+            if self._has(place):
+                namesakes.append(incoming)
+            elif (one := self._moved(incoming, place, Outcome.STORED)) is not None:
+                kept.append(one)
+        return kept, namesakes
+
+    def compare(self, namesakes: Sequence[Incoming]) -> list[Kept]:
+        """Keep those beside what has their place that are not the same."""
+        kept = []
+        for incoming in namesakes:
+            place, outcome = place_of(incoming.instance.sop_instance), Outcome.AGAIN
+            try:
+                if not self._is_same(place, incoming):
+                    place = place_beside(place, incoming.sha256)
+                    outcome = Outcome.AGAIN if self._has(place) else Outcome.OTHER
+            except OSError as error:
+                self.trouble = error
+                incoming.discard()
+                continue
+            if (one := self._moved(incoming, place, outcome)) is not None:
+                kept.append(one)
+        return kept
+
+    def _moved(self, incoming: Incoming, place: str, outcome: Outcome) -> Kept | None:
+        """Move a file to its place, or throw it away when it is there already."""
         try:
-            self._make_shard(place.rpartition("/")[0])
-            is_new = not self._has(place)
-            if not is_new and not self._is_same(place, incoming.size, digest):
-                outcome, place = Outcome.OTHER, place_beside(place, digest)
-                is_new = not self._has(place)
-            if is_new:
-                os.rename(incoming.path, f"{self.store}/{place}")
-            else:
-                outcome = Outcome.AGAIN
+            if outcome is Outcome.AGAIN:
                 os.unlink(incoming.path)
+            else:
+                self._make_shard(place.rpartition("/")[0])
+                os.rename(incoming.path, f"{self.store}/{place}")
         except OSError as error:
             self.trouble = error
             incoming.discard()
             return None
-        return Kept(incoming.instance, place, outcome, incoming.size, digest)
+        return Kept(incoming.instance, place, outcome, incoming.size, incoming.sha256)
 
     def _make_shard(self, shard: str) -> None:
         if shard not in self._known:
@@ -183,15 +193,15 @@ class Spool:
     def _has(self, place: str) -> bool:
         return os.path.lexists(f"{self.store}/{place}")
 
-    def _is_same(self, place: str, size: int, digest: str) -> bool:
+    def _is_same(self, place: str, incoming: Incoming) -> bool:
         path = self.store / place
-        if path.stat().st_size != size:
+        if path.stat().st_size != incoming.size:
             return False
         with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest() == digest
+            return file_digest(file, "sha256").hexdigest() == incoming.sha256
 
 
 def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
-    written = os.write(fd, data)
+    written = 0
     while written < len(data):  # a disk that fills up takes a part first
-        written += os.write(fd, memoryview(data)[written:])
+        written += os.write(fd, memoryview(data)[written:] if written else data)

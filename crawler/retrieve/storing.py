@@ -20,7 +20,7 @@ from crawler.pacs.command import Command
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import Context
 from crawler.retrieve.expectation import Expectation
-from crawler.retrieve.groups import Groups
+from crawler.retrieve.groups import Aside, Groups
 from crawler.retrieve.header import file_meta
 from crawler.retrieve.instance import CANNOT_UNDERSTAND, MEANINGS, OUT_OF_RESOURCES, SUCCESS, Instance, rows_of
 from crawler.retrieve.spool import Incoming, Spool
@@ -97,6 +97,23 @@ class Storing:
             self.refusals[status] += 1
         return status, MEANINGS.get(status, "")
 
-    def _settle(self, group: list[Incoming]) -> None:
-        if kept := self._spool.settle(group):
-            self._report(rows_of(kept, datetime.now(UTC).replace(tzinfo=None)))
+    async def _settle(self, group: list[Incoming], aside: Aside) -> None:
+        """Make a group durable, move it to its places and report it. What fails on the way is lost.
+
+        What waits for the disk is done aside. What only names files is done here: a thread that runs Python in between
+        would make the one that receives wait for the interpreter's lock after each of its system calls.
+        """
+        spool = self._spool
+        if not await aside(spool.sync):
+            for incoming in group:
+                incoming.discard()
+            return
+        kept, namesakes = spool.place(group)
+        if namesakes:
+            kept += await aside(spool.compare, namesakes)
+        if kept:
+            await aside(self._tell, rows_of(kept, datetime.now(UTC).replace(tzinfo=None)))
+
+    def _tell(self, rows: pa.Table) -> None:
+        if self._spool.sync():
+            self._report(rows)
