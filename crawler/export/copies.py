@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from crawler.errors import PacslakeError, UserError
-from crawler.export.receipt import RECEIPT
+from crawler.export.receipt import RECEIPT, receipt_in
 from crawler.retrieve.durable import sync_filesystem
 from crawler.retrieve.layout import is_uid
 from crawler.retrieve.readback import Flaw, Told, examine, examine_size
@@ -36,7 +35,7 @@ def begin(folder: Path, cohort: str) -> None:
     """Make the folder of an export, or go on with one of this cohort. UserError where it holds anything else."""
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / RECEIPT).is_file():
-        theirs = json.loads((folder / RECEIPT).read_bytes()).get("cohort")
+        theirs = receipt_in(folder).get("cohort")
         if theirs != cohort:
             raise UserError(f"{folder} holds the cohort {theirs}; name another folder")
     elif os.listdir(folder) and not (folder / UNFINISHED).exists():

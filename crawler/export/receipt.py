@@ -89,17 +89,22 @@ def find_manifest(path: Path, root: Path | None) -> Manifest:
     file = next((one for one in (folder / PARQUET, folder / CSV) if one.is_file()), None) if path.is_dir() else path
     if file is None or not file.is_file():
         raise UserError(f"{path} has no {PARQUET} or {CSV}: name the folder of a receipt, or a manifest")
-    receipt: dict[str, Any] = {}
-    if (folder / RECEIPT).is_file():
-        try:
-            receipt = json.loads((folder / RECEIPT).read_bytes())
-        except ValueError:
-            raise UserError(f"{folder / RECEIPT} is damaged") from None
+    receipt = receipt_in(folder)
     digest = receipt.get("manifests", {}).get(file.name)
     below = root or folder / receipt.get("root", ".")
     if not below.is_dir():
         raise UserError(f"the files should be below {below}, which is no folder: --root says where they are")
     return Manifest(file, below, digest is not None and digest != _digest(file))
+
+
+def receipt_in(folder: Path) -> dict[str, Any]:
+    """Read the receipt in a folder, nothing where there is none. UserError where it cannot be read."""
+    if not (folder / RECEIPT).is_file():
+        return {}
+    try:
+        return dict(json.loads((folder / RECEIPT).read_bytes()))
+    except (OSError, TypeError, ValueError):
+        raise UserError(f"{folder / RECEIPT} is damaged") from None
 
 
 def write_receipt(

@@ -171,6 +171,22 @@ def test_what_is_broken_in_the_store_is_not_handed_on(folder: Path, tmp_path: Pa
     assert (len(after), before.items() <= after.items()) == (len(before) + 1, True)
 
 
+def test_an_export_that_was_broken_off_goes_on(folder: Path, copy: Path) -> None:
+    lost, *kept = sorted(copy.rglob("*.dcm"))
+    before = {path: path.stat().st_ino for path in kept}
+    lost.rename(f"{lost}.part")
+    Path(f"{lost}.part").write_bytes(b"half")
+    (copy / "receipt.json").unlink()
+    (copy / ".unfinished").touch()
+    assert verified(copy)[0] == 1
+    assert cohort(folder, "export", "all", "--files", "--to", str(copy))[0] == 3
+    assert (lost.exists(), {path: path.stat().st_ino for path in kept}) == (True, before)
+    assert verified(copy)[0] == 0
+    (copy / "receipt.json").write_text("[")
+    for words in (("export", "all", "--files", "--to", str(copy)), ("verify", str(copy))):
+        assert cohort(folder, *words)[0] == 2
+
+
 def test_other_bytes_of_an_instance_are_told_and_never_handed_on(folder: Path, tmp_path: Path) -> None:
     first = Objects(ARCHIVE).truth(next(uid for uid in UIDS if Objects(ARCHIVE).truth(uid).has_pixels))
     bring(folder, [first.altered()], {})

@@ -51,8 +51,9 @@ def test_a_file_keeps_its_length(name: str) -> None:
 def test_the_locks_hold_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups, needed = project["dependency-groups"], project["project"]["dependencies"]
+    extras = [name for extra in project["project"]["optional-dependencies"].values() for name in extra]
     for lock, wanted in (
-        ("requirements.lock", [*needed, *groups["build"], *groups["dev"]]),
+        ("requirements.lock", [*needed, *extras, *groups["build"], *groups["dev"]]),
         ("requirements.run.lock", needed),
         ("requirements.build.lock", groups["build"]),
     ):
