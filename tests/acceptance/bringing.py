@@ -47,7 +47,8 @@ def bring(folder: Path, objects: Iterable[SyntheticObject], asked: Mapping[str, 
         incoming.write(one.dataset)
         assert incoming.finish() == 0
         group.append(incoming)
-    kept, _ = spool.place(group)
+    kept, namesakes = spool.place(group)
+    kept += spool.compare(namesakes)
     spool.close()
     with LakeWriter.open(folder / "lake") as writer:
         writer.append("file", file_rows(rows_of(kept, MOMENT), asked))
