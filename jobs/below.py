@@ -48,7 +48,7 @@ class Descent:
 
     async def ask_below(self, caller: Caller, level: Level, due: Sequence[Parent], above: Ledger) -> Ledger:
         """Ask for what lies below what is due of an answer: for all at once where that can be believed."""
-        ledger = Ledger(level, query=above.query)
+        ledger = Ledger(level, query=above.query, counted=above.counts)
         found = await self.relational.ask(caller, ledger, due, above)
         self.tally.parents_due += len(due)
         self.tally.parents_asked += len(due) - len(found.left)
@@ -59,9 +59,11 @@ class Descent:
         await self._keep([child for children in found.unsure.values() for child in children], ledger)
         return self._judged(ledger)
 
-    async def ask(self, caller: Caller, level: Level, parents: Sequence[Parent]) -> Ledger:
+    async def ask(
+        self, caller: Caller, level: Level, parents: Sequence[Parent], counted: Mapping[Parent, int] | None = None
+    ) -> Ledger:
         """Ask for what lies below each parent. A query that fails leaves the level unproven; the others are asked."""
-        ledger = Ledger(level)
+        ledger = Ledger(level, counted=counted or {})
         self.tally.parents_due += len(parents)
         await self._ask_each(caller, parents, ledger)
         return self._judged(ledger)
@@ -122,10 +124,6 @@ class Descent:
             lost = ended in (Outcome.INTERRUPTED, Outcome.CANCELLED)
             state = WindowState.INTERRUPTED if lost else WindowState.REFUSED
             ledger.verdict = Accept(state, f"a {level.query_retrieve_level} query ended with {describe(ledger.status)}")
-        elif (
-            self.source.profile.cap is not None
-            and sum(map(len, (child.batch for child in children))) >= self.source.profile.cap
-        ):
-            reason = f"a {level.query_retrieve_level} answer has as many rows as the cap of this PACS"
-            ledger.verdict = Accept(WindowState.CAPPED, reason)
+        else:
+            ledger.weigh([parent], sum(len(child.batch) for child in children))
         return children

@@ -20,6 +20,7 @@ from crawler.plan.settled import Settled
 from crawler.plan.sweep import SweepMachine
 from jobs.below import STOPPED, Descent
 from jobs.caller import Caller
+from jobs.doubting import DoubtsBelow
 from jobs.gate import Gate
 from jobs.learned import learned
 from jobs.ledger import Ledger, Tally
@@ -51,6 +52,7 @@ class Crawl:
     over: bool = False
     """Whether `run` has returned."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _doubts: DoubtsBelow = field(default_factory=DoubtsBelow)
 
     def __post_init__(self) -> None:
         self._stopping = self.gate.stopping
@@ -64,6 +66,8 @@ class Crawl:
             for number in range(associations):
                 workers.create_task(self._work(self._caller(), spare=number > 0))
         await self._cover_notes()
+        for window, ledgers in self._doubts.take(self.machine.cap):
+            await self._write(window, ledgers)
         self.tally.trouble = self.machine.abandoned or self.tally.trouble
         self.over = True
 
@@ -71,11 +75,6 @@ class Crawl:
         """Finish the queries under way, hand out no further window."""
         self._stopping.set()
         self._changed.set()
-
-    @property
-    def bounded(self) -> bool:
-        """Whether the first day to ask for is known, so that days tell how far the crawl is."""
-        return self.machine.date_from is not None
 
     @property
     def state(self) -> SweepState:
@@ -162,7 +161,8 @@ class Crawl:
                 ledgers.append(await self._below(caller, level, ledgers[-1], known))
         self.tally.windows += 1
         self.tally.queries += sum(one.queries for one in ledgers[1:])
-        await self._write(window, ledgers)
+        if not self._doubts.holds(window, ledgers):
+            await self._write(window, ledgers)
 
     async def _write(self, window: Window, ledgers: list[Ledger]) -> None:
         if not ledgers[-1].complete:

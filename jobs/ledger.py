@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from crawler.model import Coverage, Level, SweepRecord, Window, WindowState
 from crawler.plan.answers import COMPLETE, Accept
+from crawler.plan.doubts import ROUND, SMALLEST_CAP
 from crawler.plan.sight import Sight
 from jobs.publish import Kept, Source
 
@@ -83,6 +85,14 @@ class Ledger:
     """The unique keys of its rows, which the next level is asked with."""
     counts: dict[tuple[str, ...], int] = field(default_factory=dict)
     """How many rows the next level has below each, as far as the PACS counts them."""
+    counted: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    """The same of the level above: how many rows are to come of each of its studies, or series."""
+    largest: int = 0
+    """Rows of the largest answer about single parents."""
+    doubtful: set[int] = field(default_factory=set)
+    """Rows of such answers that may have been capped: as many as were counted are not among them."""
+    short: set[int] = field(default_factory=set)
+    """Those of them with fewer rows than the PACS counts."""
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     began: float = field(default_factory=time.monotonic)
 
@@ -95,6 +105,25 @@ class Ledger:
         self.outside += kept.outside
         self.keys.extend(kept.keys)
         self.counts.update(kept.counts)
+
+    def weigh(self, parents: Sequence[tuple[str, ...]], rows: int) -> None:
+        """Note an answer about these parents, of so many rows."""
+        self.largest = max(self.largest, rows)
+        told = [self.counted[parent] for parent in parents if parent in self.counted]
+        total = sum(told) if len(told) == len(parents) else None
+        if rows >= SMALLEST_CAP and rows != total:
+            self.doubtful.add(rows)
+            if total is not None and total > rows:
+                self.short.add(rows)
+
+    def capped(self, largest: int, cap: int | None) -> int | None:
+        """Give the rows of an answer that was capped, going by the largest of all at this level and the PACS's cap."""
+        found = [
+            rows
+            for rows in self.doubtful
+            if rows == cap or (rows >= largest and (rows in self.short or rows % ROUND == 0))
+        ]
+        return max(found, default=None)
 
     @property
     def complete(self) -> bool:

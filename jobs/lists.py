@@ -84,6 +84,7 @@ class Lists:
             self._exposed(rows)
             return alone + await singly(caller, level, list(found), ledger, ask_one)
         self._believe(len(group), rows)
+        ledger.weigh(group, rows)
         return [child for children in found.values() for child in children]
 
     def findings(self) -> list[Finding]:

@@ -27,6 +27,7 @@ from crawler.plan.answers import Accept, Ask
 from jobs.below import CHILD_TRIES, STOPPED, Descent
 from jobs.caller import Caller
 from jobs.crawl import Crawl
+from jobs.doubting import verdict_below
 from jobs.ledger import Ledger
 from jobs.listing import Listing, broken_off
 
@@ -38,11 +39,6 @@ class PatientCrawl(Crawl):
     _due: list[str] = field(default_factory=list)
     _totals: dict[Level, Ledger] = field(default_factory=dict)
     _undated: Ledger = field(default_factory=lambda: Ledger(Level.STUDY))
-
-    @property
-    def bounded(self) -> bool:
-        """Whether days tell how far the crawl is: here patients do."""
-        return False
 
     @property
     def state(self) -> SweepState:
@@ -102,11 +98,11 @@ class PatientCrawl(Crawl):
         source = replace(self.source, profile=profile)
         above = {"PatientID": patient}
         descent = Descent(self.model, source, self.publisher, self.tally, self._stopping, above)
-        keys = dated.keys + undated.keys
+        keys, counts = dated.keys + undated.keys, {**dated.counts, **undated.counts}
         for level in self.levels[2:]:
-            found = await descent.ask(caller, level, keys)
+            found = await descent.ask(caller, level, keys, counts)
             self._count(found)
-            keys = found.keys
+            keys, counts = found.keys, found.counts
         self.tally.parents_asked += 1
 
     async def _ask_studies(self, caller: Caller, patient: str) -> tuple[Ledger, Ledger]:
@@ -156,6 +152,7 @@ class PatientCrawl(Crawl):
         if self._due and above.complete:
             above = Ledger(Level.PATIENT, STOPPED)
         for level, total in self._totals.items():
+            total.verdict = verdict_below(total, total.largest, self.source.profile.cap) or total.verdict
             if total.complete and not above.complete:
                 total.verdict = Accept(
                     above.verdict.state, f"not every {above.level.query_retrieve_level} was asked for"
@@ -183,5 +180,8 @@ def add(total: Ledger, part: Ledger) -> None:
     total.rejects += part.rejects
     total.outside += part.outside
     total.sight += part.sight
+    total.largest = max(total.largest, part.largest)
+    total.doubtful |= part.doubtful
+    total.short |= part.short
     total.status = part.status if total.complete else total.status
     total.verdict = total.verdict if not total.complete else part.verdict

@@ -151,7 +151,7 @@ def _eta(crawl: Crawl, began: float) -> int | None:
 
 def _share(crawl: Crawl) -> float | None:
     """How much of a sweep whose days are known is done: of its days, times that of the queries that they led to."""
-    if not crawl.bounded:
+    if crawl.machine.date_from is None or crawl.levels[0] is Level.PATIENT:  # worked off by patients, not by days
         return None
     days = 1 - crawl.machine.days_due / crawl.days if crawl.days else 1.0
     due = crawl.tally.parents_due

@@ -49,6 +49,8 @@ class Source:
     """What each character set that it declares means, '' standing for none."""
     profile: Profile
     """How the PACS wants to be asked and read."""
+    descends: bool = True
+    """Whether it is asked below studies."""
     names_images: bool = False
     """Whether the keys of images are wanted too, to see which have gone."""
 
@@ -173,7 +175,7 @@ class Publisher:
 
 
 def _counts(source: Source, rows: pa.Table, level: Level) -> dict[tuple[str, ...], int]:
-    if level not in _COUNTED or not source.profile.relational:
+    if level not in _COUNTED or not source.descends:
         return {}
     names = (*PARENT_KEYS[level], level.unique_key, _COUNTED[level])
     told = zip(*(rows[name].to_pylist() for name in names), strict=True)

@@ -132,7 +132,7 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         peer=settings.peer(name),
         model=pacs.model,
         levels=levels,
-        source=Source(name, begun.sweep_id, pacs.charsets, profile, names_images=not memory.is_empty),
+        source=Source(name, begun.sweep_id, pacs.charsets, profile, len(levels) > 1, names_images=not memory.is_empty),
         machine=machine,
         publisher=publisher,
         begun=begun,

@@ -47,6 +47,7 @@ class Schedule:
     days: tuple[date | None, date | None] = (None, None)
     associations: int = 1
     sweeps: int = 1
+    model: str = "study"
 
     def __repr__(self) -> str:
         return _source(self)
@@ -91,6 +92,7 @@ def judge(schedule: Schedule, truth: Archive | None = None) -> Judgement:
             levels=f"[{', '.join(levels)}]",
             max_associations=schedule.associations,
             idle_timeout=SILENCE,
+            model=f'"{schedule.model}"',
         )
         settings = load(Path(folder) / "pacslake.toml")
         with _in_time(pacs):

@@ -68,3 +68,18 @@ def test_what_is_printed_of_a_schedule_makes_it_again() -> None:
     quirks = Quirks(cap=50, over_cap=OverCap.REFUSE_A700, ignores=frozenset({"StudyTime"}))
     schedule = Schedule(Archive(7, undated=2), quirks, ("study", "series"), (date(2024, 1, 1), None), sweeps=2)
     assert eval(repr(schedule), vars(replay)) == schedule
+
+
+@pytest.mark.parametrize("model", ["study", "patient"])
+@pytest.mark.parametrize(
+    ("levels", "series_per_study"), [(("study", "series"), 20.0), (("study", "series", "image"), 2.0)]
+)
+def test_more_series_or_images_than_the_cap_are_on_record(
+    levels: tuple[str, ...], series_per_study: float, model: str
+) -> None:
+    """No day has many studies, so that nothing else tells of the cap."""
+    held = Archive(3, date(2024, 1, 1), date(2024, 1, 30), seed=7, series_per_study=series_per_study)
+    judgement = judge(Schedule(held, Quirks(cap=10), levels, model=model))
+    assert judgement.missing > 0
+    assert judgement.lost == []
+    assert judgement.code == 4
