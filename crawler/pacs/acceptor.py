@@ -248,8 +248,7 @@ class Acceptor:
         limits = self.service.limits
         answers = {uid: _grant(asked, self.service.extended.get(uid, b"")) for uid, asked in proposal.extended.items()}
         served = proposal.served & self.service.syntaxes.keys() if self.service.stores_back else frozenset[str]()
-        reply = negotiation.agree(proposal, self.service.syntaxes, limits.max_pdu, answers, served)
-        granted = negotiation.decode_agreement(Pdu(PduType.ASSOCIATE_AC, reply[framing.HEADER.size :]), proposal)
+        reply, granted = negotiation.agree(proposal, self.service.syntaxes, limits.max_pdu, answers, served)
         connection.buffer.expected = framing.established(limits.max_pdu)
         connection.set_deadline(None)
         connection.write(reply)

@@ -24,7 +24,7 @@ from pynetdicom.pdu_primitives import (
 from pynetdicom.pdu_primitives import (
     _UserInformationPrimitiveType as _UserInformation,
 )
-from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
+from pynetdicom.presentation import PresentationContext
 
 from crawler.errors import ProtocolError
 from crawler.pacs.framing import HEADER, Pdu, PduType, frame
@@ -34,6 +34,8 @@ EXPLICIT_VR = "1.2.840.10008.1.2.1"
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _IMPLEMENTATION_UID = "2.25.232434219071917373286396018262413092911"
 _IMPLEMENTATION_NAME = "PACSLAKE_1"
+_ACCEPTED, _UNKNOWN_ABSTRACT_SYNTAX, _UNKNOWN_TRANSFER_SYNTAX = 0, 3, 4
+"""Results of a presentation context (PS3.8 table 9-18)."""
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, struct.error)
 """What pynetdicom's decoders raise on hostile bytes."""
 
@@ -99,27 +101,32 @@ def agree(
     max_pdu: int,
     answers: Mapping[str, bytes],
     served: frozenset[str] = frozenset(),
-) -> bytes:
-    """Encode the A-ASSOCIATE-AC that grants what is both proposed and offered.
+) -> tuple[bytes, Agreement]:
+    """Grant what is both proposed and offered: encode the A-ASSOCIATE-AC, and give what it says.
 
     `offered` is abstract syntax -> transfer syntaxes in order of preference; `answers` the extended negotiation;
-    `served` the SOP classes of which the requestor may be the SCP, and offered to.
-    Raises ProtocolError when the proposal cannot be answered.
+    `served` the SOP classes of which the requestor may be the SCP, and offered to. Raises ProtocolError when the
+    proposal cannot be answered. A PACS proposes over a hundred contexts for each series that it moves: pynetdicom
+    would choose among thousands of UIDs, and check each of them.
     """
-    asked: dict[str, set[str]] = {}  # the rest of what is offered, thousands of UIDs, would cost 0.1 s
-    for context in proposal.contexts:
-        asked.setdefault(context.abstract_syntax, set()).update(context.transfer_syntaxes)
-    ours = [
-        _offer(Context(1, uid, tuple(syntax for syntax in offered[uid] if syntax in syntaxes) or tuple(offered[uid])))
-        for uid, syntaxes in asked.items()
-        if uid in offered
-    ]
+    granted: dict[int, Context] = {}
+    results = []
     with _distrusted():
-        granted, _ = negotiate_as_acceptor([_offer(context) for context in proposal.contexts], ours)
+        for context in proposal.contexts:
+            known = offered.get(context.abstract_syntax, ())
+            chosen = next((syntax for syntax in known if syntax in context.transfer_syntaxes), None)
+            result = PresentationContext()
+            result.context_id = context.context_id
+            result.transfer_syntax = [chosen or context.transfer_syntaxes[0]]
+            result.result = _ACCEPTED if chosen else _UNKNOWN_TRANSFER_SYNTAX if known else _UNKNOWN_ABSTRACT_SYNTAX
+            results.append(result)
+            if chosen:
+                granted[context.context_id] = Context(context.context_id, context.abstract_syntax, (chosen,))
         primitive = _primitive(proposal)
-        primitive.presentation_context_definition_results_list = granted
+        primitive.presentation_context_definition_results_list = results
         primitive.user_information = _user_information(max_pdu, answers, served)
-        return bytes(A_ASSOCIATE_AC(primitive).encode())
+        encoded = bytes(A_ASSOCIATE_AC(primitive).encode())
+    return encoded, Agreement(granted, max_pdu, answers, served)
 
 
 def decode_agreement(pdu: Pdu, proposal: Proposal) -> Agreement:

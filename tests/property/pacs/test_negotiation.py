@@ -43,7 +43,9 @@ def pdu_of(encoded: bytes) -> Pdu:
 @given(proposals())
 def test_a_proposal_and_its_answer_read_back(proposal: Proposal) -> None:
     assert decode_request(pdu_of(encode_request(proposal))) == proposal
-    agreement = decode_agreement(pdu_of(agree(proposal, OFFERED, 16384, proposal.extended)), proposal)
+    reply, promised = agree(proposal, OFFERED, 16384, proposal.extended)
+    agreement = decode_agreement(pdu_of(reply), proposal)
+    assert agreement == promised
     assert (agreement.max_pdu, agreement.extended) == (16384, proposal.extended)
     for context in proposal.contexts:
         common = [syntax for syntax in OFFERED.get(context.abstract_syntax, ()) if syntax in context.transfer_syntaxes]
@@ -55,7 +57,7 @@ def test_a_proposal_and_its_answer_read_back(proposal: Proposal) -> None:
 
 @given(proposals(), st.data())
 def test_damage_ends_in_a_protocol_error_or_in_a_proposal(proposal: Proposal, data: st.DataObject) -> None:
-    for encoded in (encode_request(proposal), agree(proposal, OFFERED, 16384, {})):
+    for encoded in (encode_request(proposal), agree(proposal, OFFERED, 16384, {})[0]):
         body = bytearray(pdu_of(encoded).body)
         for _ in range(data.draw(st.integers(1, 6))):
             place = data.draw(st.integers(0, len(body) - 1))
