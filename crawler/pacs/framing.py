@@ -113,7 +113,8 @@ class PduBuffer:
 
     def take(self) -> Pdu | None:
         """Take the next PDU, or give None when it is not yet complete. Raises ProtocolError."""
-        if len(self) < HEADER.size:
+        begin = self.start + HEADER.size
+        if begin > self.end:
             return None
         kind, _, length = HEADER.unpack_from(self.data, self.start)
         cap = self.expected.get(kind)
@@ -121,7 +122,6 @@ class PduBuffer:
             raise ProtocolError(f"the peer sent PDU type 0x{kind:02X}, which may not come now")
         if length > cap:
             raise ProtocolError(f"the peer sent a PDU of {length} bytes; the limit for its type is {cap}")
-        begin = self.start + HEADER.size
         if begin + length > self.end:
             return None
         self.start = begin + length

@@ -10,7 +10,7 @@ from typing import Any
 
 from crawler.retrieve.spool import Incoming
 
-_GATHER = 0.05
+_GATHER = 0.02
 """Seconds that a group gathers at least; syncing many files costs little more than syncing one."""
 _MOST_WAITING = 512
 """Files that may wait; then their senders wait with them."""
