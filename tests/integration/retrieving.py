@@ -18,7 +18,7 @@ from crawler.pacs.acceptor import AcceptedAssociation, Service, serve
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR
 from crawler.retrieve.wanted import Wanted
-from tests.integration.files import bundled_files, made_files
+from tests.integration.files import ROOT, bundled_files, made_files
 from tests.integration.real_pacs import dcmqrscp, free_port, orthanc
 from tests.integration.sending import CT
 
@@ -45,6 +45,18 @@ class RealPacs:
         """Give the UIDs of the instances that have one of these values."""
         return {uid for uid, one in self.sources.items() if one[keyword].value in values}
 
+    def by_levels(self) -> list[tuple[Wanted, set[str]]]:
+        """Give a Patient Root request at each level, and the instances that it names."""
+        study, series = f"{ROOT}.1.2", f"{ROOT}.1.2.1"
+        above = {"PatientID": "P001", "StudyInstanceUID": study, "SeriesInstanceUID": series}
+        two = sorted(self.of("SeriesInstanceUID", series))[:2]
+        return [
+            (Wanted(Model.PATIENT_ROOT, Level.IMAGE, tuple(two), above), set(two)),
+            (Wanted(Model.PATIENT_ROOT, Level.SERIES, (series,), above), self.of("SeriesInstanceUID", series)),
+            (Wanted(Model.PATIENT_ROOT, Level.STUDY, (study,), above), self.of("StudyInstanceUID", study)),
+            (Wanted(Model.PATIENT_ROOT, Level.PATIENT, ("P001",)), self.of("PatientID", "P001")),
+        ]
+
 
 def series_of(study: str, *series: str) -> Wanted:
     """Ask for series of a study."""
@@ -69,6 +81,10 @@ def running(program: Path, find: Callable[[str], Path], folder: Path) -> Iterato
     with started as port:
         peer = Peer("main", "127.0.0.1", port, AETitle(program.name.upper()), OURS)
         yield RealPacs(peer, destinations[OURS], {str(one.SOPInstanceUID): one for one in map(dcmread, files)})
+
+
+ONE_SERIES = series_of(f"{ROOT}.1.1", f"{ROOT}.1.1.1")
+"""Three made CTs."""
 
 
 class Sticky:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from signal import SIGKILL, SIGSTOP
@@ -30,23 +30,8 @@ from crawler.retrieve.storing import Storing
 from crawler.retrieve.wanted import Wanted
 from tests.integration.files import ROOT, made_files
 from tests.integration.real_pacs import orthanc_process
-from tests.integration.retrieving import OURS, RealPacs, differences, running, series_of
+from tests.integration.retrieving import ONE_SERIES, OURS, RealPacs, differences
 from tests.integration.sending import CT, EVERYTHING, encoded, in_layout, left_over
-
-ONE_SERIES = series_of(f"{ROOT}.1.1", f"{ROOT}.1.1.1")
-"""Three made CTs."""
-
-
-@pytest.fixture(scope="module", params=["Orthanc", "dcmqrscp"])
-def pacs(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    orthanc_binary: Path,
-    dcmtk_tool: Callable[[str], Path],
-) -> Iterator[RealPacs]:
-    program = orthanc_binary if request.param == "Orthanc" else dcmtk_tool(request.param)
-    with running(program, dcmtk_tool, tmp_path_factory.mktemp("pacs")) as server:
-        yield server
 
 
 @asynccontextmanager
@@ -92,20 +77,11 @@ def test_series_after_series_every_file_is_what_the_pacs_has(tmp_path: Path, pac
 
 
 def test_single_instances_studies_and_patients(tmp_path: Path, pacs: RealPacs) -> None:
-    study, series = f"{ROOT}.1.2", f"{ROOT}.1.2.1"
-    two = sorted(pacs.of("SeriesInstanceUID", series))[:2]
-    above = {"PatientID": "P001", "StudyInstanceUID": study, "SeriesInstanceUID": series}
-    model = Model.PATIENT_ROOT
-    asked = [
-        (Wanted(model, Level.IMAGE, tuple(two), above), set(two)),
-        (Wanted(model, Level.SERIES, (series,), above), pacs.of("SeriesInstanceUID", series)),
-        (Wanted(model, Level.STUDY, (study,), above), pacs.of("StudyInstanceUID", study)),
-        (Wanted(model, Level.PATIENT, ("P001",)), pacs.of("PatientID", "P001")),
-    ]
+    offer, model = Offer.of(modalities=["CT", "MR"]), Model.PATIENT_ROOT
 
     async def scenario() -> None:
-        async with getting(pacs.peer, tmp_path, Offer.of(modalities=["CT", "MR"]), model) as (assoc, store, rows):
-            for wanted, uids in asked:
+        async with getting(pacs.peer, tmp_path, offer, model) as (assoc, store, rows):
+            for wanted, uids in pacs.by_levels():
                 told: list[Counters] = []
                 end = await get(assoc, wanted, store).run(told.append)
                 await store.groups.settled()

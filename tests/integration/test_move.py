@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from crawler.errors import TransientPeerError
-from crawler.model import AETitle, Level, Limits, Model, Peer
+from crawler.model import AETitle, Limits, Model, Peer
 from crawler.pacs.association import Association, connect
 from crawler.pacs.command import Counters
 from crawler.retrieve.expectation import Sender
@@ -19,26 +19,10 @@ from crawler.retrieve.move import MOVE_CLASSES, move
 from crawler.retrieve.receiver import Receiver
 from crawler.retrieve.retrieval import Retrieval
 from crawler.retrieve.status import Destination, Ending, Moved, advice
-from crawler.retrieve.wanted import Wanted
-from tests.integration.files import ROOT, made_files
+from tests.integration.files import made_files
 from tests.integration.real_pacs import free_port, orthanc_process
-from tests.integration.retrieving import OURS, RealPacs, differences, running, series_of, sticking
+from tests.integration.retrieving import ONE_SERIES, OURS, RealPacs, differences, sticking
 from tests.integration.sending import receiver
-
-ONE_SERIES = series_of(f"{ROOT}.1.1", f"{ROOT}.1.1.1")
-"""Three made CTs."""
-
-
-@pytest.fixture(scope="module", params=["Orthanc", "dcmqrscp"])
-def pacs(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    orthanc_binary: Path,
-    dcmtk_tool: Callable[[str], Path],
-) -> Iterator[RealPacs]:
-    program = orthanc_binary if request.param == "Orthanc" else dcmtk_tool(request.param)
-    with running(program, dcmtk_tool, tmp_path_factory.mktemp("pacs")) as server:
-        yield server
 
 
 @asynccontextmanager
@@ -78,20 +62,9 @@ def test_series_after_series_every_file_is_what_the_pacs_has(tmp_path: Path, pac
 
 
 def test_single_instances_studies_and_patients(tmp_path: Path, pacs: RealPacs) -> None:
-    study, series = f"{ROOT}.1.2", f"{ROOT}.1.2.1"
-    two = sorted(pacs.of("SeriesInstanceUID", series))[:2]
-    model = Model.PATIENT_ROOT
-    above = {"PatientID": "P001", "StudyInstanceUID": study, "SeriesInstanceUID": series}
-    asked = [
-        (Wanted(model, Level.IMAGE, tuple(two), above), set(two)),
-        (Wanted(model, Level.SERIES, (series,), above), pacs.of("SeriesInstanceUID", series)),
-        (Wanted(model, Level.STUDY, (study,), above), pacs.of("StudyInstanceUID", study)),
-        (Wanted(model, Level.PATIENT, ("P001",)), pacs.of("PatientID", "P001")),
-    ]
-
     async def scenario() -> None:
-        async with moving(pacs, tmp_path, model) as (assoc, server, rows):
-            for wanted, uids in asked:
+        async with moving(pacs, tmp_path, Model.PATIENT_ROOT) as (assoc, server, rows):
+            for wanted, uids in pacs.by_levels():
                 told: list[Counters] = []
                 end = await move(assoc, wanted, OURS).run(told.append)
                 await server.groups.settled()
