@@ -13,7 +13,7 @@ from rich.filesize import decimal
 import crawler
 from crawler.cohort.definition import Definition, checked_name
 from crawler.cohort.frozen import Frozen, kept, newest
-from crawler.cohort.kept import drop, freeze
+from crawler.cohort.kept import drop, freeze, has_same_rows
 from crawler.cohort.manifest import write_rows
 from crawler.errors import UserError
 from crawler.export.whole import whole_file
@@ -32,19 +32,42 @@ def freeze_cohort(settings: Settings, name: str, definition: Definition | None, 
     checked_name(name)
     path = settings.lake.path
     with LakeWriter.open(path, create=False) as writer, crawler.open_lake(path) as lake:
-        before = kept(path, name)
         if definition is None:
             definition = Definition.of(newest(path, name).definition)
         definition = examined(lake, definition)
         answer = answered(settings, lake, definition)
-        number = before[-1].version + 1 if before else 1
-        frozen = _described(name, number, definition, lake.version, answer)
+        frozen = _described(name, _next_version(settings, name), definition, lake.version, answer)
         freeze(writer, lake, frozen)
     if as_json:
         click.echo(json.dumps({**values_of(frozen), **answer_values(answer)}, indent=2, ensure_ascii=False))
     else:
         click.echo("\n".join([sentence(frozen), *answer_lines(answer)]))
     return answer.exit
+
+
+def refreeze(settings: Settings, name: str, definition: Definition) -> tuple[Frozen, bool]:
+    """Give the newest version of a cohort, and whether it was frozen now: where the lake has other rows for it.
+
+    One that was dropped is given as it is.
+    """
+    checked_name(name)
+    path = settings.lake.path
+    with LakeWriter.open(path, create=False) as writer, crawler.open_lake(path) as lake:
+        last = next(reversed(kept(path, name)), None)
+        if last is not None and last.dropped_at is not None:
+            return last, False
+        definition = examined(lake, definition)
+        answer = answered(settings, lake, definition)
+        if last is not None and last.definition == definition.as_text() and has_same_rows(lake, last):
+            return last, False
+        frozen = _described(name, _next_version(settings, name), definition, lake.version, answer)
+        freeze(writer, lake, frozen)
+        return frozen, True
+
+
+def _next_version(settings: Settings, name: str) -> int:
+    before = kept(settings.lake.path, name)
+    return before[-1].version + 1 if before else 1
 
 
 def _described(name: str, number: int, definition: Definition, lake_version: int, answer: Answer) -> Frozen:

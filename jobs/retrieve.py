@@ -32,7 +32,7 @@ from jobs.caller import Besides
 from jobs.exits import Exit
 from jobs.fetching import Fetching
 from jobs.looking import Looking
-from jobs.ordering import Plan, RetrieveRequest, plan_of, show_plan
+from jobs.ordering import Plan, RetrieveRequest, left_out, plan_of, show_plan
 from jobs.permission import admitted, gate_of, watching
 from jobs.publish import Publisher, Source
 from jobs.stopping import stopping_on_signals
@@ -48,9 +48,11 @@ def run_retrieve(settings: Settings, request: RetrieveRequest, *, dry_run: bool 
     if dry_run:
         show_plan(plan)
         return Exit.OK
+    for sentence in left_out(plan):
+        click.echo(f"pacslake: {sentence}", err=True)
     if not plan.orders:
-        click.echo(f"pacslake: all {plan.whole:,} series are here.", err=True)
-        return Exit.OK
+        click.echo(f"pacslake: {plan.whole:,} series are here; none is asked for.", err=True)
+        return Exit.PARTIAL if any(plan.left_out.values()) else Exit.OK
     try:
         return asyncio.run(_retrieve(settings, plan))
     except asyncio.CancelledError:  # a second Ctrl-C: what was under way is asked for again
@@ -77,7 +79,8 @@ async def _retrieve(settings: Settings, plan: Plan) -> Exit:
     if any(one.gate.stopping.is_set() and not one.gate.stopped for one in run.pacs.values()):
         return Exit.INTERRUPTED
     tracks = [track for order in plan.orders.values() for track in order.tracks.values()]
-    return Exit.OK if all(track.state is State.COMPLETE for track in tracks) else Exit.PARTIAL
+    whole = all(track.state is State.COMPLETE for track in tracks) and not any(plan.left_out.values())
+    return Exit.OK if whole else Exit.PARTIAL
 
 
 @dataclass

@@ -74,6 +74,7 @@ def do(settings: Settings, job: JobSettings) -> int:
         return Exit.ERROR if Exit.ERROR in codes else Exit.OK  # a problem that was found is no failure
     from jobs.nightly import Night, run_night
     from jobs.permission import closed, said
+    from jobs.standing import has_standing, run_standing
 
     now = datetime.now(UTC)
     kept_away = {name: closed(settings, name, now) for name in job.pacs or settings.pacs}
@@ -81,7 +82,29 @@ def do(settings: Settings, job: JobSettings) -> int:
         for name, found in kept_away.items():
             structlog.get_logger().info(f"{name} may not be asked now: {said(settings, found) if found else ''}")
         return Exit.INTERRUPTED
-    return run_night(settings, Night.of(job))
+    if job.kind == "retrieve":
+        try:
+            return run_standing(settings, job.cohorts)
+        except NotNowError as closed_now:
+            structlog.get_logger().info(str(closed_now))
+            return Exit.INTERRUPTED
+    code = run_night(settings, Night.of(job))
+    if code != Exit.INTERRUPTED and has_standing(settings):
+        _bring(settings)
+    return code
+
+
+def _bring(settings: Settings) -> None:
+    """Bring what a sweep has found for standing cohorts. Whatever comes of it, the sweep is done."""
+    from jobs.standing import run_standing
+
+    try:
+        code = run_standing(settings)
+    except PacslakeError as error:
+        structlog.get_logger().error(str(error))
+    else:
+        if code != Exit.OK:
+            structlog.get_logger().warning("standing cohorts are not complete", exit_code=int(code))
 
 
 def _answer(settings: Settings, name: str) -> int:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from crawler.cohort.found import CHOSEN
 from crawler.cohort.frozen import Frozen
-from crawler.cohort.totals import ORDER
+from crawler.cohort.totals import ORDER, ROWS
 from crawler.lake.ledger import naive_utc
 from crawler.lake.query import Lake
 from crawler.lake.schema import literal, stored_schema
@@ -30,6 +30,15 @@ def freeze(writer: LakeWriter, lake: Lake, frozen: Frozen) -> None:
     for batch in lake.sql(query).to_arrow_reader(_BATCH):
         writer.append("cohort_series", pa.Table.from_batches([batch]).cast(schema))
     writer.commit()
+
+
+def has_same_rows(lake: Lake, frozen: Frozen) -> bool:
+    """Say whether a version has just the rows that `find` has found."""
+    found = f"(SELECT {', '.join(ROWS)} FROM {CHOSEN})"
+    [(others,)] = lake.connection.execute(
+        f"SELECT count(*) FROM (({found} EXCEPT ALL {frozen.rows}) UNION ALL ({frozen.rows} EXCEPT ALL {found}))"
+    ).fetchall()
+    return not others
 
 
 def drop(writer: LakeWriter, cohort: str, moment: datetime) -> None:

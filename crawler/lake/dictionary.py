@@ -156,7 +156,7 @@ _OTHERS: dict[str, tuple[Told, ...]] = {
     "job_runs": (
         ("run", "BIGINT", "Number of the run, ascending in the order of doing", _NEVER, _N, "1207"),
         ("job", "VARCHAR", "Name of the job, as in pacslake.toml", _NEVER, _N, "nightly"),
-        ("kind", "VARCHAR", "What it does: sweep, reconcile, maintain or check", _NEVER, _N, "sweep"),
+        ("kind", "VARCHAR", "What it does: sweep, reconcile, retrieve, maintain or check", _NEVER, _N, "sweep"),
         ("state", "VARCHAR", "complete, capped, partial, failed; waiting: new, not due yet", _NEVER, _N, "complete"),
         ("due_at", "TIMESTAMP", "The moment at which its schedule wanted it (UTC)", _NEVER, _N, "2024-02-01 22:00:00"),
         ("started_at", "TIMESTAMP", "When it began (UTC)", _NEVER, _N, "2024-02-01 22:00:00"),

@@ -60,7 +60,15 @@ def _check_names(path: Path, settings: Settings) -> None:
             raise UserError(f"{path}: alerts.{name}.email needs a section [smtp] that says by which server")
     if wrong := contradiction(settings.attributes.resolved()):
         raise UserError(f"{path}: {wrong}")
+    for cohort, told in settings.cohorts.items():
+        if told.pacs is not None and told.pacs not in settings.pacs:
+            hint = nearest(told.pacs, settings.pacs)
+            raise UserError(f"{path}: cohorts.{cohort}.pacs: there is no PACS named {told.pacs!r}{hint}")
     for job, value in settings.jobs.items():
+        for name in value.cohorts:
+            if name not in settings.cohorts:
+                hint = nearest(name, settings.cohorts)
+                raise UserError(f"{path}: jobs.{job}.cohorts: there is no section [cohorts.{name}]{hint}")
         for name in value.pacs:
             if name not in settings.pacs:
                 hint = nearest(name, settings.pacs)

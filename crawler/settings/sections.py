@@ -189,11 +189,24 @@ class PacsSettings(_Table):
         return Limits(self.connect_timeout, self.idle_timeout, self.total_timeout, self.max_pdu)
 
 
+class CohortSettings(_Table):
+    """`[cohorts.NAME]`: a standing cohort, frozen anew whenever the lake has other series for it."""
+
+    sql: Annotated[str, Field(min_length=1)]
+    parameters: dict[str, str] = {}
+    pacs: str | None = None
+    take_ambiguous: bool = False
+    retrieve: Literal["auto", "no"] = "no"
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    max_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+
+
 class JobSettings(_Table):
     """`[jobs.NAME]`: what the clock starts. `pacs` names whom it concerns; without it, every PACS."""
 
-    kind: Literal["sweep", "reconcile", "maintain", "check"]
+    kind: Literal["sweep", "reconcile", "retrieve", "maintain", "check"]
     pacs: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    cohorts: Annotated[tuple[str, ...], Field(strict=False)] = ()
     cron: Cron | None = None
     interval: Interval | None = None
     jitter: Jitter = timedelta()
@@ -205,6 +218,8 @@ class JobSettings(_Table):
     def _has_one_schedule(self) -> JobSettings:
         if (self.cron is None) == (self.interval is None):
             raise ValueError("must have either cron or interval")
+        if self.cohorts and self.kind != "retrieve":
+            raise ValueError('names cohorts, which only kind = "retrieve" brings')
         return self
 
 
@@ -215,6 +230,7 @@ class Settings(_Table):
     local: Annotated[LocalSettings, Field(default_factory=dict, validate_default=True)]
     attributes: AttributesSettings = AttributesSettings()
     pacs: dict[str, PacsSettings] = {}
+    cohorts: dict[str, CohortSettings] = {}
     jobs: dict[str, JobSettings] = {}
     serve: ServeSettings = ServeSettings()
     alerts: dict[str, AlertSettings] = {}
@@ -247,6 +263,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("attributes", "*", "*"): AddedAttribute,
     ("pacs", "*"): PacsSettings,
     ("pacs", "*", "*"): AllowedHours,
+    ("cohorts", "*"): CohortSettings,
     ("jobs", "*"): JobSettings,
     ("serve",): ServeSettings,
     ("alerts", "*"): AlertSettings,

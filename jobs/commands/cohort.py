@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from jobs.commands import cohort_files
+from jobs.commands import cohort_files, cohort_retrieve
 from jobs.defining import defined_by, definition_options
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
@@ -164,5 +164,6 @@ def drop(name: str, config: Path) -> None:
     drop_cohort(settings_from(config), name)
 
 
-for of_files in ("retrieve", "status", "receipt", "verify", "export"):
+for of_files in ("status", "receipt", "verify", "export"):
     command.add_command(getattr(cohort_files, of_files))
+command.add_command(cohort_retrieve.retrieve)

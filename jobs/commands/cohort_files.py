@@ -1,4 +1,4 @@
-"""`pacslake cohort retrieve | status | receipt | verify | export`: which cohort, where to. Touches: disk."""
+"""`pacslake cohort status | receipt | verify | export`: which cohort, where to. Touches: disk."""
 
 from __future__ import annotations
 
@@ -14,42 +14,6 @@ FORMATS = ("csv", "parquet", "jsonl")
 
 _format = click.option("--format", "kind", type=click.Choice(("table", "json")), default="table", show_default=True)
 _version = click.option("--version", "number", type=int, metavar="N", help="Not the newest version but this one.")
-
-
-@click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--dry-run", is_flag=True, help="Say what would be asked for, and ask no PACS.")
-@click.option("--growing-too", is_flag=True, help="Do not wait until a series has stopped growing.")
-@click.option("--now", is_flag=True, help="Ask outside the allowed hours too.")
-@config_option
-@talk_options
-def retrieve(names: tuple[str, ...], dry_run: bool, growing_too: bool, now: bool, config: Path) -> int:
-    """Bring the images of cohorts that are not here yet, and account for every one of them.
-
-    PACS send to [local] ae_title and port (C-MOVE), where they must know us; or, with retrieve_by = "get" at the PACS,
-    over the association on which they are asked. What they say of their success is not believed: a series is complete
-    when every instance that its PACS lists is here, and its file reads back. What did not come is asked for by name.
-
-    It goes on where it was stopped, in whatever way, when it is run again. What another cohort has brought is not
-    asked for. Several cohorts take turns.
-
-    \b
-    pacslake cohort retrieve chest_ct
-    pacslake cohort retrieve chest_ct brain_mr
-    pacslake cohort retrieve chest_ct --dry-run
-
-    Exit codes: 0 all is here, 3 something is missing (`pacslake cohort status` names it), 2 no such cohort,
-    10 no lake, 11 the lake is in use, 130 interrupted.
-    """
-    settings = settings_from(config)
-
-    from jobs.ordering import RetrieveRequest, patience
-    from jobs.permission import regardless_of_hours
-    from jobs.retrieve import run_retrieve
-
-    if now:
-        settings = regardless_of_hours(settings, ())
-    return run_retrieve(settings, RetrieveRequest(names, (), patience(growing_too)), dry_run=dry_run)
 
 
 @click.command()

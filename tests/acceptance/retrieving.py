@@ -31,7 +31,7 @@ from crawler.testing.objects import Objects
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
 from jobs.cohort import freeze_cohort
-from jobs.ordering import RetrieveRequest
+from jobs.ordering import RetrieveRequest, Wish
 from jobs.retrieve import run_retrieve
 from jobs.sweep import SweepRequest, run_sweep
 from tests.integration.real_pacs import free_port
@@ -102,7 +102,7 @@ def _settings(folder: Path, attempt: Attempt, port: int, our_port: int) -> Setti
 
 def retrieve(settings: Settings) -> int:
     """Run `pacslake cohort retrieve all` with the patience of tests."""
-    return run_retrieve(settings, RetrieveRequest(("all",), (), PATIENCE))
+    return run_retrieve(settings, RetrieveRequest((Wish("all"),), PATIENCE))
 
 
 def judge(attempt: Attempt) -> Judgement:

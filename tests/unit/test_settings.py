@@ -261,8 +261,19 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         (LAKE + "[pacs]\nmain = 3", "pacs.main must be a section with keys of its own, not 3"),
         (PACS + "[jobs.n]\nkind = 'sweep'\ncron = '0 1 * * *'\npacs = ['mian']", "jobs.n.pacs: there is no PACS named"),
         (PACS + "[jobs.n]\nkind = 'sweep'\ncron = '0 1 * *'", "jobs.n.cron must have five fields"),
-        (PACS + "[jobs.n]\nkind = 'swep'\ncron = '0 1 * * *'", "jobs.n.kind must be 'sweep', 'reconcile', 'maintain'"),
-        (PACS + "[jobs.n]\nkind = 'retrieve'\ncron = '0 1 * * *'", "or 'check', not 'retrieve'"),
+        (PACS + "[jobs.n]\nkind = 'swep'\ncron = '0 1 * * *'", "must be 'sweep', 'reconcile', 'retrieve', 'maintain'"),
+        (PACS + "[jobs.n]\nkind = 'find'\ncron = '0 1 * * *'", "or 'check', not 'find'"),
+        (
+            PACS + "[jobs.n]\nkind = 'sweep'\ninterval = '1h'\ncohorts = ['a']",
+            'names cohorts, which only kind = "retrieve',
+        ),
+        (PACS + "[jobs.n]\nkind = 'retrieve'\ninterval = '1h'\ncohorts = ['a']", "there is no section [cohorts.a]"),
+        (
+            PACS + "[cohorts.a]\nsql = 'from series'\npacs = 'mian'",
+            "cohorts.a.pacs: there is no PACS named 'mian'; did",
+        ),
+        (PACS + "[cohorts.a]\nsql = 'from series'\nretrieve = 'yes'", "cohorts.a.retrieve must be 'auto' or 'no', not"),
+        (PACS + "[cohorts.a]\nsql = ''", "cohorts.a.sql"),
         (PACS + "[jobs.n]\nkind = 'sweep'", "jobs.n must have either cron or interval"),
         (PACS + "[jobs.n]\nkind = 'sweep'\ncron = '0 1 * * *'\ninterval = '1h'", "must have either cron or interval"),
         (
