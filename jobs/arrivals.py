@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from crawler.retrieve.instance import Outcome
+from crawler.retrieve.adopting import adopted
+from crawler.retrieve.instance import Outcome, rows_of
 from crawler.retrieve.order import Order
 from crawler.retrieve.readback import Told, examine, examined
 from crawler.retrieve.rows import file_rows
@@ -37,6 +40,7 @@ class Arrivals:
 
     def report(self, rows: pa.Table) -> None:
         """Write down what is durable now, then tell of it."""
+        rows = pa.concat_tables([self._unrecorded(rows), rows])
         series = set(rows["SeriesInstanceUID"].to_pylist())
         asked = {uid: name for name, order in self._orders.items() for uid in series & order.tracks.keys()}
         self._publisher.append("file", file_rows(rows, asked))
@@ -47,6 +51,20 @@ class Arrivals:
         told = self._unread.pop(series, [])
         found = await asyncio.to_thread(lambda: list(examined(told, partial(examine, self._store))))
         return [one.instance for one, flaw in found if flaw is not None]
+
+    def _unrecorded(self, rows: pa.Table) -> pa.Table:
+        """Give the rows of files that other bytes found at their place, and that are not on record.
+
+        A retrieval that was killed between moving them there and telling of it has left them. A PACS that alters what
+        it sends, the time of sending say, would otherwise never bring these instances.
+        """
+        kept = []
+        for row in rows.filter(pc.match_substring(rows["path"], "-")).to_pylist():
+            uid = row["SOPInstanceUID"]
+            tracks = [order.tracks.get(row["SeriesInstanceUID"]) for order in self._orders.values()]
+            if any(tracks) and not any(uid in track.here for track in tracks if track):
+                kept.append(adopted(self._store, uid, row["source_ae"]))
+        return rows_of([one for one in kept if one], datetime.now(UTC).replace(tzinfo=None))
 
     def _tell(self, rows: pa.Table) -> None:
         arrived: dict[str, list[str]] = defaultdict(list)

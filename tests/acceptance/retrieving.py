@@ -28,12 +28,13 @@ from crawler.retrieve.standing import gather, standing
 from crawler.settings import Settings, load
 from crawler.testing.archive import Archive
 from crawler.testing.objects import Objects
-from crawler.testing.quirks import Quirks
+from crawler.testing.quirks import Claims, Failure, Offline, Quirks  # noqa: F401  # what is pasted names them
 from crawler.testing.simulator import Simulator, running
 from jobs.cohort import freeze_cohort
 from jobs.ordering import RetrieveRequest, Wish
 from jobs.retrieve import run_retrieve
 from jobs.sweep import SweepRequest, run_sweep
+from tests.acceptance.schedules import source
 from tests.integration.real_pacs import free_port
 
 DAYS = (date(2024, 2, 1), date(2024, 2, 4))
@@ -42,9 +43,9 @@ PATIENCE = Patience(settle=0.3, look_again=(0.05, 0.1), ask_again=(0.05, 0.3, 1.
 """That of a PACS on the same machine."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Attempt:
-    """What a PACS holds, how it misbehaves, and how it is asked."""
+    """What a PACS holds, how it misbehaves, and how it is asked. Its repr makes it again."""
 
     quirks: Quirks = field(default_factory=Quirks)
     archive: Archive = HELD
@@ -52,6 +53,9 @@ class Attempt:
     model: str = "study"
     runs: int = 1
     associations: int = 2
+
+    def __repr__(self) -> str:
+        return source(self)
 
 
 @dataclass(frozen=True)
@@ -116,14 +120,20 @@ def judge(attempt: Attempt) -> Judgement:
         return Judgement(wrong, missing, code, pacs.counts.moves.total() + pacs.counts.gets.total())
 
 
-def losses(settings: Settings, archive: Archive) -> tuple[list[str], frozenset[str]]:
-    """Say what is missing without being named, or not the truth; and which instances are missing in all."""
+def losses(settings: Settings, archive: Archive, *, may_alter: bool = False) -> tuple[list[str], frozenset[str]]:
+    """Say what is missing without being named, or not the truth; and which instances are missing in all.
+
+    Where a PACS alters what it sends again, and the first sending was lost, the altered one is what there is.
+    """
     truth = held(archive)
     here = dict(files(settings))
     wrong = [f"{uid} is here, and the PACS does not have it" for uid in here.keys() - truth.keys()]
     objects = Objects(archive)
     for uid, path in here.items():
-        if uid in truth and pydicom.dcmread(path) != pydicom.dcmread(_as_file(objects.truth(uid).dataset, path)):
+        if uid not in truth:
+            continue
+        sent = [objects.truth(uid), *([objects.truth(uid).altered()] if may_alter else [])]
+        if pydicom.dcmread(path) not in [pydicom.dcmread(_as_file(one.dataset, path)) for one in sent]:
             wrong.append(f"{uid} is not what the PACS holds")
     missing = frozenset(truth.keys() - here.keys())
     with open_catalog(settings.lake.path) as connection:

@@ -50,22 +50,22 @@ class Schedule:
     model: str = "study"
 
     def __repr__(self) -> str:
-        return _source(self)
+        return source(self)
 
 
-def _source(value: Any) -> str:
+def source(value: Any) -> str:
     """Write a value as Python, without the fields that have their default."""
     if isinstance(value, StrEnum):
         return f"{type(value).__name__}.{value.name}"
     if isinstance(value, date):
         return f"date({value.year}, {value.month}, {value.day})"
     if isinstance(value, tuple):
-        return f"({', '.join(map(_source, value))},)"
+        return f"({', '.join(map(source, value))},)"
     if not is_dataclass(value) or isinstance(value, type):
         return repr(value)
     blank = type(value)()
     given = [(one.name, getattr(value, one.name)) for one in fields(value) if one.compare]
-    said = [f"{name}={_source(what)}" for name, what in given if what != getattr(blank, name)]
+    said = [f"{name}={source(what)}" for name, what in given if what != getattr(blank, name)]
     return f"{type(value).__name__}({', '.join(said)})"
 
 
