@@ -21,13 +21,16 @@ def open_lake(
     """Open a lake for reading: `open_lake("lake").sql("SELECT count(*) FROM studies")` is a DuckDB relation.
 
     With `as_of`, a moment in UTC or the end of a day, its tables show what was known then. `store` is where its files
-    are, for `load_image`; the folder `store` beside the lake unless it is said.
+    are, for `load_image`; the folder `store` beside the lake unless it is said. The view `audit` has what people did
+    with the service.
     """
     from crawler.export.images import LakeOfImages
+    from crawler.lake.audit import AuditLog
     from crawler.lake.moments import end_of
 
     lake = LakeOfImages(path, end_of(as_of) if as_of is not None else None)
     lake.store = Path(store) if store is not None else None
+    lake.sql(AuditLog(lake.path).view)
     return lake
 
 

@@ -20,11 +20,24 @@ from typing import Any
 
 from crawler.errors import LakeError
 from crawler.lake.files import sync
+from crawler.lake.schema import literal
 
 FIRST = "0" * 64
 """What the very first line has for the hash of the one before."""
 
 _BLOCK = 1 << 16
+
+
+_COLUMNS = {
+    "at": "TIMESTAMP",
+    **dict.fromkeys(("person", "role", "address", "action", "outcome", "what"), "VARCHAR"),
+    "rows": "BIGINT",
+    "phi_columns": "VARCHAR[]",
+    "lake_version": "BIGINT",
+    "seconds": "DOUBLE",
+    "previous": "VARCHAR",
+}
+"""What a line may tell, as columns; times are UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,16 @@ class AuditLog:
 
     def __init__(self, lake: Path) -> None:
         self._folder = lake / "audit"
+
+    @property
+    def view(self) -> str:
+        """The SQL that makes them the view `audit`, for those who may read the files. What is no line is left out."""
+        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _COLUMNS.items())
+        nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in _COLUMNS.items())
+        files = ", ".join(literal(str(file)) for file in self._files())
+        how = f"columns = {{{columns}}}, format = 'newline_delimited', ignore_errors = true"
+        lines = f"read_json([{files}], {how})" if files else f"(SELECT {nothing} WHERE false)"
+        return f"CREATE OR REPLACE VIEW audit AS FROM {lines}"
 
     def append(self, values: Mapping[str, Any]) -> str:
         """Add a line; when this returns its hash, it is on disk. LakeError where it cannot be."""

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+import crawler
 from crawler.errors import LakeError
 from crawler.lake.audit import FIRST, AuditLog
+from crawler.lake.writer import LakeWriter
 from crawler.serve.access import Person, Role
 from crawler.serve.audit import Action, Audit
 from tests.acceptance.installed import pacslake
@@ -48,6 +50,18 @@ def test_a_line_says_who_did_what_and_follows_the_one_before(tmp_path: Path) -> 
     assert told == {"person": "alice", "role": "analyst", "address": "192.0.2.7", "action": "sql", "rows": 4}
     assert "Müller" in last["what"]
     assert log.broken()[:2] == ([], 5)
+
+
+def test_who_may_read_the_lake_s_files_may_ask_in_sql(tmp_path: Path) -> None:
+    LakeWriter.open(tmp_path).close()
+    with crawler.open_lake(tmp_path) as lake:
+        assert lake.sql("from audit").fetchall() == []
+    filled(tmp_path)
+    with month(tmp_path).open("ab") as file:
+        file.write(b"no line\n")
+    with crawler.open_lake(tmp_path) as lake:
+        found = lake.sql('select person, action, "rows", "at" < now() from audit order by "rows"').fetchall()
+    assert found == [("alice", "sql", number, True) for number in range(5)]
 
 
 def test_only_the_owner_may_read(tmp_path: Path) -> None:
