@@ -63,7 +63,7 @@ class AuditLog:
         files = ", ".join(literal(str(file)) for file in self._files())
         how = f"columns = {{{columns}}}, format = 'newline_delimited', ignore_errors = true"
         lines = f"read_json([{files}], {how})" if files else f"(SELECT {nothing} WHERE false)"
-        return f"CREATE OR REPLACE VIEW audit AS FROM {lines}"
+        return f'CREATE OR REPLACE VIEW audit AS FROM {lines} WHERE "at" IS NOT NULL'
 
     def append(self, values: Mapping[str, Any]) -> str:
         """Add a line; when this returns its hash, it is on disk. LakeError where it cannot be."""
