@@ -9,7 +9,7 @@ import json
 import math
 import socket
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from jobs.ledger import UNCHANGED
 from jobs.levels import levels_of
 from jobs.nightly import NIGHTS, Night, again
 from jobs.permission import hours_of, manners_of, shown
+from jobs.standing import missing_of
 from jobs.table import render
 
 LOOKBACK = 7
@@ -66,11 +67,16 @@ def show_plan(settings: Settings, name: str | None, *, as_json: bool) -> None:
     else:
         found = _plans(settings, name, datetime.now(UTC))
         click.echo("\n".join(line for plan in found for line in (*_as_lines(settings, plan), ""))[:-1])
+        for one in missing_of(settings):
+            words = f"{one.series:,} series, {one.instances:,} instances as far as they are counted"
+            click.echo(f"\nThen images of {one.cohort} from {one.pacs}: {words}.")
+            click.echo(f"  pacslake cohort plan {one.cohort} says how long that takes.")
 
 
 def plan_values(settings: Settings, name: str | None = None) -> dict[str, Any]:
     """Give the same plans as what JSON can hold."""
-    return {"plans": [_as_values(plan) for plan in _plans(settings, name, datetime.now(UTC))]}
+    plans = [_as_values(plan) for plan in _plans(settings, name, datetime.now(UTC))]
+    return {"plans": plans, "images": [asdict(one) for one in missing_of(settings)]}
 
 
 def _plans(settings: Settings, name: str | None, now: datetime) -> Iterator[Plan]:

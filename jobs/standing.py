@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import click
 import structlog
 
 from crawler.cohort.definition import Definition
+from crawler.cohort.frozen import kept
 from crawler.cohort.sizes import MEGABYTE
+from crawler.errors import NoLakeError
 from crawler.settings import CohortSettings, Settings
 from jobs.cohort import refreeze
 from jobs.exits import Exit
-from jobs.ordering import RetrieveRequest, Wish
-from jobs.retrieve import run_retrieve
+from jobs.ordering import RetrieveRequest, Wish, plan_of
 
 
 def has_standing(settings: Settings) -> bool:
     """Whether some cohort is to be brought by itself."""
     return any(told.retrieve == "auto" for told in settings.cohorts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is not here of a standing cohort that is brought by itself."""
+
+    cohort: str
+    pacs: str
+    series: int
+    instances: int
+    """As far as they are counted."""
+
+
+def missing_of(settings: Settings) -> list[Missing]:
+    """Say what is still to be brought of the newest versions, as far as they are frozen."""
+    found: list[Missing] = []
+    try:
+        frozen = {one.cohort: one for one in kept(settings.lake.path)}
+    except NoLakeError:
+        return found
+    for name, told in settings.cohorts.items():
+        if told.retrieve != "auto" or name not in frozen or frozen[name].dropped_at is not None:
+            continue
+        plan = plan_of(settings, RetrieveRequest((_wish(name, told),)))
+        for pacs, order in plan.orders.items():
+            left = [max((track.item.instances or 0) - len(track.here), 0) for track in order.tracks.values()]
+            found.append(Missing(name, pacs, len(left), sum(left)))
+    return found
 
 
 def run_standing(settings: Settings, names: Sequence[str] = (), *, dry_run: bool = False) -> Exit:
@@ -27,6 +57,8 @@ def run_standing(settings: Settings, names: Sequence[str] = (), *, dry_run: bool
     Those that bring nothing by themselves are frozen, and brought only where they are named. One that was dropped is
     left alone.
     """
+    from jobs.retrieve import run_retrieve
+
     wishes = []
     for name, told in settings.cohorts.items():
         if names and name not in names:
@@ -37,14 +69,17 @@ def run_standing(settings: Settings, names: Sequence[str] = (), *, dry_run: bool
         if frozen.dropped_at is not None:
             structlog.get_logger().warning("a standing cohort was dropped, and is left alone", cohort=name)
         elif names or told.retrieve == "auto":
-            most = None if told.max_gb is None else told.max_gb * 1000 * MEGABYTE
-            wishes.append(Wish(name, told.priority, most))
+            wishes.append(_wish(name, told))
     if not wishes:
         click.echo(
             'pacslake: no cohort is to be brought; give one a section [cohorts.NAME] with retrieve = "auto"', err=True
         )
         return Exit.OK
     return run_retrieve(settings, RetrieveRequest(tuple(wishes)), dry_run=dry_run)
+
+
+def _wish(name: str, told: CohortSettings) -> Wish:
+    return Wish(name, told.priority, None if told.max_gb is None else told.max_gb * 1000 * MEGABYTE)
 
 
 def definition_of(told: CohortSettings) -> Definition:

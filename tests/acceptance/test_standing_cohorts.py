@@ -15,7 +15,7 @@ from crawler.testing.archive import Archive
 from crawler.testing.changing import ChangingArchive
 from crawler.testing.simulator import Simulator, running
 from jobs.exits import Exit
-from jobs.standing import run_standing
+from jobs.standing import missing_of, run_standing
 from jobs.sweep import SweepRequest, run_sweep
 from jobs.work import work
 from jobs.worker import Order
@@ -109,8 +109,12 @@ def test_a_cohort_that_was_dropped_is_left_alone(site: tuple[Path, Simulator, Ch
     folder, pacs, _ = site
     settings = settings_of(folder, CT)
     run_sweep(settings, SweepRequest())
+    assert missing_of(settings) == []
     assert cohort(folder, "retrieve", "--standing", "--dry-run")[0] == 0
+    [left] = missing_of(settings)
+    assert (left.cohort, left.pacs, left.instances) == ("ct", "main", wanted())
     assert cohort(folder, "drop", "ct")[0] == 0
+    assert missing_of(settings) == []
     assert run_standing(settings) == Exit.OK
     assert pacs.counts.moves.total() == 0
     assert [one.version for one in kept(folder / "lake", "ct")] == [1]
