@@ -19,6 +19,8 @@ from crawler.retrieve.track import Item
 from crawler.settings import Settings
 
 _KNOWN = "SELECT DISTINCT StudyInstanceUID, SeriesInstanceUID, PatientID, Modality FROM {rows}"
+_CLASSES = """SELECT DISTINCT pacs, SOPClassUID FROM instances SEMI JOIN wanted USING (pacs, SeriesInstanceUID)
+    WHERE SOPClassUID IS NOT NULL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Plan:
     orders: dict[str, Order] = field(default_factory=dict)
     modalities: dict[str, set[str]] = field(default_factory=dict)
     """Of what each PACS is asked for."""
+    sop_classes: dict[str, set[str]] = field(default_factory=dict)
+    """The same, as far as its instances were ever listed."""
     versions: dict[str, int] = field(default_factory=dict)
     """Of each cohort."""
     whole: int = 0
@@ -78,7 +82,10 @@ def _add(plan: Plan, settings: Settings, frozen: Frozen, how: tuple[Wish, Patien
         gather(connection, frozen.rows)
         found = standing(connection)
         known = connection.execute(_KNOWN.format(rows=frozen.rows)).fetchall()
+        classes = connection.execute(_CLASSES).fetchall()
     plan.whole += len(found.series) - len(found.missing)
+    for pacs, sop_class in classes:
+        plan.sop_classes.setdefault(pacs, set()).add(sop_class)
     patients = {study: patient for study, _, patient, _ in known}
     here = instances_here(settings.lake.path, [one.series_uid for one in found.missing if one.series_uid])
     fitting = _fitting(found, wish.max_bytes, {series: modality for _, series, _, modality in known})

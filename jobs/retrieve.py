@@ -107,7 +107,7 @@ class _Run:
             order=order,
             storing=store.storing,
             arrivals=self.arrivals,
-            way=_way(pacs, self.plan.modalities[name]),
+            way=_way(pacs, self.plan, name),
             limits=replace(pacs.limits, idle_timeout=pacs.retrieve_idle_timeout),
             destination=Destination(self.settings.local.ae_title, own_address(pacs), store.port),
         )
@@ -150,8 +150,9 @@ class _Run:
             await asyncio.sleep(COMMIT_EVERY)
 
 
-def _way(pacs: PacsSettings, modalities: set[str]) -> Besides:
-    """Say what an association is opened for, to bring series of these modalities."""
+def _way(pacs: PacsSettings, plan: Plan, name: str) -> Besides:
+    """Say what an association is opened for, to bring what is planned of a PACS."""
     if pacs.retrieve_by == "move":
         return Besides((MOVE_CLASSES[pacs.model],))
-    return Besides((GET_CLASSES[pacs.model],), Offer.of(modalities=sorted(modalities)).contexts)
+    offer = Offer.of(sorted(plan.sop_classes.get(name, ())), sorted(plan.modalities[name]))
+    return Besides((GET_CLASSES[pacs.model],), offer.contexts)
