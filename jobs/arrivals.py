@@ -30,6 +30,8 @@ class Arrivals:
         """Arrived so far, those too that were here already."""
         self.size = 0
         """Their bytes."""
+        self.of: dict[str, tuple[int, int]] = dict.fromkeys(orders, (0, 0))
+        """Both of what each PACS was asked for, by name."""
         self.came = asyncio.Event()
         """Set with each arrival; whoever waits for it clears it."""
         self._publisher = publisher
@@ -73,7 +75,11 @@ class Arrivals:
                 arrived[row["SeriesInstanceUID"]].append(row["SOPInstanceUID"])
                 self._unread[row["SeriesInstanceUID"]].append(Told(*(row[name] for name in _TOLD)))
         self.instances += rows.num_rows
-        self.size += sum(rows["size"].to_pylist())
+        sizes = list(zip(rows["SeriesInstanceUID"].to_pylist(), rows["size"].to_pylist(), strict=True))
+        self.size += sum(size for _, size in sizes)
+        for name, order in self._orders.items():
+            mine = [size for series, size in sizes if series in order.tracks]
+            self.of[name] = (self.of[name][0] + len(mine), self.of[name][1] + sum(mine))
         for series, instances in arrived.items():
             for order in self._orders.values():
                 order.arrived(series, instances, self._loop.time())

@@ -1,12 +1,11 @@
-"""Show how a retrieval goes, and say at its end what came and what did not. Touches: clock, standard error."""
+"""Show how a retrieval goes: bars on a terminal, a log line in 30 seconds elsewhere. Touches: clock, standard error."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -15,14 +14,10 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
-from crawler.retrieve.state import State
-from crawler.retrieve.track import Stage
 from jobs.arrivals import Arrivals
+from jobs.brought import counts
 from jobs.fetching import Fetching
 from jobs.progress import DRAW_EVERY, LOG_EVERY, clock
-
-SHOWN = 10
-"""Series with something missing that are named at the end; `pacslake cohort status` names all."""
 
 
 @asynccontextmanager
@@ -75,7 +70,7 @@ async def _lines(found: Mapping[str, Fetching], pace: Pace) -> None:
         await asyncio.sleep(LOG_EVERY)
         for name, one in found.items():
             if not one.over:
-                done, series, here, total = counts(one)
+                done, series, here, total = counts(one.order)
                 figures = {"series": done, "of_series": series, "instances": here, "of_instances": total}
                 left = pace.left(here, total)
                 eta = None if left is None else round(left)
@@ -95,7 +90,7 @@ async def _bars(found: Mapping[str, Fetching], pace: Pace) -> None:
 
         def draw() -> None:
             for name, one in found.items():
-                done, series, here, total = counts(one)
+                done, series, here, total = counts(one.order)
                 waits = None if one.over or one.gate.waiting is None else one.gate.waiting.why
                 rate = f"waiting: {waits}" if waits else f"{decimal(pace.bytes_a_second)}/s"
                 left = None if one.over else pace.left(here, total)
@@ -114,33 +109,3 @@ async def _bars(found: Mapping[str, Fetching], pace: Pace) -> None:
                 await asyncio.sleep(DRAW_EVERY)
         finally:
             draw()  # what stays on the screen
-
-
-def counts(one: Fetching) -> tuple[int, int, int, int]:
-    """Give the series that are settled and all, the instances that are here and all, as far as those are known."""
-    tracks = one.order.tracks.values()
-    total = sum(max(track.listing.size or track.item.instances or 0, len(track.here)) for track in tracks)
-    settled = sum(track.stage is Stage.DONE for track in tracks)
-    return settled, len(tracks), sum(len(track.here) for track in tracks), total
-
-
-def summaries(found: Mapping[str, Fetching]) -> Iterator[str]:
-    """Say of each PACS what came, what did not and why, and what a person can do."""
-    for name, one in found.items():
-        states = Counter(track.state for track in one.order.tracks.values())
-        _, series, here, total = counts(one)
-        line = f"{name}: {states[State.COMPLETE]:,} of {series:,} series complete, {here:,} of {total:,} instances here"
-        if states[State.COMPLETE] == series:
-            yield f"{line}."
-            continue
-        others = ", ".join(f"{count:,} {state}" for state, count in states.items() if state is not State.COMPLETE)
-        yield f"{line}; NOT complete: {others}."
-        if one.order.abandoned:
-            yield f"  It was left because {one.order.abandoned}."
-        if one.hint:
-            yield f"  {one.hint}."
-        missing = [track for track in one.order.tracks.values() if track.state is not State.COMPLETE and track.reason]
-        for track in missing[:SHOWN]:
-            yield f"  {track.item.uid}: {track.reason}"
-        if len(missing) > SHOWN:
-            yield f"  and {len(missing) - SHOWN:,} more; `pacslake cohort status` names all"

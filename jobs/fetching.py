@@ -45,16 +45,23 @@ class Fetching:
     """Where a C-MOVE has things sent."""
     hint: str | None = None
     """What a person can do about the last request that failed."""
-    over: bool = False
+    seconds: float | None = None
+    """How long it took; None while it goes on."""
     _under_way: set[Retrieval] = field(default_factory=set)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, associations: int) -> None:
         """Work off the order over at most so many associations at once."""
+        began = _now()
         async with asyncio.TaskGroup() as workers:
             for number in range(associations):
                 workers.create_task(self._work(spare=number > 0))
-        self.over = True
+        self.seconds = _now() - began
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is asked."""
+        return self.seconds is not None
 
     @property
     def gets(self) -> bool:

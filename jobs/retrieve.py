@@ -1,11 +1,12 @@
-"""`pacslake cohort retrieve`: bring what of some cohorts is not here yet, from several PACS at once.
+"""`pacslake cohort retrieve`: bring what of some cohorts or series is not here yet, from several PACS at once.
 
-Touches: network, disk, clock, signals, standard error.
+Touches: network, disk, clock, signals, standard output and error.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,11 +24,11 @@ from crawler.retrieve.get import GET_CLASSES
 from crawler.retrieve.move import MOVE_CLASSES
 from crawler.retrieve.offer import Offer
 from crawler.retrieve.rows import change_of, retrieval_rows
-from crawler.retrieve.state import State
 from crawler.retrieve.status import Destination
 from crawler.settings import PacsSettings, Settings
 from jobs.arrivals import Arrivals
-from jobs.bringing import bringing, summaries
+from jobs.bringing import bringing
+from jobs.brought import Brought, Outcome
 from jobs.caller import Besides
 from jobs.exits import Exit
 from jobs.fetching import Fetching
@@ -42,25 +43,28 @@ COMMIT_EVERY = 5.0
 """Seconds: what a kill costs is to be asked for again."""
 
 
-def run_retrieve(settings: Settings, request: RetrieveRequest, *, dry_run: bool = False) -> Exit:
-    """Bring cohorts; give the exit code: 0 all is here, 3 something is missing, 130 interrupted."""
+def run_retrieve(settings: Settings, request: RetrieveRequest, *, dry_run: bool = False, as_json: bool = False) -> Exit:
+    """Bring cohorts or series; give the exit code: 0 all is here, 3 something is missing, 130 interrupted."""
     plan = plan_of(settings, request)
     if dry_run:
-        show_plan(plan)
+        show_plan(plan, as_json=as_json)
         return Exit.OK
     for sentence in left_out(plan):
         click.echo(f"pacslake: {sentence}", err=True)
     if not plan.orders:
         click.echo(f"pacslake: {plan.whole:,} series are here; none is asked for.", err=True)
-        return Exit.PARTIAL if any(plan.left_out.values()) else Exit.OK
+        outcome = Outcome(here_before=plan.whole, left_out=plan.left_out)
+        if as_json:
+            click.echo(json.dumps(outcome.values(), indent=2))
+        return Exit.OK if outcome.complete else Exit.PARTIAL
     try:
-        return asyncio.run(_retrieve(settings, plan))
+        return asyncio.run(_retrieve(settings, plan, as_json=as_json))
     except asyncio.CancelledError:  # a second Ctrl-C: what was under way is asked for again
         click.echo("pacslake: stopped at once. Run the same command again to go on.", err=True)
         return Exit.INTERRUPTED
 
 
-async def _retrieve(settings: Settings, plan: Plan) -> Exit:
+async def _retrieve(settings: Settings, plan: Plan, *, as_json: bool) -> Exit:
     for name in plan.orders:
         settings.require_pacs([name])
         if settings.pacs[name].model is Model.WORKLIST:
@@ -74,13 +78,13 @@ async def _retrieve(settings: Settings, plan: Plan) -> Exit:
                 run.pacs[name] = await run.fetching(name, store)
             await run.work()
         await run.write()
-    for line in summaries(run.pacs):
-        click.echo(line, err=True)
+    outcome = run.outcome(store)
+    click.echo("\n".join(outcome.lines(settings.local)), err=True)
+    if as_json:
+        click.echo(json.dumps(outcome.values(), indent=2))
     if any(one.gate.stopping.is_set() and not one.gate.stopped for one in run.pacs.values()):
         return Exit.INTERRUPTED
-    tracks = [track for order in plan.orders.values() for track in order.tracks.values()]
-    whole = all(track.state is State.COMPLETE for track in tracks) and not any(plan.left_out.values())
-    return Exit.OK if whole else Exit.PARTIAL
+    return Exit.OK if outcome.complete else Exit.PARTIAL
 
 
 @dataclass
@@ -133,6 +137,14 @@ class _Run:
             rows = retrieval_rows(changes, naive_utc(datetime.now(UTC)))
             await self.publisher.read(lambda: self.publisher.writer.append("retrieval", rows))
         await self.publisher.commit()
+
+    def outcome(self, store: Store) -> Outcome:
+        """Say what came of it."""
+        told = [
+            Brought(name, order, self.pacs.get(name), self.arrivals.of.get(name, (0, 0)))
+            for name, order in self.plan.orders.items()
+        ]
+        return Outcome(told, self.plan.whole, self.plan.left_out, store.rejections, store.storing.refusals)
 
     @asynccontextmanager
     async def _keeping(self) -> AsyncIterator[None]:

@@ -51,7 +51,9 @@ def missing_of(settings: Settings) -> list[Missing]:
     return found
 
 
-def run_standing(settings: Settings, names: Sequence[str] = (), *, dry_run: bool = False) -> Exit:
+def run_standing(
+    settings: Settings, names: Sequence[str] = (), *, dry_run: bool = False, as_json: bool = False
+) -> Exit:
     """Freeze standing cohorts anew, all or those named, and bring them; give the exit code of `run_retrieve`.
 
     Those that bring nothing by themselves are frozen, and brought only where they are named. One that was dropped is
@@ -75,7 +77,7 @@ def run_standing(settings: Settings, names: Sequence[str] = (), *, dry_run: bool
             'pacslake: no cohort is to be brought; give one a section [cohorts.NAME] with retrieve = "auto"', err=True
         )
         return Exit.OK
-    return run_retrieve(settings, RetrieveRequest(tuple(wishes)), dry_run=dry_run)
+    return run_retrieve(settings, RetrieveRequest(tuple(wishes)), dry_run=dry_run, as_json=as_json)
 
 
 def _wish(name: str, told: CohortSettings) -> Wish:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from crawler.errors import UserError
+from crawler.pacs.acceptor import Rejection
 from crawler.retrieve.expectation import Expectation, Sender
 from crawler.retrieve.receiver import Receiver, Receiving, receive
 from crawler.retrieve.storing import Report, Storing
@@ -23,6 +25,8 @@ class Store:
     storing: Storing
     port: int = 0
     """Where it listens; 0 where nothing needs that."""
+    rejections: Counter[Rejection] = field(default_factory=Counter)
+    """Who was turned away; it counts on while the store is open."""
 
 
 @asynccontextmanager
@@ -45,7 +49,7 @@ async def opened_store(settings: Settings, names: Sequence[str], report: Report)
     receiving = Receiving(local.store_path, local.ae_title, tuple(senders), port=local.port)
     async with _listening(receiving, report) as receiver:
         receiver.expectation = expected
-        yield Store(receiver, receiver.port)
+        yield Store(receiver, receiver.port, receiver.acceptor.rejections)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import NamedTuple
 
 from crawler.errors import PeerError, ProtocolError, TransientPeerError
 from crawler.model import Limits
@@ -26,11 +27,13 @@ from crawler.pacs.upper_layer import Connection
 
 PERMANENT, TRANSIENT = 1, 2
 """Results of an A-ASSOCIATE-RJ (PS3.8 table 9-21)."""
-_CALLING_AE_UNKNOWN = (PERMANENT, 1, 3)
-_CALLED_AE_UNKNOWN = (PERMANENT, 1, 7)
-_LIMIT_EXCEEDED = (TRANSIENT, 3, 2)
+CALLING_AE_UNKNOWN = (PERMANENT, 1, 3)
+CALLED_AE_UNKNOWN = (PERMANENT, 1, 7)
+LIMIT_EXCEEDED = (TRANSIENT, 3, 2)
 _HALF_OPEN = 32
 """Connections that may be in their handshake beside the associations."""
+_REMEMBERED = 100
+"""Kinds of rejections that are told apart: a stranger can think of any number of AE titles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,16 @@ class Service:
     max_per_address: int = 25
     handshake_timeout: float = 10.0
     limits: Limits = field(default_factory=Limits)
+
+
+class Rejection(NamedTuple):
+    """Whom an acceptor turned away, and why."""
+
+    calling_ae: str
+    called_ae: str
+    address: str
+    reason: tuple[int, int, int]
+    """Result, source and reason of the A-ASSOCIATE-RJ."""
 
 
 class AcceptedAssociation:
@@ -173,6 +186,8 @@ class Acceptor:
         """Associations open now."""
         self.peak = 0
         """Most associations that were ever open at once."""
+        self.rejections: Counter[Rejection] = Counter()
+        """How many associations were rejected: the first hundred kinds."""
         self.port = 0
         self._handler = handler
         self._tasks: set[asyncio.Task[None]] = set()
@@ -244,6 +259,7 @@ class Acceptor:
         refusal = self._refusal(proposal, connection.address)
         if refusal is not None:
             connection.write(negotiation.rejection(*refusal))
+            self._remember(Rejection(proposal.calling_ae, proposal.called_ae, connection.address, refusal))
             return None
         limits = self.service.limits
         answers = {uid: _grant(asked, self.service.extended.get(uid, b"")) for uid, asked in proposal.extended.items()}
@@ -266,14 +282,18 @@ class Acceptor:
             self._addresses -= Counter((assoc.address,))  # and forgets who has none left
             assoc.discard()
 
+    def _remember(self, rejection: Rejection) -> None:
+        if rejection in self.rejections or len(self.rejections) < _REMEMBERED:
+            self.rejections[rejection] += 1
+
     def _refusal(self, proposal: Proposal, address: str) -> tuple[int, int, int] | None:
         service = self.service
         if service.ae_title is not None and proposal.called_ae != service.ae_title:
-            return _CALLED_AE_UNKNOWN
+            return CALLED_AE_UNKNOWN
         if service.admits is not None and not service.admits(proposal.calling_ae, address):
-            return _CALLING_AE_UNKNOWN
+            return CALLING_AE_UNKNOWN
         is_full = self.associations >= service.max_associations or self._addresses[address] >= service.max_per_address
-        return _LIMIT_EXCEEDED if is_full else None
+        return LIMIT_EXCEEDED if is_full else None
 
 
 async def serve(

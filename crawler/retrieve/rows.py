@@ -33,7 +33,7 @@ def change_of(pacs: str, track: Track, version: int | None, way: str) -> Retriev
         pacs=pacs,
         study_uid=track.item.study_uid,
         series_uid=track.item.series_uid,
-        cohort=track.cohort,
+        cohort=track.cohort or None,
         version=version,
         state=track.state,
         reason=track.reason,

@@ -33,6 +33,7 @@ def command() -> None:
     pacslake cohort new chest_ct --sql-file chest_ct.sql --param since=2024-01-01
     pacslake cohort new audit --list accessions.csv
     pacslake cohort export chest_ct --output chest_ct.csv
+    pacslake cohort retrieve chest_ct
     pacslake cohort status chest_ct
     pacslake cohort export chest_ct --files --to /data/chest_ct
     pacslake cohort verify /data/chest_ct

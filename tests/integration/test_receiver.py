@@ -24,6 +24,7 @@ from pynetdicom.dsutils import encode
 
 from crawler.errors import UserError
 from crawler.model import AETitle, Limits
+from crawler.pacs.acceptor import CALLED_AE_UNKNOWN, CALLING_AE_UNKNOWN, LIMIT_EXCEEDED, Rejection
 from crawler.retrieve.expectation import Expectation, Sender
 from crawler.retrieve.instance import (
     CANNOT_UNDERSTAND,
@@ -185,22 +186,23 @@ def test_an_object_that_should_not_come_is_refused_and_the_next_one_taken(
 
 
 @pytest.mark.parametrize(
-    ("calling", "called", "senders"),
+    ("calling", "called", "senders", "reason"),
     [
-        ("STRANGER", "PACSLAKE", ("SCU",)),
-        ("SCU", "SOMEBODY", ("SCU",)),
-        ("SCU", "PACSLAKE", ("SCU@192.0.2.0/24", "OTHER@127.0.0.1")),
-        ("SCU", "PACSLAKE", ()),
+        ("STRANGER", "PACSLAKE", ("SCU",), CALLING_AE_UNKNOWN),
+        ("SCU", "SOMEBODY", ("SCU",), CALLED_AE_UNKNOWN),
+        ("SCU", "PACSLAKE", ("SCU@192.0.2.0/24", "OTHER@127.0.0.1"), CALLING_AE_UNKNOWN),
+        ("SCU", "PACSLAKE", (), CALLING_AE_UNKNOWN),
     ],
 )
 def test_who_may_not_send_has_no_association(
-    tmp_path: Path, calling: str, called: str, senders: tuple[str, ...]
+    tmp_path: Path, calling: str, called: str, senders: tuple[str, ...], reason: tuple[int, int, int]
 ) -> None:
     async def scenario() -> None:
         allowed = tuple(map(Sender.of, senders))
         async with receiver(tmp_path / "store", senders=allowed) as (server, _):
             with pytest.raises(AssertionError, match="rejected"):
                 await asyncio.to_thread(scu(server.port, calling, called).__enter__)
+            assert [*server.acceptor.rejections] == [Rejection(calling, called, "127.0.0.1", reason)]
 
     asyncio.run(scenario())
 
@@ -213,6 +215,7 @@ def test_associations_of_one_address_are_counted(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with receiver(tmp_path / "store", max_per_address=2) as (server, _):
             await asyncio.to_thread(call, server.port)
+            assert server.acceptor.rejections == {Rejection("SCU", "PACSLAKE", "127.0.0.1", LIMIT_EXCEEDED): 1}
 
     asyncio.run(scenario())
 
