@@ -34,13 +34,15 @@ from jobs.cohort import freeze_cohort
 from jobs.ordering import RetrieveRequest, Wish
 from jobs.retrieve import run_retrieve
 from jobs.sweep import SweepRequest, run_sweep
-from tests.acceptance.schedules import source
+from tests.acceptance.schedules import in_time, source
 from tests.integration.real_pacs import free_port
 
 DAYS = (date(2024, 2, 1), date(2024, 2, 4))
 HELD = Archive(4, *DAYS, seed=11, series_per_study=2, rows=8, columns=6, most_images=4)
 PATIENCE = Patience(settle=0.3, look_again=(0.05, 0.1), ask_again=(0.05, 0.3, 1.2))
 """That of a PACS on the same machine."""
+LONGEST = 600
+"""Seconds that no attempt may take, though each request may bring one instance and then fall silent."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,8 +114,9 @@ def retrieve(settings: Settings) -> int:
 def judge(attempt: Attempt) -> Judgement:
     """Retrieve, and compare the store, the lake and what is said of them with what the PACS holds."""
     with tempfile.TemporaryDirectory() as folder, sited(Path(folder), attempt) as (settings, pacs):
-        for _ in range(attempt.runs):
-            code = retrieve(settings)
+        with in_time(pacs, LONGEST):
+            for _ in range(attempt.runs):
+                code = retrieve(settings)
         wrong, missing = losses(settings, attempt.archive)
         if (code == 0) != (not missing):
             wrong.append(f"{len(missing)} instances are missing, and the exit code is {code}")

@@ -95,7 +95,7 @@ def judge(schedule: Schedule, truth: Archive | None = None) -> Judgement:
             model=f'"{schedule.model}"',
         )
         settings = load(Path(folder) / "pacslake.toml")
-        with _in_time(pacs):
+        with in_time(pacs):
             for _ in range(schedule.sweeps):
                 code = run_sweep(settings, SweepRequest((), *schedule.days))
         lost, missing = _losses(settings, replace(schedule, archive=truth or schedule.archive))
@@ -161,8 +161,8 @@ def _wrong(held: pa.Table, truth: pa.Table, level: Level, quirks: Quirks) -> Ite
 
 
 @contextmanager
-def _in_time(pacs: Simulator) -> Iterator[None]:
-    """Stop a sweep that does not end, by Ctrl-C twice as a person would; AssertionError then."""
+def in_time(pacs: Simulator, seconds: int = PATIENCE) -> Iterator[None]:
+    """Stop a sweep or retrieval that does not end, by Ctrl-C twice as a person would; AssertionError then."""
     stopped = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -172,13 +172,13 @@ def _in_time(pacs: Simulator) -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(PATIENCE)
+    signal.alarm(seconds)
     try:
         yield
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-    assert not stopped, f"the sweep did not end within {PATIENCE} s and {pacs.counts.queries.total()} queries"
+    assert not stopped, f"it did not end within {seconds} s and {pacs.counts.queries.total()} queries"
 
 
 FIRST = date(2024, 1, 1)
