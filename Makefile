@@ -42,7 +42,7 @@ shots: $(STAMP) ## take the pictures of docs/pages.md anew, with Chromium
 soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks; kill retrievals at 200 moments; serve ten for an hour
 	@for half in 1 2; do CI= PACSLAKE_SCHEDULES=5000 $(BIN)/python -m pytest tests/acceptance/test_quirk_schedules.py & \
 	  halves="$$halves $$!"; done; for half in $$halves; do wait $$half || failed=1; done; test -z "$$failed"
-	PACSLAKE_KILLS=200 $(BIN)/python -m pytest tests/acceptance/test_retrieve_killed.py
+	CI= PACSLAKE_KILLS=200 PACSLAKE_SCHEDULES=1000 $(BIN)/python -m pytest tests/acceptance/test_retriev*_*ed*.py
 	PACSLAKE_SOAK_SECONDS=3600 $(BIN)/python -m pytest -s tests/acceptance/test_service_soak.py
 
 peers: # Orthanc, DCMTK and Daft, which tests meet: installed where that is allowed

@@ -98,8 +98,8 @@ class Fetching:
         while True:
             if self.gate.stopping.is_set():
                 self.order.abandon(self.gate.stopped or "a stop was asked for")
-            if self.storing.trouble is not None:
-                self.order.abandon(f"the store cannot be written: {self.storing.trouble.strerror}")
+            if trouble := self.storing.trouble_in_words:
+                self.order.abandon(trouble)
             if self.storing.groups.is_over:
                 self.order.abandon("what arrives cannot be written down")
             task = self.order.next(_now())

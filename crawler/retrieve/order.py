@@ -238,7 +238,8 @@ class Order:
     def _settle(self, track: Track) -> None:
         """Judge a series by what is here; it is not asked for again."""
         track.stage = Stage.DONE
-        self._judged(track, judge(track.listing, track.here, track.last))
+        last = Ended(trouble=self.abandoned) if self.abandoned else track.last
+        self._judged(track, judge(track.listing, track.here, last))
 
     def _judged(self, track: Track, judgement: Judgement) -> None:
         track.state, track.reason = judgement.state, judgement.reason

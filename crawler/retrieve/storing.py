@@ -6,6 +6,7 @@ crash in between costs a new request, as what was not reported counts as not rec
 
 from __future__ import annotations
 
+import errno
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,8 @@ from crawler.retrieve.instance import CANNOT_UNDERSTAND, MEANINGS, OUT_OF_RESOUR
 from crawler.retrieve.spool import Incoming, Spool
 
 _UNRECOGNIZED_OPERATION = 0x0211
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Report = Callable[[pa.Table], None]
 """Takes rows of `FILES` that are durable. Called in a thread; what it raises ends the store's work."""
@@ -63,6 +66,15 @@ class Storing:
     def trouble(self) -> OSError | None:
         """Why nothing can be written; every object is refused until `resume`."""
         return self._spool.trouble
+
+    @property
+    def trouble_in_words(self) -> str | None:
+        """Say that for a person, with what to do; None while there is no trouble."""
+        if self.trouble is None:
+            return None
+        if self.trouble.errno in _FULL:
+            return f"the store {self._spool.store} is full ({self.trouble.strerror}): make room and run this again"
+        return f"the store {self._spool.store} cannot be written: {self.trouble.strerror}"
 
     def resume(self) -> None:
         """Try to write again."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -164,10 +165,8 @@ def files(settings: Settings) -> list[tuple[str, Path]]:
     return [(uid, settings.local.store_path / path) for uid, path in rows]
 
 
-def _as_file(dataset: bytes, path: Path) -> Path:
+def _as_file(dataset: bytes, path: Path) -> BytesIO:
     """Give a file with this dataset behind the header of another one."""
     whole = path.read_bytes()
     length = 132 + 12 + int.from_bytes(whole[140:144], "little")
-    truth = path.parent.parent / "truth"
-    truth.write_bytes(whole[:length] + dataset)
-    return truth
+    return BytesIO(whole[:length] + dataset)
