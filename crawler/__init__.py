@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
-    from crawler.export.images import Fetch, LakeOfImages
+    from crawler.export.fetching import Fetch
+    from crawler.export.images import LakeOfImages
 
 __all__ = ["load_image", "open_lake"]
 
 
 def open_lake(
-    path: str | os.PathLike[str], as_of: str | date | None = None, store: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    as_of: str | date | None = None,
+    store: str | os.PathLike[str] | None = None,
+    config: str | os.PathLike[str] | None = None,
 ) -> LakeOfImages:
     """Open a lake for reading: `open_lake("lake").sql("SELECT count(*) FROM studies")` is a DuckDB relation.
 
-    With `as_of`, a moment in UTC or the end of a day, its tables show what was known then. `store` is where its files
-    are, for `load_image`; the folder `store` beside the lake unless it is said. The view `audit` has what people did
-    with the service.
+    With `as_of`, a moment in UTC or the end of a day, its tables show what was known then. The view `audit` has what
+    people did with the service. `load_image` has to know where files are and from which PACS more can be had: `config`
+    says so, which is `pacslake.toml` in the current folder or beside the lake unless it is named. `store` is another
+    place of the files.
     """
     from crawler.export.images import LakeOfImages
     from crawler.lake.audit import AuditLog
@@ -30,20 +35,24 @@ def open_lake(
 
     lake = LakeOfImages(path, end_of(as_of) if as_of is not None else None)
     lake.store = Path(store) if store is not None else None
+    lake.config = Path(config) if config is not None else None
     lake.sql(AuditLog(lake.path).view)
     return lake
 
 
 def load_image(
-    series_uid: str, *, config: str | os.PathLike[str] = "pacslake.toml", fetch: Fetch | None = None
+    series_uid: str, *, config: str | os.PathLike[str] = "pacslake.toml", fetch: Fetch | bool = True
 ) -> sitk.Image:
-    """Give a series as a SimpleITK image, by its UID and the settings that say where lake and files are.
+    """Give a series as a SimpleITK image, by its UID and the settings that say where lake, files and PACS are.
 
-    What is not here is brought by `fetch`. UserError where the series cannot be had whole, or is no volume.
+    What is not all here is fetched from its PACS first, or by a `fetch` of your own; False refuses it. UserError where
+    the series cannot be had whole, or is no volume; PacslakeError where nothing can be fetched.
     """
     from crawler.export.asked import Asked
+    from crawler.export.fetching import fetch_by
     from crawler.export.images import load_series
     from crawler.settings import load
 
     settings = load(Path(config))
-    return load_series(settings.lake.path, settings.local.store_path, Asked(series_uid=series_uid), fetch)
+    how = fetch_by(Path(config)) if fetch is True else fetch or None
+    return load_series(settings.lake.path, settings.local.store_path, Asked(series_uid=series_uid), how)

@@ -116,14 +116,14 @@ class Outcome:
         yield from rejected_lines(self.rejections, local.ae_title)
         yield from refused_lines(self.refusals, local.store_path)
 
-    def values(self) -> dict[str, Any]:
+    def values(self, local: LocalSettings) -> dict[str, Any]:
         """Give it as what JSON can hold."""
         return {
             "complete": self.complete,
             "series_here_before": self.here_before,
             "pacs": {one.name: one.values() for one in self.pacs},
             "left_out": dict(self.left_out),
-            "rejected": rejected_values(self.rejections),
+            "rejected": rejected_values(self.rejections, local.ae_title),
             "refused": refused_values(self.refusals),
         }
 

@@ -55,7 +55,7 @@ def run_retrieve(settings: Settings, request: RetrieveRequest, *, dry_run: bool 
         click.echo(f"pacslake: {plan.whole:,} series are here; none is asked for.", err=True)
         outcome = Outcome(here_before=plan.whole, left_out=plan.left_out)
         if as_json:
-            click.echo(json.dumps(outcome.values(), indent=2))
+            click.echo(json.dumps(outcome.values(settings.local), indent=2))
         return Exit.OK if outcome.complete else Exit.PARTIAL
     try:
         return asyncio.run(_retrieve(settings, plan, as_json=as_json))
@@ -81,7 +81,7 @@ async def _retrieve(settings: Settings, plan: Plan, *, as_json: bool) -> Exit:
     outcome = run.outcome(store)
     click.echo("\n".join(outcome.lines(settings.local)), err=True)
     if as_json:
-        click.echo(json.dumps(outcome.values(), indent=2))
+        click.echo(json.dumps(outcome.values(settings.local), indent=2))
     if any(one.gate.stopping.is_set() and not one.gate.stopped for one in run.pacs.values()):
         return Exit.INTERRUPTED
     return Exit.OK if outcome.complete else Exit.PARTIAL

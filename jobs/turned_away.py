@@ -17,22 +17,14 @@ SHOWN = 10
 
 def rejected_lines(rejections: Mapping[Rejection, int], ours: str) -> Iterator[str]:
     """Say who was turned away, and what lets them in."""
-    for (calling, called, address, reason), count in Counter(rejections).most_common(SHOWN):
+    for one, count in Counter(rejections).most_common(SHOWN):
         were = "1 association was" if count == 1 else f"{count:,} associations were"
-        line = f"{were} rejected, of {visible(calling)} at {address}:"
-        match reason:
-            case _ if reason == CALLING_AE_UNKNOWN:
-                sender = f'"{visible(calling)}@{address}"'
-                yield f"{line} add {sender} to [local] allowed_senders if that is your PACS."
-            case _ if reason == CALLED_AE_UNKNOWN:
-                yield f"{line} it calls us {visible(called)}, and we are {ours}. Have that corrected there."
-            case _:
-                yield f"{line} too many were open at once."
+        yield f"{were} rejected, of {visible(one.calling_ae)} at {one.address}: {_advice(one, ours)}."
     if len(rejections) > SHOWN:
         yield f"and {len(rejections) - SHOWN:,} others were rejected; --format json names them."
 
 
-def rejected_values(rejections: Mapping[Rejection, int]) -> list[dict[str, Any]]:
+def rejected_values(rejections: Mapping[Rejection, int], ours: str) -> list[dict[str, Any]]:
     """Give the same as what JSON can hold."""
     words = {
         CALLING_AE_UNKNOWN: "calling AE title or address not allowed",
@@ -44,10 +36,19 @@ def rejected_values(rejections: Mapping[Rejection, int]) -> list[dict[str, Any]]
             "called_ae": one.called_ae,
             "address": one.address,
             "reason": words.get(one.reason, "too many associations"),
+            "advice": _advice(one, ours),
             "associations": count,
         }
         for one, count in rejections.items()
     ]
+
+
+def _advice(one: Rejection, ours: str) -> str:
+    if one.reason == CALLING_AE_UNKNOWN:
+        return f'add "{visible(one.calling_ae)}@{one.address}" to [local] allowed_senders if that is your PACS'
+    if one.reason == CALLED_AE_UNKNOWN:
+        return f"it calls us {visible(one.called_ae)}, and we are {ours}; have that corrected there"
+    return "too many were open at once"
 
 
 def refused_lines(refusals: Mapping[int, int], store: Path) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crawler.errors import UserError
 from crawler.export.asked import Asked, Candidate
+from crawler.export.fetching import Fetch, fetch_by, settings_of
 from crawler.export.geometry import Slice, ordered
 from crawler.lake.catalog import literal, open_catalog
 from crawler.lake.query import Lake
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     import duckdb
     import SimpleITK as sitk
 
-Fetch = Callable[[Candidate], None]
-"""Brings a series that is not here, or not all of it; returns when it is here or cannot be had."""
-
 _FILES = """SELECT StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, path, size, sha256, transfer_syntax,
     InstanceNumber, NumberOfFrames, "Rows", "Columns", ImagePositionPatient, ImageOrientationPatient, PixelSpacing
     FROM here"""
@@ -30,21 +27,28 @@ class LakeOfImages(Lake):
     """A lake whose series open as images."""
 
     store: Path | None = None
+    config: Path | None = None
 
-    def load_image(self, *, fetch: Fetch | None = None, **known: Any) -> sitk.Image:
+    def load_image(self, *, fetch: Fetch | bool = True, **known: Any) -> sitk.Image:
         """Give the one series that fits as a SimpleITK image.
 
         Known may be `patient_id`, `study_date`, `series_description`, `modality`, `series_number`, `accession_number`,
         `study_uid`, `series_uid` and `pacs`. Voxel values are rescaled (HU in CT), axes and places are the patient's,
-        in mm. What is not all here is brought by `fetch`. UserError where it cannot be had whole, is no volume, or
-        where none fits; SeveralSeriesError lists those that fit where it is not one.
+        in mm. What is not all here is fetched from its PACS first, or by a `fetch` of your own; False refuses it.
+        UserError where it cannot be had whole, is no volume, or where none fits; SeveralSeriesError lists those that
+        fit where it is not one; PacslakeError where nothing can be fetched.
         """
-        asked = Asked(**known)
-        return load_series(self.path, self.store or self.path.parent / "store", asked, fetch)
+        found = settings_of(self.path, self.config)
+        store = self.store or (found[1].local.store_path if found else self.path.parent / "store")
+        if isinstance(fetch, bool):
+            return load_series(self.path, store, Asked(**known), fetch_by(found[0]) if fetch and found else None)
+        return load_series(self.path, store, Asked(**known), fetch)
 
 
-def load_series(lake: Path, store: Path, asked: Asked, fetch: Fetch | None = None) -> sitk.Image:
-    """Give the series that fits as an image, as `LakeOfImages.load_image` does."""
+def load_series(
+    lake: Path, store: Path, asked: Asked, fetch: Fetch | None = None, told: str | None = None
+) -> sitk.Image:
+    """Give the series that fits as an image, as `LakeOfImages.load_image` does; `told` came of a fetch before."""
     reader = _simpleitk()
     with open_catalog(lake) as connection:
         series = asked.answer(connection)
@@ -52,9 +56,11 @@ def load_series(lake: Path, store: Path, asked: Asked, fetch: Fetch | None = Non
         files = [] if missing else _files(connection, store)
     if missing:
         if fetch is None:
-            raise UserError(f"{missing}; `pacslake cohort` brings it")
-        fetch(series)
-        return load_series(lake, store, Asked(series_uid=series.series_uid, pacs=series.pacs))
+            raise UserError(
+                f"{missing}; {told or f'`pacslake cohort retrieve --series {series.series_uid}` brings it'}"
+            )
+        told = fetch(series) or "it was asked for just now"
+        return load_series(lake, store, Asked(series_uid=series.series_uid, pacs=series.pacs), None, told)
     return _image(reader, store, ordered(files))
 
 

@@ -101,9 +101,9 @@ def test_a_series_uid_alone_is_enough(folder: Path, monkeypatch: pytest.MonkeyPa
 def test_what_is_not_all_here_is_refused_or_fetched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     with pytest.raises(UserError, match=f"^1 of 4 instances of the series {PARTLY} are missing"):
-        crawler.load_image(PARTLY)
+        crawler.load_image(PARTLY, fetch=False)
     with pytest.raises(UserError, match=f"^the series {LATE} is not here"):
-        crawler.load_image(LATE)
+        crawler.load_image(LATE, fetch=False)
     asked: list[Candidate] = []
 
     def fetch(candidate: Candidate) -> None:

@@ -81,9 +81,10 @@ def test_who_is_rejected_is_named_with_the_setting_that_lets_them_in(
         assert run_retrieve(settings, request, as_json=True) == 3
         said = capsys.readouterr()
         [rejected] = json.loads(said.out)["rejected"]
+        advice = rejected.pop("advice")
         count = rejected.pop("associations")
-        line = f'{count} associations were rejected, of STRANGER at 127.0.0.1: add "STRANGER@127.0.0.1" to [local]'
-        assert f"{line} allowed_senders if that is your PACS.\n" in said.err
+        assert f"{count} associations were rejected, of STRANGER at 127.0.0.1: {advice}.\n" in said.err
+        assert advice == 'add "STRANGER@127.0.0.1" to [local] allowed_senders if that is your PACS'
         assert rejected == {
             "calling_ae": "STRANGER",
             "called_ae": "PACSLAKE",
@@ -106,8 +107,8 @@ def test_what_was_turned_away_is_said_with_what_changes_that() -> None:
         }
     )
     assert list(rejected_lines(rejections, "PACSLAKE")) == [
-        "12 associations were rejected, of ARCHIVE at 192.0.2.7: it calls us PACSLAK, and we are PACSLAKE. "
-        "Have that corrected there.",
+        "12 associations were rejected, of ARCHIVE at 192.0.2.7: it calls us PACSLAK, and we are PACSLAKE; "
+        "have that corrected there.",
         '3 associations were rejected, of OTHER at 192.0.2.8: add "OTHER@192.0.2.8" to [local] allowed_senders '
         "if that is your PACS.",
         "1 association was rejected, of ESC\\x1b[2J at 192.0.2.9: too many were open at once.",
