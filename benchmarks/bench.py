@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from benchmarks import caps, exports, nightly, queries, receive, upkeep
+from benchmarks import caps, exports, nightly, queries, receive, retrieve, upkeep
 from benchmarks.measure import Cost, best, run, simulated_pacs
 from crawler.columns import CATALOGUE
 from crawler.model import Level
@@ -56,6 +56,7 @@ def main(quick: bool) -> None:
         lake_upkeep,
         lake_exports,
         objects_received,
+        images_retrieved,
     ):
         for line in part(10 if quick else 1):
             print(f"{line.what}: {line.ours} against {line.peer}: {line.figure} (aim: {line.aim})", flush=True)
@@ -166,6 +167,14 @@ def objects_received(share: int) -> Iterator[Line]:
     for rate in receive.measure(share):
         ratio = f"{rate.ours / rate.theirs:.2f} times as many"
         yield Line(f"{rate.what}, against storescp", f"{rate.ours:,.0f}", f"{rate.theirs:,.0f}", ratio, "1.0 or more")
+
+
+def images_retrieved(share: int) -> Iterator[Line]:
+    """A cohort from Orthanc by C-MOVE, until all of it is complete, against Orthanc's own C-STORE to storescp."""
+    for rate in retrieve.measure(share):
+        what = "instances a second of a cohort from Orthanc by C-MOVE, against its C-STORE to storescp"
+        ratio = f"{rate.ours / rate.theirs:.2f} times as many"
+        yield Line(what, f"{rate.ours:,.0f}", f"{rate.theirs:,.0f}", ratio, "0.9 or more")
 
 
 def nights(share: int) -> Iterator[Line]:
