@@ -14,7 +14,7 @@ from crawler.retrieve.move import move
 from crawler.retrieve.order import Order
 from crawler.retrieve.reconcile import Ended
 from crawler.retrieve.retrieval import Retrieval
-from crawler.retrieve.status import Destination, advice
+from crawler.retrieve.status import Destination, advice, advice_without_answer
 from crawler.retrieve.storing import Storing
 from crawler.retrieve.track import Check, Fetch, Look, Task
 from crawler.retrieve.wanted import Wanted, wanted_by
@@ -164,6 +164,8 @@ class Fetching:
             ended = await self._run(association, wanted)
         except TransientPeerError as lost:
             caller.drop()
+            if self.arrivals.instances == before:
+                self.hint = self.hint or advice_without_answer(self.looking.source.pacs, self.destination)
             self.gate.lost(began=self.arrivals.instances > before)
             ended = Ended(trouble=str(lost))
         except BaseException:

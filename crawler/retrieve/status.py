@@ -119,6 +119,18 @@ def advice(status: int, pacs: str, to: Destination) -> str | None:
             return None
 
 
+def advice_without_answer(pacs: str, to: Destination) -> str:
+    """Say what a person can do when a PACS ends the association instead of answering a C-MOVE or C-GET.
+
+    Orthanc does that to whom it does not know, though it lets everybody ask with C-FIND.
+    """
+    where = f" at host {to.host}, port {to.port}," if to.port else ""
+    return (
+        f"PACS {pacs} did not answer; some do not answer those whom they do not know: "
+        f"check that AE title {to.ae_title}{where} is registered there, and may retrieve"
+    )
+
+
 def _meaning_of(status: int) -> tuple[Ending, str]:
     if status in _MEANINGS:
         return _MEANINGS[status]
