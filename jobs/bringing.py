@@ -17,7 +17,7 @@ from rich.table import Column
 from jobs.arrivals import Arrivals
 from jobs.brought import counts
 from jobs.fetching import Fetching
-from jobs.progress import DRAW_EVERY, LOG_EVERY, clock
+from jobs.progress import DRAW_EVERY, LOG_EVERY, SOON, clock
 
 
 @asynccontextmanager
@@ -74,8 +74,9 @@ async def _lines(found: Mapping[str, Fetching], pace: Pace) -> None:
                 figures = {"series": done, "of_series": series, "instances": here, "of_instances": total}
                 left = pace.left(here, total)
                 eta = None if left is None else round(left)
-                waits = {"waiting": one.gate.waiting.why} if one.gate.waiting else {}
-                log.info("retrieving", pacs=name, **figures, bytes_per_s=pace.bytes_a_second, eta_s=eta, **waits)
+                waits = _waits(one)
+                more = {"waiting": waits} if waits else {}
+                log.info("retrieving", pacs=name, **figures, bytes_per_s=pace.bytes_a_second, eta_s=eta, **more)
 
 
 async def _bars(found: Mapping[str, Fetching], pace: Pace) -> None:
@@ -91,8 +92,7 @@ async def _bars(found: Mapping[str, Fetching], pace: Pace) -> None:
         def draw() -> None:
             for name, one in found.items():
                 done, series, here, total = counts(one.order)
-                waits = None if one.over or one.gate.waiting is None else one.gate.waiting.why
-                rate = f"waiting: {waits}" if waits else f"{decimal(pace.bytes_a_second)}/s"
+                rate = _waits(one) or f"{decimal(pace.bytes_a_second)}/s"
                 left = None if one.over else pace.left(here, total)
                 bars.update(
                     tasks[name],
@@ -109,3 +109,13 @@ async def _bars(found: Mapping[str, Fetching], pace: Pace) -> None:
                 await asyncio.sleep(DRAW_EVERY)
         finally:
             draw()  # what stays on the screen
+
+
+def _waits(one: Fetching) -> str | None:
+    """Say what a PACS that is not asked just now waits for."""
+    if one.over:
+        return None
+    if one.gate.waiting is not None:
+        return f"waiting: {one.gate.waiting.why}"
+    pause = one.order.pause(asyncio.get_running_loop().time())
+    return f"asks again in {clock(pause)}" if pause >= SOON else None

@@ -87,6 +87,11 @@ class Order:
         """Give when `next` has something again if nothing else happens, None when it will not."""
         return self._waiting[0][0] if self._waiting else None
 
+    def pause(self, now: float) -> float:
+        """Give the seconds for which there is nothing to do but to wait; 0 while something is in hand."""
+        at = None if self._in_hand or any(self._queues.values()) else self.next_at()
+        return 0.0 if at is None else max(at - now, 0.0)
+
     def looked(self, look: Look, listing: Listing, now: float) -> None:
         """Tell what is known of a series after the PACS was asked."""
         track = self._returned(look)

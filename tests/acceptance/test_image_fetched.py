@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from crawler.model import Level
 from crawler.testing.archive import Archive
 from crawler.testing.pixels import RESCALE, stored_values
 from crawler.testing.quirks import Claims, Quirks
+from tests.acceptance.installed import ENVIRONMENT
 from tests.acceptance.retrieving import Attempt, sited
 
 ARCHIVE = Archive(3, date(2024, 2, 1), date(2024, 2, 2), seed=1, series_per_study=4, rows=8, columns=6, most_images=4)
@@ -61,6 +64,25 @@ def test_who_knows_patient_day_and_description_has_it_fetched(here: Path, way: s
                 lake.load_image(study_uid=CT["StudyInstanceUID"])
         assert np.array_equal(sitk.GetArrayFromImage(crawler.load_image(OTHER["SeriesInstanceUID"])), voxels(OTHER))
         assert pacs.counts.moves.total() + pacs.counts.gets.total() == 2
+
+
+def test_the_lines_of_the_readme_open_images(here: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    [_, lines] = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    known = known_of(CT)
+    for written, meant in (
+        ('"4711"', repr(known["patient_id"])),
+        ('"2024-01-31"', repr(str(known["study_date"]))),
+        ('"Thorax 1.0"', repr(known["series_description"])),
+        ('"1.2.840.113619.2.5.1"', repr(OTHER["SeriesInstanceUID"])),
+    ):
+        assert written in lines
+        lines = lines.replace(written, meant)
+    with sited(here, Attempt(archive=ARCHIVE)):
+        done = subprocess.run(
+            ["python", "-c", f"import crawler\n{lines}print(image.GetSize())"], env=ENVIRONMENT, capture_output=True
+        )
+    assert (done.stdout.decode(), done.stderr.decode(), done.returncode) == ("(6, 8, 4)\n", "", 0)
 
 
 def test_what_does_not_all_come_is_refused_with_what_to_do(here: Path) -> None:

@@ -155,7 +155,8 @@ def test_the_shell_and_python_lines_of_the_readme_work(demo: tuple[Path, str]) -
     for line in shell:
         done = subprocess.run(line, shell=True, cwd=folder, env=ENVIRONMENT, capture_output=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, b""), line
-    [python] = re.findall(r"```python\n(.*?)```", readme(), re.DOTALL)
+    python, _ = re.findall(r"```python\n(.*?)```", readme(), re.DOTALL)
+    # The second one opens an image: tests/acceptance/test_image_fetched.py does so.
     done = subprocess.run(["python", "-c", python], cwd=folder, env=ENVIRONMENT, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
 

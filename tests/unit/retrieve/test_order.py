@@ -153,3 +153,14 @@ def test_files_that_do_not_read_back_are_no_instances() -> None:
     order.checked(check, ["a"])
     assert order.tracks[ITEM.uid].state is State.FAILED
     assert "`pacslake cohort verify`" in (order.tracks[ITEM.uid].reason or "")
+
+
+def test_who_waits_until_a_series_is_asked_for_again_is_told_how_long() -> None:
+    order = order_of()
+    assert order.pause(0.0) == 0.0
+    looked(order)
+    fetched(order, frozenset(), 0.0)
+    assert order.next(5.0) is None
+    assert (order.pause(5.0), order.pause(14.0), order.pause(20.0)) == (10.0, 1.0, 0.0)
+    assert order.next(15.0) is not None
+    assert order.pause(15.0) == 0.0
