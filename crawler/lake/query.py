@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Self
@@ -115,13 +116,19 @@ def publish_catalog(connection: duckdb.DuckDBPyConnection, lake: Path, log: Log)
 
 
 def write_catalog(connection: duckdb.DuckDBPyConnection, target: Path, statements: list[str]) -> None:
-    """Write a DuckDB file that holds these views."""
+    """Write a DuckDB file that holds these views. LakeError where that cannot be written."""
     for stale in (target, target.with_name(f"{target.name}.wal")):
         stale.unlink(missing_ok=True)
     with connection.cursor() as cursor:
-        cursor.execute(f"ATTACH {literal(str(target))} AS catalog (STORAGE_VERSION 'v1.0.0'); USE catalog")
-        _execute_at_once(cursor, statements)
-        cursor.execute("USE memory; DETACH catalog")
+        try:
+            cursor.execute(f"ATTACH {literal(str(target))} AS catalog (STORAGE_VERSION 'v1.0.0'); USE catalog")
+            _execute_at_once(cursor, statements)
+            cursor.execute("USE memory; DETACH catalog")
+        except (duckdb.IOException, duckdb.TransactionException) as error:
+            with suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            cursor.execute("USE memory; DETACH DATABASE IF EXISTS catalog")
+            raise LakeError(f"{target} cannot be written; look whether its disk is full ({error})") from error
 
 
 def _execute_at_once(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:

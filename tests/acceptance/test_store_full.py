@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.errors import LakeError
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
 from tests.acceptance.retrieving import DAYS, HELD, Attempt, files, losses, retrieve, sited
@@ -41,10 +42,10 @@ def small(store: Path, limit: str) -> Iterator[bool]:
 
 
 @contextmanager
-def short_files(*, wanted: bool) -> Iterator[None]:
-    """Where that is wanted, let no longer file be written than LONGEST."""
+def short_files(*, wanted: bool, longest: int = LONGEST) -> Iterator[None]:
+    """Where that is wanted, let no longer file be written."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LONGEST, before[1]) if wanted else before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (longest, before[1]) if wanted else before)
     try:
         yield
     finally:
@@ -78,3 +79,11 @@ def test_a_full_store_is_told_and_the_next_run_goes_on(
             assert retrieve(settings) == 0
             assert losses(settings, attempt.archive) == ([], frozenset())
             assert pacs.counts.stores < 11 + 6
+
+
+def test_a_lake_that_cannot_be_written_is_told_and_harms_nothing(tmp_path: Path) -> None:
+    with sited(tmp_path, Attempt()) as (settings, _):
+        with short_files(wanted=True, longest=50_000), pytest.raises(LakeError, match="look whether its disk is full"):
+            retrieve(settings)
+        assert retrieve(settings) == 0
+        assert losses(settings, HELD) == ([], frozenset())
