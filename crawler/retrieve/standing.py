@@ -7,7 +7,7 @@ none is listed, as many as it counts; what C-MOVE or C-GET said of success does 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from crawler.lake.catalog import OWN_PLACE, literal
@@ -50,7 +50,10 @@ _SERIES = """WITH listed AS (
             USING (SeriesInstanceUID, SOPInstanceUID) GROUP BY ALL),
     arrived AS (SELECT SeriesInstanceUID, count(*) AS here FROM here GROUP BY ALL)
     SELECT pacs, StudyInstanceUID, SeriesInstanceUID, state, reason, coalesce(here, 0), lacking,
-        coalesce(listed, asked.expected_instances, NumberOfSeriesRelatedInstances, wanted.expected_instances),
+        greatest(listed, asked.expected_instances,
+            coalesce(NumberOfSeriesRelatedInstances, wanted.expected_instances)),
+        coalesce(state, 'planned') = 'planned' OR coalesce(asked.expected_instances, NumberOfSeriesRelatedInstances,
+            wanted.expected_instances) IS NOT NULL,
         coalesce(state = 'complete' AND here >= received_instances
             AND coalesce(newest <= asked.changed_at, true), false)
     FROM wanted LEFT JOIN listed USING (pacs, SeriesInstanceUID) LEFT JOIN arrived USING (SeriesInstanceUID)
@@ -76,12 +79,12 @@ class Series:
     here: int
     expected: int | None
     lacking: tuple[str, ...]
-    """SOP Instance UIDs, where the PACS lists them."""
+    """SOP Instance UIDs, as far as the PACS lists them; there may be `missing` ones that it did not."""
 
     @property
     def missing(self) -> int:
         """How many instances are not here, as far as that is known."""
-        return len(self.lacking) or max((self.expected or 0) - self.here, 0)
+        return max(len(self.lacking), (self.expected or 0) - self.here)
 
     @property
     def is_whole(self) -> bool:
@@ -129,39 +132,36 @@ def forget(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
 def standing(connection: duckdb.DuckDBPyConnection) -> Standing:
     """Compare what was gathered."""
     found = []
-    for *key, state, reason, here, lacking, expected, settled in connection.execute(_SERIES).fetchall():
-        named = None if lacking is None else tuple(lacking)
-        if settled:
-            named, expected = (), here
-        found.append(_series((key[0], key[1], key[2]), (state, reason), (here, expected), named))
+    for *key, state, reason, here, lacking, expected, told, settled in connection.execute(_SERIES).fetchall():
+        series = Series(
+            key[0], key[1], key[2], State(state or State.PLANNED), reason, here, expected, tuple(lacking or ())
+        )
+        found.append(_judged(series, settled=settled, told=told))
     [(instances, size, others)] = connection.execute(_TOTALS).fetchall()
     return Standing(found, instances, size, others)
 
 
-def _series(
-    key: tuple[str, str, str | None],
-    told: tuple[str | None, str | None],
-    counts: tuple[int, int | None],
-    lacking: tuple[str, ...] | None,
-) -> Series:
-    """Judge one series; `lacking` is None where its PACS lists no instances. One of none at all is never whole."""
-    (here, expected), (state, reason) = counts, told
-    all_listed = lacking is not None and not lacking
-    if all_listed or (lacking is None and expected is not None and here >= expected > 0):
-        return Series(*key, State.COMPLETE, None, here, expected, ())
-    known = State(state) if state else State.PLANNED
-    if known is State.COMPLETE:
-        known, reason = State.PARTIAL, None
-    if reason is None:
-        reason = _why(key[2], known, counts)
-    return Series(*key, known, reason, here, expected, lacking or ())
+def _judged(one: Series, *, settled: bool, told: bool) -> Series:
+    """Judge one series: whole where a retrieval has found it so, or all that is known of it is here.
+
+    What the lake lists may be the rows of an answer that broke off. So it is believed only where a count agrees with
+    it, or nobody has tried to bring the series: that is `told`. A series of no instances is never whole.
+    """
+    if settled:
+        return replace(one, state=State.COMPLETE, reason=None, expected=one.here, lacking=())
+    if told and not one.lacking and one.expected and one.here >= one.expected:
+        return replace(one, state=State.COMPLETE, reason=None)
+    state, reason = one.state, one.reason
+    if state is State.COMPLETE:
+        state, reason = State.PARTIAL, None
+    return replace(one, state=state, reason=reason or _why(one.series_uid, state, one.expected))
 
 
-def _why(series: str | None, state: State, counts: tuple[int, int | None]) -> str:
+def _why(series: str | None, state: State, expected: int | None) -> str:
     if series is None:
         return UNKNOWN_SERIES
     if state is State.PLANNED:
         return NOT_ASKED
-    if counts[1] is None:
+    if expected is None:
         return UNKNOWN_NUMBER
     return ON_ITS_WAY if state is State.REQUESTED else LACKS

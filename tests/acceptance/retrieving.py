@@ -145,7 +145,7 @@ def losses(settings: Settings, archive: Archive, *, may_alter: bool = False) -> 
         open_series = {one.series_uid: one for one in standing(connection).missing}
     for uid in missing:
         said = open_series.get(truth[uid])
-        if said is None or (said.lacking and uid not in said.lacking):
+        if said is None or (uid not in said.lacking and len(said.lacking) == said.missing > 0):
             wrong.append(f"{uid} is missing, and nobody says so")
         elif not said.reason:
             wrong.append(f"{uid} is missing, and nobody says why")

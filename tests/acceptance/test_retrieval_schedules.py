@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from crawler.testing.archive import Archive
@@ -72,6 +72,8 @@ def attempts(draw: st.DrawFn) -> Attempt:
 
 @settings(max_examples=int(SOAK or 12), derandomize=SOAK is None, suppress_health_check=list(HealthCheck))
 @given(attempts())
+@example(Attempt(Quirks(fails_after=6, failure=Failure.RESET, skips_every=7, no_image_level=True), LONG, runs=2))
+@example(Attempt(Quirks(fails_after=6, failure=Failure.RESET, skips_every=5, late=0.6), LONG, associations=3))
 def test_no_image_is_lost_in_silence(attempt: Attempt) -> None:
     judgement = judge(attempt)
     assert judgement.wrong == []
