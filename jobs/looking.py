@@ -10,6 +10,8 @@ from crawler.retrieve.reconcile import Listing
 from crawler.retrieve.track import Item
 from jobs.below import Descent
 from jobs.caller import Caller
+from jobs.children import Parent
+from jobs.doubting import verdict_below
 from jobs.ledger import Ledger, Tally
 from jobs.publish import Publisher, Source
 
@@ -30,9 +32,12 @@ class Looking:
         profile = replace(self.source.profile, uid_lists=False, relational=False)
         source = replace(self.source, profile=profile, names_images=True)
         descent = Descent(self.model, source, self.publisher, self.tally, self.stopping, above)
-        if item.series_uid is None:
-            return await descent.ask(caller, Level.SERIES, [(item.study_uid,)])
-        return await descent.ask(caller, Level.IMAGE, [(item.study_uid, item.series_uid)])
+        level = Level.IMAGE if item.series_uid else Level.SERIES
+        parent: Parent = (item.study_uid, item.series_uid) if item.series_uid else (item.study_uid,)
+        known = {} if item.instances is None or level is Level.SERIES else {parent: item.instances}
+        ledger = await descent.ask(caller, level, [parent], known)
+        ledger.verdict = verdict_below(ledger, ledger.largest, profile.cap) or ledger.verdict
+        return ledger
 
 
 def listing_of(ledger: Ledger, item: Item) -> Listing:

@@ -190,6 +190,7 @@ class Order:
         """Make the task that a series is due for; None when it has to wait, or is settled by now."""
         if self.abandoned is not None and track.stage is not Stage.CHECK:
             self._close(track)
+            return None
         match track.stage:
             case Stage.LOOK:
                 return Look(track.item)

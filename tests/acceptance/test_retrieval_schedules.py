@@ -74,6 +74,7 @@ def attempts(draw: st.DrawFn) -> Attempt:
 @given(attempts())
 @example(Attempt(Quirks(fails_after=6, failure=Failure.RESET, skips_every=7, no_image_level=True), LONG, runs=2))
 @example(Attempt(Quirks(fails_after=6, failure=Failure.RESET, skips_every=5, late=0.6), LONG, associations=3))
+@example(Attempt(Quirks(cap=10, skips_every=11), LONG))
 def test_no_image_is_lost_in_silence(attempt: Attempt) -> None:
     judgement = judge(attempt)
     assert judgement.wrong == []

@@ -129,6 +129,18 @@ def test_an_unknown_destination_ends_all() -> None:
     assert order.tracks["1.2.4"].state is State.PLANNED
 
 
+def test_a_series_that_came_by_itself_after_the_end_is_checked_once() -> None:
+    order = order_of()
+    look = handed(order, Look, 0.0)
+    assert isinstance(look, Look)
+    order.abandon("its hours are over")
+    order.looked(look, Listing(NAMES), 0.0)
+    order.arrived(ITEM.uid, NAMES, 1.0)
+    checked(order, 2.0)
+    assert order.finished
+    assert order.tracks[ITEM.uid].state is State.COMPLETE
+
+
 def test_a_refused_level_is_not_tried_again() -> None:
     order = order_of()
     looked(order)
