@@ -5,13 +5,22 @@ Importing this costs 70 ms (pydantic), so commands that need no settings do not.
 
 from crawler.settings.alerts import AlertSettings, SmtpSettings
 from crawler.settings.reading import load
-from crawler.settings.sections import CohortSettings, JobSettings, LakeSettings, LocalSettings, PacsSettings, Settings
+from crawler.settings.sections import (
+    CohortSettings,
+    DeidSettings,
+    JobSettings,
+    LakeSettings,
+    LocalSettings,
+    PacsSettings,
+    Settings,
+)
 from crawler.settings.sentences import nearest
 from crawler.settings.serving import ServeSettings, TrustedProxySettings
 
 __all__ = [
     "AlertSettings",
     "CohortSettings",
+    "DeidSettings",
     "JobSettings",
     "LakeSettings",
     "LocalSettings",

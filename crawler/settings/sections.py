@@ -223,6 +223,12 @@ class JobSettings(_Table):
         return self
 
 
+class DeidSettings(_Table):
+    """`[deid]`: what leaves the lake for research."""
+
+    key_file: Annotated[Folder, Field(validate_default=True)] = Path("deid.key")
+
+
 class Settings(_Table):
     """The whole file."""
 
@@ -232,6 +238,7 @@ class Settings(_Table):
     pacs: dict[str, PacsSettings] = {}
     cohorts: dict[str, CohortSettings] = {}
     jobs: dict[str, JobSettings] = {}
+    deid: Annotated[DeidSettings, Field(default_factory=dict, validate_default=True)]
     serve: ServeSettings = ServeSettings()
     alerts: dict[str, AlertSettings] = {}
     smtp: SmtpSettings | None = None
@@ -265,6 +272,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("pacs", "*", "*"): AllowedHours,
     ("cohorts", "*"): CohortSettings,
     ("jobs", "*"): JobSettings,
+    ("deid",): DeidSettings,
     ("serve",): ServeSettings,
     ("alerts", "*"): AlertSettings,
     ("smtp",): SmtpSettings,

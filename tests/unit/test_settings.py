@@ -21,6 +21,7 @@ from crawler.model import AETitle, Level, Limits, Model, Peer
 from crawler.pacs.profile import Profile, profile_from
 from crawler.settings import (
     AlertSettings,
+    DeidSettings,
     JobSettings,
     LakeSettings,
     LocalSettings,
@@ -57,7 +58,8 @@ def test_the_example_is_right_and_names_every_key() -> None:
     assert settings.pacs["main"].levels == (Level.STUDY, Level.SERIES)
     assert settings.jobs["nightly"].lookback_days == 7
     text = EXAMPLE.read_text()
-    for table in (LakeSettings, LocalSettings, PacsSettings, JobSettings, ServeSettings, AlertSettings, SmtpSettings):
+    kinds = (LakeSettings, LocalSettings, PacsSettings, JobSettings, ServeSettings, AlertSettings, SmtpSettings)
+    for table in (*kinds, DeidSettings):
         for key in table.model_fields:
             assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), key
     proxy = re.findall(r"^# trusted_proxy = (.*)", text, re.MULTILINE)[0]
@@ -72,6 +74,11 @@ def test_the_defaults_that_the_example_shows_are_the_defaults(file: Path) -> Non
     shown = load(file).pacs["main"]
     plain = load(EXAMPLE).pacs["main"]
     assert shown == plain
+
+
+def test_files_that_are_named_by_default_stand_beside_the_settings(file: Path) -> None:
+    file.write_text(LAKE)
+    assert load(file).deid.key_file == file.parent / "deid.key"
 
 
 def test_the_examples_of_a_second_pacs_are_right(file: Path) -> None:
