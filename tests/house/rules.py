@@ -29,7 +29,7 @@ LIBRARIES = {
     "duckdb": ("crawler/lake/", "crawler/serve/sql/"),
     "SimpleITK": ("crawler/export/",),
     "apscheduler": ("jobs/scheduler.py",),
-    "pydantic": ("crawler/settings/", "crawler/serve/"),
+    "pydantic": ("crawler/settings/", "crawler/serve/", "crawler/deid/"),
     "prometheus_client": ("crawler/serve/", "jobs/metrics.py"),
     "starlette": ("crawler/serve/",),
     "fastapi": ("crawler/serve/",),
