@@ -1,0 +1,129 @@
+"""What a dataset says of each of its files: typed columns, read from the de-identified file alone. Pure.
+
+Nothing but the list below is ever read. A value that is malformed is null, as one that is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, time
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+_TEXTS, _NUMBERS = pa.list_(pa.string()), pa.list_(pa.float64())
+_KEYWORDS: dict[str, pa.DataType] = {
+    **dict.fromkeys(("PatientID", "PatientSex"), pa.string()),
+    **dict.fromkeys(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"), pa.string()),
+    "FrameOfReferenceUID": pa.string(),
+    "StudyDate": pa.date32(),
+    "AcquisitionTime": pa.time64("us"),
+    **dict.fromkeys(("SeriesNumber", "InstanceNumber", "AcquisitionNumber"), pa.int64()),
+    **dict.fromkeys(("Modality", "BodyPartExamined", "Laterality"), pa.string()),
+    **dict.fromkeys(("StudyDescription", "SeriesDescription", "ProtocolName"), pa.string()),
+    **dict.fromkeys(("Manufacturer", "ManufacturerModelName", "ConvolutionKernel"), pa.string()),
+    **dict.fromkeys(("MagneticFieldStrength", "KVP", "SliceThickness", "SpacingBetweenSlices"), pa.float64()),
+    **dict.fromkeys(("RepetitionTime", "EchoTime", "InversionTime", "FlipAngle", "DiffusionBValue"), pa.float64()),
+    **dict.fromkeys(("SequenceName", "MRAcquisitionType", "ContrastBolusAgent"), pa.string()),
+    **dict.fromkeys(("ImageType", "ScanningSequence", "SequenceVariant"), _TEXTS),
+    **dict.fromkeys(("Rows", "Columns", "NumberOfFrames", "BitsStored", "SamplesPerPixel"), pa.int64()),
+    **dict.fromkeys(("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"), _NUMBERS),
+    **dict.fromkeys(("PhotometricInterpretation", "BurnedInAnnotation"), pa.string()),
+}
+FACTS: pa.Schema = pa.schema([*_KEYWORDS.items(), ("age", pa.float64()), ("transfer_syntax", pa.string())])
+"""DICOM keywords; `age` is PatientAge in years, `transfer_syntax` what the file is encoded in."""
+FILES: pa.Schema = pa.schema([("path", pa.string()), *FACTS])
+"""A dataset's table of files: where each lies below its folder, with `/`, and its facts."""
+
+_YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
+"""By the unit of an Age String (PS3.5 6.2)."""
+_SHARED_GROUPS, _FRAME_GROUPS = 0x52009229, 0x52009230
+_MALFORMED = (ValueError, TypeError, OverflowError, AttributeError, KeyError, IndexError, NotImplementedError)
+
+
+def facts_of(dataset: Dataset) -> dict[str, Any]:
+    """Give the facts of one file, a value or None for each column of `FACTS`."""
+    holders = [dataset, *_functional_groups(dataset)]
+    facts = {keyword: _read(holders, tag, _KEYWORDS[keyword]) for keyword, tag in _tags().items()}
+    facts["age"] = _age(_read(holders, 0x00101010, pa.string()))
+    meta = getattr(dataset, "file_meta", None)
+    facts["transfer_syntax"] = None if meta is None else _text(meta.get("TransferSyntaxUID", ""))
+    return facts
+
+
+@cache
+def _tags() -> dict[str, int]:
+    from pydicom.datadict import tag_for_keyword
+
+    return {keyword: tag for keyword in _KEYWORDS if (tag := tag_for_keyword(keyword)) is not None}
+
+
+def _read(holders: Sequence[Dataset], tag: int, kind: pa.DataType) -> Any:
+    try:
+        value = next((holder[tag].value for holder in holders if tag in holder), None)
+        if value is None or value == "":
+            return None
+        if pa.types.is_list(kind):
+            convert = _CONVERTED[kind.value_type]
+            return [convert(one) for one in (value if _is_several(value) else [value])] or None
+        if _is_several(value):  # ConvolutionKernel and others may have several
+            value = value[0] if len(value) else None
+        return None if value is None else _CONVERTED[kind](value)
+    except _MALFORMED:
+        return None
+
+
+def _functional_groups(dataset: Dataset) -> Iterator[Dataset]:
+    """Give where an enhanced object keeps what its frames share, and what the first of them has (PS3.3 C.7.6.16)."""
+    for tag in (_SHARED_GROUPS, _FRAME_GROUPS):
+        try:
+            groups = dataset[tag].value[0] if tag in dataset else []
+            yield from (element.value[0] for element in groups if element.VR == "SQ" and element.value)
+        except _MALFORMED:
+            continue
+
+
+def _is_several(value: Any) -> bool:
+    return not isinstance(value, str) and hasattr(value, "__len__")
+
+
+def _age(value: Any) -> float | None:
+    found = re.fullmatch(r"(\d{1,3})([DWMY])", value or "")
+    return round(int(found[1]) * _YEARS[found[2]], 2) if found else None
+
+
+def _text(value: Any) -> str | None:
+    return str(value).strip() or None
+
+
+def _number(value: Any) -> float | None:
+    number = float(value)
+    return number if abs(number) < float("inf") else None
+
+
+def _integer(value: Any) -> int | None:
+    number = int(float(str(value)))
+    return number if -(2**63) <= number < 2**63 else None
+
+
+def _date(value: Any) -> date:
+    return datetime.strptime(str(value).strip(), "%Y%m%d").date()
+
+
+def _time(value: Any) -> time:
+    text = str(value).strip()
+    return time(int(text[:2]), int(text[2:4] or 0), int(text[4:6] or 0), int((text[7:] + "000000")[:6]))
+
+
+_CONVERTED: dict[pa.DataType, Callable[[Any], Any]] = {
+    pa.string(): _text,
+    pa.float64(): _number,
+    pa.int64(): _integer,
+    pa.date32(): _date,
+    pa.time64("us"): _time,
+}
