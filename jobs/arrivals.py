@@ -15,11 +15,9 @@ import pyarrow.compute as pc
 from crawler.retrieve.adopting import adopted
 from crawler.retrieve.instance import Outcome, rows_of
 from crawler.retrieve.order import Order
-from crawler.retrieve.readback import Told, examine, examined
+from crawler.retrieve.readback import TOLD, Told, examine, examined
 from crawler.retrieve.rows import file_rows
 from jobs.publish import Publisher
-
-_TOLD = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "path", "size", "sha256", "transfer_syntax")
 
 
 class Arrivals:
@@ -70,10 +68,10 @@ class Arrivals:
 
     def _tell(self, rows: pa.Table) -> None:
         arrived: dict[str, list[str]] = defaultdict(list)
-        for row in rows.select([*_TOLD, "outcome"]).to_pylist():
+        for row in rows.select([*TOLD, "outcome"]).to_pylist():
             if row["outcome"] != Outcome.OTHER and "-" not in row["path"]:  # else other bytes, kept beside
                 arrived[row["SeriesInstanceUID"]].append(row["SOPInstanceUID"])
-                self._unread[row["SeriesInstanceUID"]].append(Told(*(row[name] for name in _TOLD)))
+                self._unread[row["SeriesInstanceUID"]].append(Told(*(row[name] for name in TOLD)))
         self.instances += rows.num_rows
         sizes = list(zip(rows["SeriesInstanceUID"].to_pylist(), rows["size"].to_pylist(), strict=True))
         self.size += sum(size for _, size in sizes)

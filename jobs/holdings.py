@@ -13,7 +13,7 @@ from rich.filesize import decimal
 
 from crawler.cohort.frozen import Frozen, newest
 from crawler.lake.catalog import open_catalog
-from crawler.retrieve.readback import Flaw, Look, Told, examine_size, examined
+from crawler.retrieve.readback import TOLD, Flaw, Look, Told, examine_size, examined
 from crawler.retrieve.standing import Series, Standing, forget, gather, standing
 from crawler.settings import Settings
 from jobs.cohorts import sentence
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Series with something missing that a person is shown; JSON names all, and their instances."""
-_FILES = """SELECT StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, path, size, sha256, transfer_syntax FROM here
-    ORDER BY path"""
+_FILES = f"SELECT {', '.join(TOLD)} FROM here ORDER BY path"
 _BATCH = 10_000
 
 

@@ -11,16 +11,15 @@ from crawler.export.fetching import Fetch, fetch_by, settings_of
 from crawler.export.geometry import Slice, ordered
 from crawler.lake.catalog import literal, open_catalog
 from crawler.lake.query import Lake
-from crawler.retrieve.readback import Told, examine_size
+from crawler.retrieve.readback import TOLD, Told, examine_size
 from crawler.retrieve.standing import gather, standing
 
 if TYPE_CHECKING:
     import duckdb
     import SimpleITK as sitk
 
-_FILES = """SELECT StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, path, size, sha256, transfer_syntax,
-    InstanceNumber, NumberOfFrames, "Rows", "Columns", ImagePositionPatient, ImageOrientationPatient, PixelSpacing
-    FROM here"""
+_FILES = f"""SELECT {", ".join(TOLD)}, InstanceNumber, NumberOfFrames, "Rows", "Columns",
+    ImagePositionPatient, ImageOrientationPatient, PixelSpacing FROM here"""
 
 
 class LakeOfImages(Lake):

@@ -22,14 +22,13 @@ import pyarrow.parquet as pq
 
 from crawler.errors import UserError
 from crawler.export.whole import whole_file
-from crawler.retrieve.readback import Told
+from crawler.retrieve.readback import TOLD, Told
 
 if TYPE_CHECKING:
     import duckdb
 
 RECEIPT, PARQUET, CSV = "receipt.json", "manifest.parquet", "manifest.csv"
 FORMAT = 1
-_TOLD = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "path", "size", "sha256", "transfer_syntax")
 _ROWS = """SELECT pacs, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, SOPClassUID, Modality, path, size, sha256,
         transfer_syntax, source_ae, received_at
     FROM here ORDER BY StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID"""
@@ -66,7 +65,7 @@ class Manifest:
                     yield from (_told(row) for row in csv.DictReader(file))
                 return
             with pq.ParquetFile(self.file) as parquet:
-                for batch in parquet.iter_batches(_BATCH, columns=list(_TOLD)):
+                for batch in parquet.iter_batches(_BATCH, columns=list(TOLD)):
                     yield from (_told(row) for row in batch.to_pylist())
 
 
@@ -79,7 +78,7 @@ def _damaged(file: Path) -> Iterator[None]:
 
 
 def _told(row: dict[str, Any]) -> Told:
-    study, series, instance, path, size, digest, transfer_syntax = (row[name] for name in _TOLD)
+    study, series, instance, path, size, digest, transfer_syntax = (row[name] for name in TOLD)
     return Told(study or "", series or "", instance, path, int(size), digest, transfer_syntax)
 
 

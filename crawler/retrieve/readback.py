@@ -47,6 +47,9 @@ class Told:
     transfer_syntax: str
 
 
+TOLD = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "path", "size", "sha256", "transfer_syntax")
+"""The columns of `files`, and of a manifest, that tell this: in the order of its fields."""
+
 Look = Callable[[Told], Flaw | None]
 """Says what is wrong with a file."""
 
