@@ -158,7 +158,7 @@ def left_out(plan: Plan) -> Iterator[str]:
 
 def show_plan(plan: Plan, *, as_json: bool = False) -> None:
     """Say what would be asked for."""
-    due = {name: (len(order.tracks), _left(order)) for name, order in plan.orders.items()}
+    due = {name: (len(order.tracks), instances_left(order)) for name, order in plan.orders.items()}
     if as_json:
         pacs = {name: {"series": series, "instances": left} for name, (series, left) in due.items()}
         click.echo(json.dumps({"pacs": pacs, "series_here": plan.whole, "left_out": plan.left_out}, indent=2))
@@ -170,5 +170,6 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
     click.echo(f"{plan.whole:,} series are here already. Nothing was asked of any PACS.")
 
 
-def _left(order: Order) -> int:
+def instances_left(order: Order) -> int:
+    """Count what of an order is not here, as far as its series are counted."""
     return sum(max((track.item.instances or 0) - len(track.here), 0) for track in order.tracks.values())

@@ -15,7 +15,7 @@ from crawler.errors import NoLakeError
 from crawler.settings import CohortSettings, Settings
 from jobs.cohort import refreeze
 from jobs.exits import Exit
-from jobs.ordering import RetrieveRequest, Wish, plan_of
+from jobs.ordering import RetrieveRequest, Wish, instances_left, plan_of
 
 
 def has_standing(settings: Settings) -> bool:
@@ -46,8 +46,7 @@ def missing_of(settings: Settings) -> list[Missing]:
             continue
         plan = plan_of(settings, RetrieveRequest((_wish(name, told),)))
         for pacs, order in plan.orders.items():
-            left = [max((track.item.instances or 0) - len(track.here), 0) for track in order.tracks.values()]
-            found.append(Missing(name, pacs, len(left), sum(left)))
+            found.append(Missing(name, pacs, len(order.tracks), instances_left(order)))
     return found
 
 
