@@ -36,7 +36,7 @@ def freeze_cohort(settings: Settings, name: str, definition: Definition | None, 
             definition = Definition.of(newest(path, name).definition)
         definition = examined(lake, definition)
         answer = answered(settings, lake, definition)
-        frozen = _described(name, _next_version(settings, name), definition, lake.version, answer)
+        frozen = _described(name, _last(settings, name), definition, lake.version, answer)
         freeze(writer, lake, frozen)
     if as_json:
         click.echo(json.dumps({**values_of(frozen), **answer_values(answer)}, indent=2, ensure_ascii=False))
@@ -53,24 +53,25 @@ def refreeze(settings: Settings, name: str, definition: Definition) -> tuple[Fro
     checked_name(name)
     path = settings.lake.path
     with LakeWriter.open(path, create=False) as writer, crawler.open_lake(path) as lake:
-        last = next(reversed(kept(path, name)), None)
+        last = _last(settings, name)
         if last is not None and last.dropped_at is not None:
             return last, False
         definition = examined(lake, definition)
         answer = answered(settings, lake, definition)
         if last is not None and last.definition == definition.as_text() and has_same_rows(lake, last):
             return last, False
-        frozen = _described(name, _next_version(settings, name), definition, lake.version, answer)
+        frozen = _described(name, last, definition, lake.version, answer)
         freeze(writer, lake, frozen)
         return frozen, True
 
 
-def _next_version(settings: Settings, name: str) -> int:
-    before = kept(settings.lake.path, name)
-    return before[-1].version + 1 if before else 1
+def _last(settings: Settings, name: str) -> Frozen | None:
+    return next(reversed(kept(settings.lake.path, name)), None)
 
 
-def _described(name: str, number: int, definition: Definition, lake_version: int, answer: Answer) -> Frozen:
+def _described(name: str, last: Frozen | None, definition: Definition, lake_version: int, answer: Answer) -> Frozen:
+    """Describe the version that follows the `last` one."""
+    number = last.version + 1 if last else 1
     found = answer.contents
     known = (definition.kind, definition.as_text(), lake_version, version_of("pacslake"), naive_utc(datetime.now(UTC)))
     open_ends = (found.unlisted, found.uncounted, sum(one.days for one in answer.unproven))
