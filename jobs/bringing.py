@@ -7,17 +7,16 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
-from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Column
 
 from jobs.arrivals import Arrivals
+from jobs.bars import draw_bars
 from jobs.brought import counts
 from jobs.fetching import Fetching
-from jobs.progress import DRAW_EVERY, LOG_EVERY, SOON, clock
+from jobs.progress import LOG_EVERY, SOON, clock
 
 
 @asynccontextmanager
@@ -80,35 +79,20 @@ async def _lines(found: Mapping[str, Fetching], pace: Pace) -> None:
 
 
 async def _bars(found: Mapping[str, Fetching], pace: Pace) -> None:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[clock]}", table_column=Column(no_wrap=True, justify="right")),
-    )
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, expand=True) as bars:
-        tasks = {name: bars.add_task(name, total=None, figures="", clock="") for name in found}
+    await draw_bars(found, lambda one: _drawn(one, pace))
 
-        def draw() -> None:
-            for name, one in found.items():
-                done, series, here, total = counts(one.order)
-                rate = _waits(one) or f"{decimal(pace.bytes_a_second)}/s"
-                left = None if one.over else pace.left(here, total)
-                bars.update(
-                    tasks[name],
-                    total=max(total, 1),
-                    completed=here,
-                    figures=f"{done:,} of {series:,} series  {here:,} of {total:,} instances  {rate}",
-                    clock=clock(pace.seconds) if left is None else f"{clock(left)} left",
-                )
-            bars.refresh()
 
-        try:
-            while True:
-                draw()
-                await asyncio.sleep(DRAW_EVERY)
-        finally:
-            draw()  # what stays on the screen
+def _drawn(one: Fetching, pace: Pace) -> dict[str, Any]:
+    """Give what the bar of a PACS shows."""
+    done, series, here, total = counts(one.order)
+    rate = _waits(one) or f"{decimal(pace.bytes_a_second)}/s"
+    left = None if one.over else pace.left(here, total)
+    return {
+        "total": max(total, 1),
+        "completed": here,
+        "figures": f"{done:,} of {series:,} series  {here:,} of {total:,} instances  {rate}",
+        "clock": clock(pace.seconds) if left is None else f"{clock(left)} left",
+    }
 
 
 def _waits(one: Fetching) -> str | None:

@@ -10,15 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Column
 
 from crawler.model import Level, SweepState
+from jobs.bars import draw_bars
 from jobs.crawl import Crawl
 
 LOG_EVERY = 30.0
-DRAW_EVERY = 0.25
 SOON = 5.0
 """Waits that are shorter need no clock."""
 
@@ -56,35 +53,12 @@ async def _lines(crawls: Mapping[str, Crawl]) -> None:
 
 
 async def _bars(crawls: Mapping[str, Crawl]) -> None:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[clock]}", table_column=Column(no_wrap=True, justify="right")),
-    )
     began = time.monotonic()
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, expand=True) as bars:
-        ended: set[str] = set()
-        tasks = {name: bars.add_task(name, total=None, figures="", clock="") for name in crawls}
-
-        def draw() -> None:
-            for name, crawl in crawls.items():
-                if name not in ended:
-                    bars.update(tasks[name], **_drawn(crawl, began))
-                if crawl.over:
-                    ended.add(name)
-            bars.refresh()
-
-        try:
-            while True:
-                draw()
-                await asyncio.sleep(DRAW_EVERY)
-        finally:
-            draw()  # what stays on the screen
+    await draw_bars(crawls, lambda crawl: _drawn(crawl, began))
 
 
 def _drawn(crawl: Crawl, began: float) -> dict[str, Any]:
-    """Give what a crawl's bar shows; it stands still once the crawl is over."""
+    """Give what a crawl's bar shows."""
     figures = "  ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
     eta = _eta(crawl, began)
     shown = clock(time.monotonic() - began) if crawl.over or eta is None else f"{clock(eta)} left"
