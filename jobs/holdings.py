@@ -53,11 +53,15 @@ def files_of(connection: duckdb.DuckDBPyConnection) -> Iterator[Told]:
         yield from (Told(*row) for row in batch)
 
 
+def looked_at(connection: duckdb.DuckDBPyConnection, look: Look) -> Iterator[tuple[Told, Flaw | None]]:
+    """Look at each file that was gathered, counting them on the terminal."""
+    [(total,)] = connection.execute("SELECT count(*) FROM here").fetchall()
+    return counted(examined(files_of(connection), look), total, "files")
+
+
 def lost_files(connection: duckdb.DuckDBPyConnection, look: Look) -> list[tuple[Told, Flaw]]:
     """Look at each file that was gathered, forget those that are not what they should be, and give these."""
-    [(total,)] = connection.execute("SELECT count(*) FROM here").fetchall()
-    seen = counted(examined(files_of(connection), look), total, "files")
-    lost = [(told, flaw) for told, flaw in seen if flaw is not None]
+    lost = [(told, flaw) for told, flaw in looked_at(connection, look) if flaw is not None]
     forget(connection, [told.path for told, _ in lost])
     return lost
 

@@ -19,7 +19,7 @@ from crawler.retrieve.standing import gather
 from crawler.settings import Settings
 from jobs.counting import counted
 from jobs.exits import Exit
-from jobs.holdings import files_of
+from jobs.holdings import looked_at
 from jobs.table import visible
 
 SHOWN = 20
@@ -41,7 +41,8 @@ class Verified:
 def verify_copy(path: Path, root: Path | None, *, as_json: bool) -> Exit:
     """Read every file that a manifest names; give 1 where one is not what it says, or is not in it."""
     manifest = find_manifest(path, root)
-    found = _verified(manifest.root, manifest.told(), manifest.count)
+    seen = examined(manifest.told(), partial(examine, manifest.root))
+    found = _verified(counted(seen, manifest.count, "files"))
     if manifest.altered:
         found.add(Flaw.CONTENT, f"{manifest.file.name}, by the checksum in {RECEIPT}")
     if manifest.is_beside:
@@ -55,14 +56,13 @@ def verify_store(settings: Settings, name: str, number: int | None, *, as_json: 
     frozen = newest(settings.lake.path, name, number)
     with open_catalog(settings.lake.path) as connection:
         gather(connection, frozen.rows)
-        [(count,)] = connection.execute("SELECT count(*) FROM here").fetchall()
-        found = _verified(settings.local.store_path, files_of(connection), count)
+        found = _verified(looked_at(connection, partial(examine, settings.local.store_path)))
     return _said(found, as_json=as_json)
 
 
-def _verified(root: Path, files: Iterable[Told], count: int | None) -> Verified:
+def _verified(seen: Iterable[tuple[Told, Flaw | None]]) -> Verified:
     found = Verified()
-    for told, flaw in counted(examined(files, partial(examine, root)), count, "files"):
+    for told, flaw in seen:
         found.files += 1
         found.size += told.size
         if flaw is not None:
