@@ -75,7 +75,6 @@ def run_standing(
         click.echo(
             'pacslake: no cohort is to be brought; give one a section [cohorts.NAME] with retrieve = "auto"', err=True
         )
-        return Exit.OK
     return run_retrieve(settings, RetrieveRequest(tuple(wishes)), dry_run=dry_run, as_json=as_json)
 
 

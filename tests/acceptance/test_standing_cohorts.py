@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -103,6 +104,13 @@ def test_what_there_is_no_room_for_is_left_out_and_said(
     assert run_standing(settings) == Exit.PARTIAL
     assert "series are left out: its max_gb is reached" in capsys.readouterr().err
     assert pacs.counts.moves.total() == 0
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_where_nothing_is_to_be_brought_a_program_is_told_so_too(tmp_path: Path, more: tuple[str, ...]) -> None:
+    (tmp_path / "pacslake.toml").write_text('[lake]\npath = "lake"\n')
+    code, told = cohort(tmp_path, "retrieve", "--standing", "--format", "json", *more)
+    assert (code, json.loads(told)["pacs"], json.loads(told)["left_out"]) == (0, {}, {})
 
 
 def test_a_cohort_that_was_dropped_is_left_alone(site: tuple[Path, Simulator, ChangingArchive]) -> None:
