@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crawler.errors import UserError
 from crawler.export.asked import Asked, Candidate
+from crawler.export.extra import extra, read_image
 from crawler.export.fetching import Fetch, fetch_by, settings_of
 from crawler.export.geometry import Slice, ordered
 from crawler.lake.catalog import literal, open_catalog
@@ -48,7 +49,7 @@ def load_series(
     lake: Path, store: Path, asked: Asked, fetch: Fetch | None = None, told: str | None = None
 ) -> sitk.Image:
     """Give the series that fits as an image, as `LakeOfImages.load_image` does; `told` came of a fetch before."""
-    reader = _simpleitk()
+    extra("SimpleITK")
     with open_catalog(lake) as connection:
         series = asked.answer(connection)
         missing = _missing(connection, series)
@@ -60,15 +61,7 @@ def load_series(
             )
         told = fetch(series) or "it was asked for just now"
         return load_series(lake, store, Asked(series_uid=series.series_uid, pacs=series.pacs), None, told)
-    return _image(reader, store, ordered(files))
-
-
-def _simpleitk() -> Any:
-    try:
-        import SimpleITK
-    except ImportError:
-        raise UserError("images need SimpleITK; type: pip install 'pacslake[images]'") from None
-    return SimpleITK
+    return _image(store, ordered(files))
 
 
 def _missing(connection: duckdb.DuckDBPyConnection, series: Candidate) -> str | None:
@@ -99,15 +92,9 @@ def _files(connection: duckdb.DuckDBPyConnection, store: Path) -> list[Slice]:
     return slices
 
 
-def _image(reader: Any, store: Path, slices: list[Slice]) -> sitk.Image:
-    names = [str(store / one.path) for one in slices]
-    warned = reader.ProcessObject.GetGlobalWarningDisplay()
-    reader.ProcessObject.GlobalWarningDisplayOff()  # warnings quote values of the files
+def _image(store: Path, slices: list[Slice]) -> sitk.Image:
     try:
-        image: sitk.Image = reader.ReadImage(names if len(names) > 1 else names[0])
-    except RuntimeError:
-        problem = "SimpleITK cannot read this series: it is no image, or its encoding is not known"
-        raise UserError(f"{problem} ({names[0]})") from None
-    finally:
-        reader.ProcessObject.SetGlobalWarningDisplay(warned)
+        image: sitk.Image = read_image([store / one.path for one in slices])
+    except UserError as error:
+        raise UserError(f"{error} ({store / slices[0].path})") from None
     return image
