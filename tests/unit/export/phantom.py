@@ -50,8 +50,8 @@ class Phantom:
     def datasets(self) -> Iterable[FileDataset]:
         """Make its files, the last slice first."""
         for time in range(self.times):
-            for at in reversed(self.slices):
-                yield self._dataset(at, time)
+            for index, at in reversed(list(enumerate(self.slices))):
+                yield self._dataset(time * len(self.slices) + index + 1, at, time)
 
     def write(self, folder: Path) -> None:
         """Write its files below a folder, by patient and series."""
@@ -60,11 +60,10 @@ class Phantom:
         for dataset in self.datasets():
             dataset.save_as(place / f"{dataset.SOPInstanceUID}.dcm", enforce_file_format=True)
 
-    def _dataset(self, at: int, time: int) -> FileDataset:
+    def _dataset(self, number: int, at: int, time: int) -> FileDataset:
         meta = FileMetaDataset()
         meta.TransferSyntaxUID = ExplicitVRLittleEndian
         made: Any = FileDataset("", {}, file_meta=meta, preamble=bytes(128))
-        number = time * len(self.slices) + at + 1
         made.PatientID, made.PatientName, made.PatientSex, made.PatientAge = self.patient, self.patient, "F", "061Y"
         made.StudyInstanceUID, made.SeriesInstanceUID, made.FrameOfReferenceUID = self.study, self.uid, "2.25.9"
         made.SOPClassUID, made.SOPInstanceUID = _CLASSES[self.modality], f"{self.uid}.{number}"
