@@ -12,6 +12,10 @@ from typing import NewType
 
 AETitle = NewType("AETitle", str)
 
+IMPLEMENTATION_UID = "2.25.232434219071917373286396018262413092911"
+IMPLEMENTATION_NAME = "PACSLAKE_1"
+"""What made a file or asks for an association (PS3.7 D.3.3.2). Never the release: the same must be the same in any."""
+
 
 class Level(StrEnum):
     """A query/retrieve level (PS3.4 C.6.1.1), named as on the command line."""

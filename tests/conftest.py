@@ -79,6 +79,12 @@ def debootstrap() -> Path:
 
 
 @pytest.fixture(scope="session")
+def dciodvfy() -> Path:
+    """Give the path of dicom3tools' checker of datasets."""
+    return find_peer("dciodvfy", "dicom3tools")
+
+
+@pytest.fixture(scope="session")
 def faketime() -> Path:
     """Give the library that gives a process a clock of its own."""
     program = find_peer("faketime", "faketime")

@@ -27,13 +27,12 @@ from pynetdicom.pdu_primitives import (
 from pynetdicom.presentation import PresentationContext
 
 from crawler.errors import ProtocolError
+from crawler.model import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 from crawler.pacs.framing import HEADER, Pdu, PduType, frame
 
 IMPLICIT_VR = "1.2.840.10008.1.2"
 EXPLICIT_VR = "1.2.840.10008.1.2.1"
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
-_IMPLEMENTATION_UID = "2.25.232434219071917373286396018262413092911"
-_IMPLEMENTATION_NAME = "PACSLAKE_1"
 _ACCEPTED, _UNKNOWN_ABSTRACT_SYNTAX, _UNKNOWN_TRANSFER_SYNTAX = 0, 3, 4
 """Results of a presentation context (PS3.8 table 9-18)."""
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, struct.error)
@@ -194,9 +193,9 @@ def _user_information(max_pdu: int, extended: Mapping[str, bytes], served: froze
     length = MaximumLengthNotification()
     length.maximum_length_received = max_pdu
     implementation = ImplementationClassUIDNotification()
-    implementation.implementation_class_uid = _IMPLEMENTATION_UID
+    implementation.implementation_class_uid = IMPLEMENTATION_UID
     version = ImplementationVersionNameNotification()
-    version.implementation_version_name = _IMPLEMENTATION_NAME
+    version.implementation_version_name = IMPLEMENTATION_NAME
     items: _UserInformation = [length, implementation, version]
     for sop_class, information in extended.items():
         item = SOPClassExtendedNegotiation()

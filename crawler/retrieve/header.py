@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 
+from crawler.model import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
+
 DEFLATED = frozenset(("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"))
 """Transfer syntaxes whose dataset is deflated as a whole (PS3.5 A.5, A.6)."""
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
@@ -23,9 +25,6 @@ SOP_INSTANCE_UID = 0x0008_0018
 STUDY_INSTANCE_UID = 0x0020_000D
 SERIES_INSTANCE_UID = 0x0020_000E
 
-_IMPLEMENTATION = "2.25.232434219071917373286396018262413092911"
-_VERSION = "PACSLAKE_1"
-"""Never the release: the same instance must make the same file in any of them."""
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 """VRs whose length takes four bytes, after two that mean nothing (PS3.5 7.1.2)."""
 _UNDEFINED = 0xFFFF_FFFF
@@ -49,8 +48,8 @@ def file_meta(sop_class: str, sop_instance: str, transfer_syntax: str) -> bytes:
             _short(0x0002, b"UI", sop_class),
             _short(0x0003, b"UI", sop_instance),
             _short(0x0010, b"UI", transfer_syntax),
-            _short(0x0012, b"UI", _IMPLEMENTATION),
-            _short(0x0013, b"SH", _VERSION),
+            _short(0x0012, b"UI", IMPLEMENTATION_UID),
+            _short(0x0013, b"SH", IMPLEMENTATION_NAME),
         )
     )
     length = struct.pack("<HH2sHI", 0x0002, 0x0000, b"UL", 4, len(elements))
