@@ -78,8 +78,8 @@ class Agenda:
     """Whether a window had to be made smaller: only then are days cut without having been asked for whole."""
     _rate: float = 0.0
     """Rows in a second of the axis, by the last answer that had some, halved by each that had none."""
-    _probes: int = 2
-    """How many times an archive where nothing was found is still asked for in smaller parts."""
+    _probes: int = 31
+    """Where nothing was found at all, so many days are asked for by hours, and more cannot be proven to be empty."""
     _times_helped: bool = False
     """Whether an answer about part of a day had rows and was whole."""
     _has_time: bool = field(init=False)
@@ -166,22 +166,22 @@ class Agenda:
                 self._proofs.add(span.window)
                 return Ask(span.window, widened(joined(span, neighbour), self._ends))
             if span.is_whole_days:
-                self._nothing_found(span, alone=neighbour is None or not ranges_work)
+                self._nothing_found(span, neighbour, ranges_work=ranges_work)
             else:
                 self._no_hours_found(span)
             if self._gaps:
                 return self._newest()
         return None
 
-    def _nothing_found(self, span: Span, *, alone: bool) -> None:
+    def _nothing_found(self, span: Span, neighbour: Span | None, *, ranges_work: bool) -> None:
         """Ask for less where no neighbour proves anything, and settle what is left."""
-        days = span.days
+        days, alone = span.days, neighbour is None or not ranges_work
         if alone and self._probes and days <= PROBED_DAYS and self._put_back(span, 8 if days == 1 else days):
             self._empties.merging = False
             if days == 1:
                 self._probes -= 1
                 self._trials.append(Trial(span, 0, 0))
-        elif alone and (days == 1 or self._gaps.is_ahead(span)):
+        elif alone and ((days == 1 and neighbour is not None) or self._gaps.is_ahead(span)):
             self._note(span.window, COMPLETE)
         else:
             reason = "no rows, and no neighbouring day as proof"

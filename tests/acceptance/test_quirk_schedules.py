@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from crawler.plan.sweep import MOST_SINGLE_DAYS
 from crawler.testing.archive import Archive
@@ -21,6 +21,7 @@ from tests.acceptance import schedules as replay
 from tests.acceptance.schedules import Schedule, judge, schedules
 
 SOAK = os.environ.get("PACSLAKE_SCHEDULES")
+DAY = date(2024, 1, 1)
 MOST_QUERIES = MOST_SINGLE_DAYS + 500
 """No mixture of quirks needs more for a few hundred studies, even where ranges are ignored; more is a storm."""
 
@@ -37,6 +38,13 @@ def _impatient() -> Iterator[None]:
 
 @settings(max_examples=int(SOAK or 200), derandomize=SOAK is None, suppress_health_check=list(HealthCheck))
 @given(schedules())
+@example(
+    Schedule(
+        Archive(0, DAY, DAY, busy_day=DAY, busy=40),
+        Quirks(cap=10, over_cap=OverCap.NOTHING),
+        days=(DAY, DAY + timedelta(2)),
+    )
+)
 def test_nothing_is_lost_in_silence(schedule: Schedule) -> None:
     judgement = judge(schedule)
     assert not judgement.lost, f"{judgement.lost[:5]} and {len(judgement.lost)} in all; exit code {judgement.code}"

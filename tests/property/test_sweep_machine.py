@@ -221,7 +221,7 @@ def test_a_cap_that_was_lifted_is_forgotten() -> None:
     assert machine.cap is None
 
 
-@given(st.integers(0, 400), st.integers(1, 1000))
+@given(st.integers(1, 400), st.integers(1, 1000))
 def test_every_day_is_asked_for_and_an_honest_pacs_costs_little(rows_a_day: int, target: int) -> None:
     days = range(FIRST.toordinal(), TODAY.toordinal() + 1)
     spread = DAY // max(rows_a_day, 1)
@@ -232,6 +232,14 @@ def test_every_day_is_asked_for_and_an_honest_pacs_costs_little(rows_a_day: int,
     assert covered == set(days)
     assert {verdict.state for _, verdict in swept.ledger} <= {WindowState.COMPLETE}
     assert swept.found == set(studies)
+
+
+def test_where_nothing_is_found_a_month_of_days_is_proven_by_hours_and_no_more() -> None:
+    swept = sweep(SweepMachine(FIRST, TODAY, TODAY), ToyPacs([]))
+    days = range(FIRST.toordinal(), TODAY.toordinal() + 1)
+    doubted = [window for window, verdict in swept.ledger if verdict.state is not WindowState.COMPLETE]
+    unproven = {day for window in doubted for day in days if _touches(window, day)}
+    assert unproven == set(days[:-31])
 
 
 def _touches(window: Window, day: int) -> bool:
