@@ -231,6 +231,16 @@ _OTHERS: dict[str, tuple[Told, ...]] = {
         ("change", "BIGINT", "Number of the change, ascending in their order", _NEVER, _N, "1207"),
         *_RETRIEVAL,
     ),
+    "reviews": (
+        ("review", "BIGINT", "Number of the decision, ascending in their order", _NEVER, _N, "1207"),
+        ("cohort", "VARCHAR", "Cohort whose images somebody looked at", _NEVER, _N, "lung_ct"),
+        _SERIES_UID,
+        ("decision", "VARCHAR", "release or refuse", _NEVER, _N, "release"),
+        ("seen", "VARCHAR", "Which files were looked at: a digest of theirs", _NEVER, _N, "9f86d081884c7d65…"),
+        ("reason", "VARCHAR", "What they said of it", "nothing", _D, "no text in the pixels"),
+        ("person", "VARCHAR", "Who decided", _NEVER, _N, "jane"),
+        ("decided_at", "TIMESTAMP", "When (UTC)", _NEVER, _N, "2024-02-01 22:00:09"),
+    ),
     "lake_version": (
         ("version", "BIGINT", "Version of the log that the tables show", _NEVER, _N, "42"),
         ("format", "BIGINT", "Format of the lake; a release refuses one that it does not know", _NEVER, _N, "1"),

@@ -28,7 +28,7 @@ TABLES = {
 }
 """The name of the current table of each entity."""
 
-_LEDGER = ("window", "sweep", "reject", "profile", "job", "cohort", "cohort_series", "file", "retrieval")
+_LEDGER = ("window", "sweep", "reject", "profile", "job", "cohort", "cohort_series", "file", "retrieval", "review")
 ENTITIES = (*TABLES, *_LEDGER)
 
 UTC_TIME = pa.timestamp("us")
@@ -185,6 +185,11 @@ _RETRIEVAL = (
     ("failed_instances", pa.list_(pa.string())),
     ("changed_at", UTC_TIME),
 )
+_REVIEW = (
+    ("row_id", pa.int64()),
+    *((name, pa.string()) for name in ("cohort", "SeriesInstanceUID", "decision", "seen", "reason", "person")),
+    ("decided_at", UTC_TIME),
+)
 _OWN = {
     "window": _WINDOW,
     "sweep": _SWEEP,
@@ -195,6 +200,7 @@ _OWN = {
     "cohort_series": _COHORT_SERIES,
     "file": _FILE,
     "retrieval": _RETRIEVAL,
+    "review": _REVIEW,
 }
 
 

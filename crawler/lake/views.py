@@ -43,6 +43,7 @@ _KNOWN_SINCE = {
     "cohort_series": "frozen_at",
     "file": "received_at",
     "retrieval": "changed_at",
+    "review": "decided_at",
 }
 """When a row of the ledger came to be known."""
 
@@ -56,6 +57,7 @@ _TOLD = {
     "cohort_series": "cohort_series",
     "file": "files",
     "retrieval": "retrievals",
+    "review": "reviews",
 }
 """The $name in views.sql of what an entity's rows are read from."""
 

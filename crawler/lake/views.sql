@@ -64,6 +64,10 @@ QUALIFY row_number() OVER (PARTITION BY pacs, StudyInstanceUID, SeriesInstanceUI
 CREATE OR REPLACE VIEW retrieval_history AS
 SELECT row_id AS change, * EXCLUDE (row_id) FROM $retrievals
 
+-- What people decided about images that may show who the patient is, newest last; the newest decision counts.
+CREATE OR REPLACE VIEW reviews AS
+SELECT row_id AS review, * EXCLUDE (row_id) FROM $reviews
+
 -- Which version of the log these views show.
 CREATE OR REPLACE VIEW lake_version AS
 SELECT CAST($version AS BIGINT) AS version, CAST($format AS BIGINT) AS format
