@@ -96,7 +96,7 @@ def write_series(folder: Path, series: Series, out: Path, place: str, limits: Li
             for suffix, file in converted.files(Path(made), image).items():
                 names.append(f"{place}{image}{suffix}")
                 file.replace(out / names[-1])
-    return Made(series, tuple(names), converted.reason)
+    return Made(series, tuple(names), converted.reason, place)
 
 
 def convert(folder: Path, series: Series, made: Path, limits: Limits | None = None) -> Converted:

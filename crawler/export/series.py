@@ -52,6 +52,8 @@ class Made:
     series: Series
     files: tuple[str, ...]
     reason: str | None = None
+    place: str = ""
+    """What the names of its files have in common."""
 
 
 def series_of(files: pa.Table) -> list[Series]:
