@@ -189,7 +189,8 @@ def _describe(made: Sequence[Made], out: Path, about: About, told: tuple[dict[st
 
 def _participants(made: Sequence[Made], subjects: dict[str, str]) -> Iterable[list[str]]:
     first: dict[str, Row] = {}
-    for row in (one.series.first for one in made):
+    rows: Iterable[Row] = (one.series.first for one in made)
+    for row in rows:
         known = first.setdefault(row["PatientID"] or "", row)
         if row["StudyDate"] and (known["StudyDate"] is None or row["StudyDate"] < known["StudyDate"]):
             first[row["PatientID"] or ""] = row

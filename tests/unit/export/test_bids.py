@@ -18,7 +18,7 @@ from crawler.export.facts import FACTS
 from crawler.export.series import Made
 from tests.unit.export.phantom import Phantom, write_all
 
-MPRAGE = {
+MPRAGE: dict[str, Any] = {
     "ScanningSequence": ["GR", "IR"],
     "SequenceVariant": ["SK", "SP", "MP"],
     "MRAcquisitionType": "3D",
@@ -26,7 +26,7 @@ MPRAGE = {
     "EchoTime": 2.3,
     "InversionTime": 900.0,
 }
-T2 = {"ScanningSequence": "SE", "RepetitionTime": 5000.0, "EchoTime": 100.0}
+T2: dict[str, Any] = {"ScanningSequence": "SE", "RepetitionTime": 5000.0, "EchoTime": 100.0}
 ABOUT = About("Heads and chests", "0.1.0", "Method: as the protocol says.")
 
 
