@@ -43,6 +43,7 @@ COMMANDS = {
     "verify": "Check that the lake is, to the bit, what was written.",
     "repair": "Set broken files aside and say what has to be asked for again.",
     "export": "Write a table or an answer into a file: CSV, Parquet, JSON Lines, Excel, FHIR.",
+    "phi": "Show what of patients the lake keeps, and what is hashed.",
     "lake": "Mend what the lake holds, without asking a PACS.",
     "dictionary": "Say what every column of every table is.",
     "demo": "Crawl a simulated PACS and answer three questions.",

@@ -23,7 +23,9 @@ from crawler.lake.writer import LakeWriter
 from crawler.settings import Settings
 from jobs.cohorts import day_of, sentence, values_of
 from jobs.exits import Exit
-from jobs.preview import Answer, answer_lines, answer_values, answered, examined
+from jobs.naming import Named, in_words_of
+from jobs.phi import open_writer, policy_of_lake
+from jobs.preview import Answer, answer_lines, answer_values, answered, as_given, examined
 from jobs.written import show_written
 
 
@@ -31,13 +33,17 @@ def freeze_cohort(settings: Settings, name: str, definition: Definition | None, 
     """Freeze a definition, or a known cohort's own one anew; give 3 where something may be missing."""
     checked_name(name)
     path = settings.lake.path
-    with LakeWriter.open(path, create=False) as writer, crawler.open_lake(path) as lake:
+    policy = policy_of_lake(settings)
+    with open_writer(path, policy, create=False) as writer, crawler.open_lake(path) as lake:
         if definition is None:
-            definition = Definition.of(newest(path, name).definition)
-        definition = examined(lake, definition)
+            named = Named(Definition.of(newest(path, name).definition))
+        else:
+            named = in_words_of(policy, definition)
+        definition = examined(lake, named.definition)
         answer = answered(settings, lake, definition)
         frozen = _described(name, _last(settings, name), definition, lake.version, answer)
         freeze(writer, lake, frozen)
+    answer = as_given(answer, named)
     if as_json:
         click.echo(json.dumps({**values_of(frozen), **answer_values(answer)}, indent=2, ensure_ascii=False))
     else:
@@ -52,7 +58,7 @@ def refreeze(settings: Settings, name: str, definition: Definition) -> tuple[Fro
     """
     checked_name(name)
     path = settings.lake.path
-    with LakeWriter.open(path, create=False) as writer, crawler.open_lake(path) as lake:
+    with open_writer(path, policy_of_lake(settings), create=False) as writer, crawler.open_lake(path) as lake:
         last = _last(settings, name)
         if last is not None and last.dropped_at is not None:
             return last, False

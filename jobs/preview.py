@@ -32,6 +32,8 @@ from jobs.contents import (
     listed_lines,
 )
 from jobs.exits import Exit
+from jobs.naming import Named, in_words_of
+from jobs.phi import policy_of_lake
 from jobs.unproven import Unproven, unproven, unproven_lines, unproven_values
 
 if TYPE_CHECKING:
@@ -80,13 +82,20 @@ def answered(settings: Settings, lake: Lake, definition: Definition) -> Answer:
     return Answer(found, not_found(lake), ambiguous(lake), doubts)
 
 
+def as_given(answer: Answer, named: Named) -> Answer:
+    """Give an answer that calls entries as the list did."""
+    return answer._replace(not_found=named.back(answer.not_found), ambiguous=named.back(answer.ambiguous))
+
+
 def show_preview(settings: Settings, definition: Definition, rate: float, *, as_json: bool) -> Exit:
     """Print it; give 3 where something may be missing."""
     with crawler.open_lake(settings.lake.path) as lake:
-        definition = examined(lake, definition)
+        named = in_words_of(policy_of_lake(settings), definition)
+        definition = examined(lake, named.definition)
         stages = interruptibly(lake.connection, lambda: _attrition(lake, definition))
         answer = answered(settings, lake, definition)
         stages += _last_stages(lake, definition, answer, told_apart=bool(stages))
+        answer = as_given(answer, named)
         version = lake.version
     planned = forecasts(settings, answer.contents.loads, rate)
     if as_json:

@@ -14,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from crawler.decode.decode import decode
-from crawler.lake.writer import LakeWriter, Staged
+from crawler.deid.policy import Policy
+from crawler.lake.writer import Staged
 from crawler.model import Coverage, Finding, Identifiers, Level, SweepRecord
 from crawler.pacs.profile import Profile, added
 from crawler.plan.answers import Ask
 from crawler.plan.outside import belonging_to
 from crawler.plan.sight import Sight, as_studies, belongs, see, stays
+from jobs.phi import open_writer
 
 COMMIT_AFTER_ROWS = 200_000
 COMMIT_AFTER_SECONDS = 5.0
@@ -82,8 +84,9 @@ class Kept:
 class Publisher:
     """Stage batches and commit them with their coverage. Everything runs in one thread, in order."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, policy: Policy | None = None) -> None:
         self._path = path
+        self._policy = policy
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lake")
         self._coverage: list[Coverage] = []
         self._sweeps: dict[str, SweepRecord] = {}
@@ -92,7 +95,7 @@ class Publisher:
         self._committed_at = time.monotonic()
 
     async def __aenter__(self) -> Publisher:
-        self.writer = await self._in_thread(lambda: LakeWriter.open(self._path))
+        self.writer = await self._in_thread(lambda: open_writer(self._path, self._policy))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -111,7 +114,7 @@ class Publisher:
 
     async def cover(self, coverage: Sequence[Coverage], sweep: SweepRecord) -> None:
         """Record settled windows, all of whose rows were kept before, and how far the sweep is."""
-        self._coverage.extend(coverage)
+        self._coverage.extend(map(self._policy.coverage, coverage) if self._policy else coverage)
         self._sweeps[sweep.sweep_id] = sweep
         late = time.monotonic() - self._committed_at > COMMIT_AFTER_SECONDS
         if late or self._rows > COMMIT_AFTER_ROWS:
@@ -133,7 +136,8 @@ class Publisher:
 
     def append(self, entity: str, rows: pa.Table) -> None:
         """Have rows of `stored_schema(entity)` in the next commit. For another thread than the event loop's."""
-        self._thread.submit(self.writer.append, entity, rows).result()
+        told = self._policy.of_files(rows) if self._policy and entity == "file" else rows
+        self._thread.submit(self.writer.append, entity, told).result()
 
     async def read(self, question: Callable[[], T]) -> T:
         """Ask the lake something between commits."""
@@ -155,7 +159,8 @@ class Publisher:
         sight = see(seen, ask.window, ask.query)
         mine = rows.filter(belongs(seen, ask.window))
         staged = self._stage(source, level, rows.filter(stays(seen, ask.window)))
-        return Kept(staged, mine.num_rows, sight.outside, _keys(mine, level), sight, _counts(source, mine, level))
+        named = self._kept(source, level, mine) if level is Level.WORKLIST else mine  # items are known by what is kept
+        return Kept(staged, mine.num_rows, sight.outside, _keys(named, level), sight, _counts(source, mine, level))
 
     def _keep_children(self, source: Source, level: Level, children: Sequence[Child]) -> Kept:
         batch = Identifiers.joined([child.batch for child in children])
@@ -171,7 +176,11 @@ class Publisher:
         return Kept(staged, rows.num_rows, outside, keys, counts=_counts(source, rows, level))
 
     def _stage(self, source: Source, level: Level, rows: pa.Table) -> Staged:
-        return self.writer.stage(level, source.pacs, source.sweep_id, rows)
+        return self.writer.stage(level, source.pacs, source.sweep_id, self._kept(source, level, rows))
+
+    def _kept(self, source: Source, level: Level, rows: pa.Table) -> pa.Table:
+        """Give rows without what the settings keep out of the lake."""
+        return self._policy.apply(level, rows, added(source.profile, level)) if self._policy else rows
 
 
 def _counts(source: Source, rows: pa.Table, level: Level) -> dict[tuple[str, ...], int]:

@@ -19,6 +19,7 @@ from crawler.lake.query import Lake
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
 from crawler.settings import Settings, nearest
+from jobs.phi import open_writer, policy_of_lake
 from jobs.table import render
 
 Reading = tuple[str | None, str]
@@ -61,7 +62,7 @@ def run_redecode(settings: Settings, request: RedecodeRequest) -> list[Outcome]:
         readings = _readings(settings, request, request.pacs or known)
         if request.dry_run:
             return _redecode(lake, readings, None)
-    with LakeWriter.open(path, create=False) as writer, open_lake(path) as lake:
+    with open_writer(path, policy_of_lake(settings), create=False) as writer, open_lake(path) as lake:
         outcomes = _redecode(lake, readings, writer)
         writer.commit()
         return outcomes

@@ -35,6 +35,7 @@ from jobs.fetching import Fetching
 from jobs.looking import Looking
 from jobs.ordering import Plan, RetrieveRequest, left_out, plan_of, show_plan
 from jobs.permission import admitted, gate_of, watching
+from jobs.phi import policy_of, require_patient_ids
 from jobs.publish import Publisher, Source
 from jobs.stopping import stopping_on_signals
 from jobs.store import Store, opened_store, own_address
@@ -69,8 +70,9 @@ async def _retrieve(settings: Settings, plan: Plan, *, as_json: bool) -> Exit:
         settings.require_pacs([name])
         if settings.pacs[name].model is Model.WORKLIST:
             raise UserError(f"{name} is a worklist, which has no images")
+        require_patient_ids(settings, name)
     names = admitted(settings, plan.orders)
-    async with Publisher(settings.lake.path) as publisher:
+    async with Publisher(settings.lake.path, policy_of(settings)) as publisher:
         arrivals = Arrivals(publisher, settings.local.store_path, {name: plan.orders[name] for name in names})
         async with opened_store(settings, names, arrivals.report) as store:
             run = _Run(settings, plan, publisher, arrivals, {})

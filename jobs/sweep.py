@@ -26,6 +26,7 @@ from jobs.crawl import Crawl
 from jobs.levels import levels_of
 from jobs.patients import PatientCrawl
 from jobs.permission import admitted, gate_of, is_switched_off, watching
+from jobs.phi import policy_of
 from jobs.progress import progress, summary
 from jobs.publish import Publisher, Source
 from jobs.stopping import stopping_on_signals
@@ -68,7 +69,7 @@ def run_sweep(settings: Settings, request: SweepRequest) -> int:
 async def _sweep(settings: Settings, request: SweepRequest) -> int:
     wanted = request.pacs or tuple(settings.pacs)
     names = admitted(settings, wanted)
-    async with Publisher(settings.lake.path) as publisher:
+    async with Publisher(settings.lake.path, policy_of(settings)) as publisher:
         crawls = {name: await _prepare(settings, request, name, publisher) for name in names}
         with stopping_on_signals([crawl.stop for crawl in crawls.values()]):
             try:

@@ -33,6 +33,8 @@ ADDED_KEY = "pacslake.added"
 """The columns that users added, as JSON."""
 HISTORY_KEY = "pacslake.history_from"
 """Since when the history is whole, as naive UTC in ISO 8601; absent: since the beginning."""
+PHI_KEY = "pacslake.phi"
+"""What is kept of patients, and by which key values are hashed; absent: everything as it came."""
 _TABLE = {
     "delta.enableExpiredLogCleanup": "false",
     "delta.dataSkippingStatsColumns": "pacs,row_id,supersedes,StudyDate",
@@ -213,6 +215,11 @@ class Log:
                 raise UserError(f"{wrong}: give the attribute another `name` in [attributes]")
         self.added = {**self.added, entity: (*self.added.get(entity, ()), *fields)}
         self.properties[ADDED_KEY] = added_text(self.added)
+        self._declared = True
+
+    def note_phi(self, note: str) -> None:
+        """Have the table say what it keeps of patients, from the next commit on."""
+        self.properties[PHI_KEY] = note
         self._declared = True
 
     def _bring_up_to_date(self) -> None:

@@ -19,18 +19,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler import columns
-from crawler.errors import LakeError, NoLakeError
+from crawler.errors import LakeError, NoLakeError, UserError
 from crawler.lake import ledger
 from crawler.lake.change import GONE, Change, Stamp, compare, hash_columns, hash_keys, hash_rows, keyless
 from crawler.lake.keys import EPOCH, KeyIndex
 from crawler.lake.lock import OwnerLock
-from crawler.lake.log import Log, LogFile, log_folder, newest_version
+from crawler.lake.log import PHI_KEY, Log, LogFile, log_folder, newest_version
 from crawler.lake.parts import OpenPart, Part, part_version
+from crawler.lake.phi import disagreement
 from crawler.lake.query import NO_EXTENSIONS, publish_catalog
 from crawler.lake.repair import mend
 from crawler.lake.rewrite import written
 from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each, look_up
-from crawler.lake.schema import LEVELS, beyond_catalogue, completed, stored_schema, to_stored
+from crawler.lake.schema import LEVELS, TABLES, beyond_catalogue, completed, stored_schema, to_stored
 from crawler.lake.tidy import crowded
 from crawler.lake.views import files_source
 from crawler.model import Coverage, Finding, JobRun, Level, SweepRecord
@@ -150,6 +151,15 @@ class LakeWriter:
         nulls = {field.name: pa.nulls(len(keys), field.type) for field in table.schema}
         gone = pa.table({**nulls, level.unique_key: pa.array(keys, pa.string())}, schema=table.schema)
         return self._compare(level, to_stored(gone, pacs), sweep_id, gone=True).updated
+
+    def agree_on_phi(self, note: str | None) -> None:
+        """Have the lake note what it keeps of patients, None for everything. UserError where it has other rows."""
+        noted = self._log.properties.get(PHI_KEY)
+        has_rows = any(file.entity in TABLES or file.entity in ("reject", "cohort") for file in self._log.files)
+        if note is not None and noted is None and not has_rows:
+            self._log.note_phi(note)
+        elif wrong := disagreement(noted, note):
+            raise UserError(f"{self.path} {wrong}")
 
     def append(self, entity: str, rows: pa.Table) -> None:
         """Take in rows that are no versions: of `stored_schema(entity)`, row_id left open."""

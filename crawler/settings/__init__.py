@@ -12,6 +12,7 @@ from crawler.settings.sections import (
     LakeSettings,
     LocalSettings,
     PacsSettings,
+    PhiSettings,
     Settings,
 )
 from crawler.settings.sentences import nearest
@@ -25,6 +26,7 @@ __all__ = [
     "LakeSettings",
     "LocalSettings",
     "PacsSettings",
+    "PhiSettings",
     "ServeSettings",
     "Settings",
     "SmtpSettings",

@@ -5,6 +5,7 @@ Touches: disk (one file is read).
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from crawler.attributes import contradiction
+from crawler.columns import CATALOGUE
 from crawler.errors import UserError
-from crawler.settings.sections import KEYS, Settings
+from crawler.settings.sections import KEYS, PhiSettings, Settings
 from crawler.settings.sentences import nearest, sentence, syntax_error
 
 
@@ -60,6 +62,8 @@ def _check_names(path: Path, settings: Settings) -> None:
             raise UserError(f"{path}: alerts.{name}.email needs a section [smtp] that says by which server")
     if wrong := contradiction(settings.attributes.resolved()):
         raise UserError(f"{path}: {wrong}")
+    if settings.phi is not None:
+        _check_columns(path, settings, settings.phi)
     for cohort, told in settings.cohorts.items():
         if told.pacs is not None and told.pacs not in settings.pacs:
             hint = nearest(told.pacs, settings.pacs)
@@ -73,3 +77,18 @@ def _check_names(path: Path, settings: Settings) -> None:
             if name not in settings.pacs:
                 hint = nearest(name, settings.pacs)
                 raise UserError(f"{path}: jobs.{job}.pacs: there is no PACS named {name!r}{hint}")
+
+
+def _check_columns(path: Path, settings: Settings, phi: PhiSettings) -> None:
+    added = [key for _, key in settings.attributes.resolved()]
+    known = {key.keyword: key for key in (*(key for keys in CATALOGUE.values() for key in keys), *added)}
+    for name in phi.columns:
+        if name not in known:
+            whose = next((key.keyword for key in known.values() if name in key.columns), None)
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]!r}?" if near else "`pacslake dictionary` names them"
+            hint = f"{whose} decides about it" if whose else meant
+            raise UserError(f"{path}: phi.columns.{name}: no attribute has this keyword; {hint}")
+    for key in known.values():
+        if wrong := phi.rules.objection(key):
+            raise UserError(f"{path}: phi.columns.{key.keyword} {wrong}")

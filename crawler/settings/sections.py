@@ -13,6 +13,7 @@ from crawler.attributes import Told, resolve, with_blocks
 from crawler.columns import Attribute, Phi
 from crawler.errors import UserError
 from crawler.model import AETitle, Level, Limits, Model, Peer
+from crawler.phi import Rules, Treatment
 from crawler.settings.alerts import AlertSettings, SmtpSettings
 from crawler.settings.hours import AllowedHours, Holiday
 from crawler.settings.sentences import nearest
@@ -223,6 +224,20 @@ class JobSettings(_Table):
         return self
 
 
+class PhiSettings(_Table):
+    """`[phi]`: what of patients the lake keeps."""
+
+    key_file: Annotated[Folder, Field(validate_default=True)] = Path("phi.key")
+    direct: Annotated[Treatment, Field(strict=False)] = Treatment.HASH
+    quasi: Annotated[Treatment, Field(strict=False)] = Treatment.KEEP
+    columns: dict[str, Annotated[Treatment, Field(strict=False)]] = {}
+
+    @property
+    def rules(self) -> Rules:
+        """Give what it says, without the key."""
+        return Rules(self.direct, self.quasi, self.columns)
+
+
 class DeidSettings(_Table):
     """`[deid]`: what leaves the lake for research."""
 
@@ -238,6 +253,7 @@ class Settings(_Table):
     pacs: dict[str, PacsSettings] = {}
     cohorts: dict[str, CohortSettings] = {}
     jobs: dict[str, JobSettings] = {}
+    phi: PhiSettings | None = None
     deid: Annotated[DeidSettings, Field(default_factory=dict, validate_default=True)]
     serve: ServeSettings = ServeSettings()
     alerts: dict[str, AlertSettings] = {}
@@ -272,6 +288,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("pacs", "*", "*"): AllowedHours,
     ("cohorts", "*"): CohortSettings,
     ("jobs", "*"): JobSettings,
+    ("phi",): PhiSettings,
     ("deid",): DeidSettings,
     ("serve",): ServeSettings,
     ("alerts", "*"): AlertSettings,

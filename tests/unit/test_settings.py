@@ -26,6 +26,7 @@ from crawler.settings import (
     LakeSettings,
     LocalSettings,
     PacsSettings,
+    PhiSettings,
     ServeSettings,
     SmtpSettings,
     TrustedProxySettings,
@@ -59,7 +60,7 @@ def test_the_example_is_right_and_names_every_key() -> None:
     assert settings.jobs["nightly"].lookback_days == 7
     text = EXAMPLE.read_text()
     kinds = (LakeSettings, LocalSettings, PacsSettings, JobSettings, ServeSettings, AlertSettings, SmtpSettings)
-    for table in (*kinds, DeidSettings):
+    for table in (*kinds, PhiSettings, DeidSettings):
         for key in table.model_fields:
             assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), key
     proxy = re.findall(r"^# trusted_proxy = (.*)", text, re.MULTILINE)[0]
@@ -115,6 +116,35 @@ def test_the_examples_of_attributes_are_right_and_each_pacs_is_asked_for_them(fi
         ("image", "b_value"),
     ]
     assert settings.pacs["main"].overrides == {"added": settings.attributes.resolved()}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("direct = 'hide'", "phi.direct must be 'keep', 'hash' or 'drop', not 'hide'"),
+        ("indirect = 'drop'", "phi.indirect is not a known key; did you mean 'direct'?"),
+        (
+            "columns.PatientNam = 'drop'",
+            "phi.columns.PatientNam: no attribute has this keyword; did you mean 'PatientNa",
+        ),
+        (
+            "columns.patient_given_name = 'drop'",
+            "phi.columns.patient_given_name: no attribute has this keyword; PatientN",
+        ),
+        (
+            "columns.StudyInstanceUID = 'hash'",
+            "phi.columns.StudyInstanceUID must be 'keep': without it a PACS cannot be",
+        ),
+        ("columns.StudyDate = 'drop'", "phi.columns.StudyDate must be 'keep': without it a PACS cannot be asked again"),
+        ("columns.PatientID = 'drop'", "phi.columns.PatientID must be 'keep' or 'hash': it is the key of the table"),
+        (
+            "columns.PatientBirthDate = 'hash'",
+            "phi.columns.PatientBirthDate must be 'keep' or 'drop': only text can be",
+        ),
+    ],
+)
+def test_what_is_wrong_with_phi(file: Path, text: str, sentence: str) -> None:
+    assert complaint(file, LAKE + f"[phi]\n{text}\n").startswith(sentence)
 
 
 @pytest.mark.parametrize(
