@@ -6,12 +6,16 @@ from crawler.deid.recipe import Recipe
 from crawler.deid.table import (
     NUMBERS,
     Action,
+    clean_descriptors,
     device_identity,
     modified_dates,
     patient_characteristics,
     profile_action,
     vr_of,
 )
+
+_KEPT = {"SQ": Action.ITEMS, "AS": Action.AGE, "TM": Action.TIME}
+"""What keeping means, where it does not mean the bytes as they are."""
 
 
 class Actions(dict[int, Action]):
@@ -20,7 +24,7 @@ class Actions(dict[int, Action]):
     def __init__(self, recipe: Recipe) -> None:
         own = recipe.attributes
         super().__init__(
-            {tag: Action.ITEMS if vr_of(tag) == "SQ" else Action.KEEP for tag in own.keep}
+            {tag: _KEPT.get(vr_of(tag), Action.KEEP) for tag in own.keep}
             | dict.fromkeys(own.remove, Action.REMOVE)
             | dict.fromkeys(own.empty, Action.EMPTY)
             | dict.fromkeys(own.replace, Action.FIXED)
@@ -32,6 +36,7 @@ class Actions(dict[int, Action]):
             (recipe.options.retain_modified_dates, modified_dates),
             (recipe.options.retain_patient_characteristics, patient_characteristics),
             (recipe.options.retain_device_identity, device_identity),
+            (recipe.options.clean_descriptors, clean_descriptors),
         )
         self._rules = [rule for on, rule in rules if on]
 

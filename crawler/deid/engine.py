@@ -8,7 +8,6 @@ Touches: disk (which release this is, once).
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -57,21 +56,21 @@ class Engine:
         self._options = recipe.options
         self._fixed = recipe.attributes.replace
         self._pseudonyms = pseudonyms
-        self._told = cache(lambda encoding: method.elements(recipe, release, encoding))
+        both = (True, False)
+        self._told = {(vr, order): method.elements(recipe, release, (vr, order)) for vr in both for order in both}
 
     def apply(self, dataset: FileDataset, patient: str) -> Counter[str]:
         """De-identify in place, file meta information and preamble too, and count what was done, by `Action`.
 
-        `patient` is the ID by which the patient has a code and a shift; the dataset's own is not looked at. What
-        pydicom raises on bytes that are no DICOM passes through: the dataset is then changed in part, and for nobody.
+        `patient` is the ID by which the patient has a code and a shift, as `Pseudonyms.patient` wants it; the dataset's
+        own is not looked at. What pydicom raises on bytes that are no DICOM, or sequences nested hundreds deep, passes
+        through: the dataset is then changed in part, and for nobody.
         """
         work = _Work(self._pseudonyms.patient(patient), self._pseudonyms.days(patient), Counter())
         age = _age(dataset) if self._options.retain_patient_characteristics else ""
         self._clean(dataset, work)
-        implicit, little = dataset.original_encoding
-        encoding = implicit is not False, little is not False
         code = work.code.encode("ascii")
-        told = [method.raw(_NAME, "PN", code), method.raw(_ID, "LO", code), *self._told(encoding)]
+        told = [method.raw(_NAME, "PN", code), method.raw(_ID, "LO", code), *self._told[_encoding(dataset)]]
         if age:
             told.append(method.raw(_AGE, "AS", age.encode("ascii")))
         for element in told:
@@ -155,7 +154,7 @@ class Engine:
     def _write_meta(self, dataset: FileDataset) -> None:
         """Leave of file meta information and preamble what readers need (PS3.10 7.1), made up where it lacked."""
         old, meta = dataset.file_meta, FileMetaDataset()
-        implicit, little = dataset.original_encoding
+        implicit, little = _encoding(dataset)
         plain = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         meta.FileMetaInformationGroupLength = 0  # pydicom writes the right one
         meta.FileMetaInformationVersion = b"\0\1"
@@ -167,6 +166,12 @@ class Engine:
         meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
         dataset.file_meta = meta
         dataset.preamble = bytes(128)
+
+
+def _encoding(dataset: Dataset) -> tuple[bool, bool]:
+    """Say whether a dataset was read in Implicit VR, and in little endian; one that was never read counts as both."""
+    implicit, little = dataset.original_encoding
+    return implicit is not False, little is not False
 
 
 def _disguised(element: Element, action: Action) -> bool:

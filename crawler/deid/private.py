@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.multival import MultiValue
 
 Element = DataElement | RawDataElement
 
@@ -74,9 +75,10 @@ def safe(elements: Iterable[Element]) -> frozenset[int]:
 
 def _holds(vr: str, value: object) -> bool:
     """Say whether a value can be what the table says it is: it is decoded no further than that."""
-    if not isinstance(value, bytes):
-        return True
-    return bool(_NUMBERS.fullmatch(value)) if vr in ("DS", "IS") else len(value) <= _LONGEST
+    if isinstance(value, MultiValue):
+        return all(_holds(vr, one) for one in value)
+    text = value if isinstance(value, bytes) else str(value).encode()
+    return bool(_NUMBERS.fullmatch(text)) if vr in ("DS", "IS") else len(text) <= _LONGEST
 
 
 def _creator(element: Element) -> str:

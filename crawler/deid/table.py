@@ -73,8 +73,16 @@ DEVICE_IDENTITY = _tags(
     " UDISequence UniqueDeviceIdentifier XRayDetectorID XRayDetectorLabel XRaySourceID"
 )
 
-# Dates that everybody can look up, of code tables and products: shifted they would tell by how many days.
-_PUBLIC_DATES = _tags("ContextGroupVersion ContextGroupLocalVersion EffectiveDateTime InformationIssueDateTime")
+# Dates that are the same for many patients, of code tables, products, trials and devices: who knows one, or compares it
+# between patients, would learn by how many days theirs are shifted. They go as under the Basic Profile.
+_SHARED_DATES = _tags(
+    "ContextGroupVersion ContextGroupLocalVersion EffectiveDateTime InformationIssueDateTime"
+    " HangingProtocolCreationDateTime EthicsCommitteeApprovalEffectivenessStartDate"
+    " EthicsCommitteeApprovalEffectivenessEndDate CalibrationDate CalibrationTime CalibrationDateTime"
+    " DateOfLastCalibration TimeOfLastCalibration DateTimeOfLastCalibration DateOfLastDetectorCalibration"
+    " TimeOfLastDetectorCalibration DateOfManufacture DateOfInstallation SourceStrengthReferenceDate"
+    " SourceStrengthReferenceTime"
+)
 # Never shifted, since the option for modified dates leaves them to the profile.
 _DATES_OF_PEOPLE = _tags("PatientBirthDate PatientBirthTime GPSTimeStamp")
 
@@ -86,10 +94,18 @@ NUMBERS = {tag: dictionary_keyword(tag) for tag in _tags("AccessionNumber StudyI
 _KINDS = ("SOPClass", "TransferSyntax", "CodingScheme", "ContextUID", "ContextGroupExtensionCreator", "MappingResource")
 # Codes too long for a code value, and where a coding scheme is described.
 _CODES = _tags("LongCodeValue URNCodeValue CodingSchemeURL")
-# What cannot be looked into, or says nothing without what was removed.
+# Names of people and of what belongs to them that the table lacks.
+_BESIDES = _tags(
+    "PatientBirthDateInAlternativeCalendar PatientDeathDateInAlternativeCalendar PatientAlternativeCalendar OwnerID"
+    " BreedRegistrationNumber StrainStockNumber ContactDisplayName HangingProtocolCreator HangingProtocolUserGroupName"
+    " RouteOfAdmissions BoardingPassID ItineraryID"
+)
+# What cannot be looked into, or tells of bytes that are no longer there.
 _OPAQUE = _tags(
     "EncryptedAttributesSequence MACParametersSequence PrivateDataElementCharacteristicsSequence DataSetTrailingPadding"
+    " LengthToEnd"
 )
+_FREE = ("Comment", "Comments", "Description", "Notes")
 _TEXTS = frozenset(("PN", "LT", "ST", "UT", "UC", "UR", "AE"))
 TIMES = {"DA": Action.SHIFT, "DT": Action.SHIFT, "TM": Action.TIME}
 
@@ -122,7 +138,7 @@ def _unnamed(tag: int) -> Action:
     group, element = tag >> 16, tag & 0xFFFF
     if group % 2:
         return Action.PRIVATE
-    if group < 0x0008 or element == 0 or tag in _OPAQUE:
+    if group < 0x0008 or element == 0 or tag in _OPAQUE or tag in _BESIDES:
         return Action.REMOVE
     # Curves, as the table wants it; overlays as a whole, since without their data the rest describes nothing.
     if group & 0xFF00 in (0x5000, 0x6000):
@@ -132,8 +148,10 @@ def _unnamed(tag: int) -> Action:
     vr = vr_of(tag)
     if vr == "SQ":
         return Action.ITEMS
-    if vr in TIMES or (vr in _TEXTS and tag not in _CODES):
+    if vr in TIMES:
         return Action.EMPTY
+    if vr in _TEXTS and tag not in _CODES:
+        return Action.DUMMY
     if vr == "UI" and not any(kind in dictionary_keyword(tag) for kind in _KINDS):
         return Action.UID
     return Action.KEEP
@@ -148,11 +166,9 @@ def vr_of(tag: int) -> str:
 def modified_dates(tag: int) -> Action | None:
     """Give what Retain Longitudinal Temporal Information with Modified Dates makes of an attribute of time.
 
-    So are the attributes in its column (edition 2024e) but for three that hold no date, whose C is met by the profile.
+    Its column (edition 2024e) has these and some of `_SHARED_DATES`; three more in it hold no date, and are removed.
     """
-    if tag in _DATES_OF_PEOPLE or tag in _PUBLIC_DATES or profile_action(tag) in (Action.PRIVATE, Action.UNKNOWN):
-        return None
-    return TIMES.get(vr_of(tag))
+    return None if tag in _DATES_OF_PEOPLE | _SHARED_DATES else TIMES.get(vr_of(tag))
 
 
 def patient_characteristics(tag: int) -> Action | None:
@@ -160,6 +176,15 @@ def patient_characteristics(tag: int) -> Action | None:
     if tag not in PATIENT_CHARACTERISTICS:
         return None
     return Action.AGE if vr_of(tag) == "AS" else Action.KEEP
+
+
+def clean_descriptors(tag: int) -> Action | None:
+    """Give what Clean Descriptors makes of an attribute that the table does not name: texts of one line go as well.
+
+    Of those that it names, C, to be cleaned, is met by the profile, which removes them.
+    """
+    free = tag not in PROFILE and vr_of(tag) in ("LO", "SH") and dictionary_keyword(tag).endswith(_FREE)
+    return Action.DUMMY if free else None
 
 
 def device_identity(tag: int) -> Action | None:
