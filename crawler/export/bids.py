@@ -32,7 +32,7 @@ _PET_WANTS = (
     *("AttenuationCorrection", "Manufacturer", "ManufacturersModelName", "Units", "BodyPart"),
 )
 """What BIDS requires of a PET sidecar; much of it is written down by no scanner."""
-_IGNORED = f"# what BIDS does not know\n{EXTRA}\nseries.tsv\n# CT, by the names of the proposal BEP 024\n**/ct\n"
+_IGNORED = f"# CT, by the names of the proposal BEP 024\n**/ct\n# what BIDS does not know\n{EXTRA}\nseries.tsv\n"
 """Folders without a slash: the validator does not take them for ignored otherwise."""
 _OLDEST = 89
 """BIDS wants no higher age (participants.tsv)."""
@@ -48,6 +48,8 @@ class About:
     """Of pacslake."""
     text: str = ""
     """Further paragraphs of the README."""
+    beside: tuple[str, ...] = ("card", "card.md", "card.html")
+    """What else will lie in the folder, and is no part of BIDS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +183,9 @@ def _describe(made: Sequence[Made], out: Path, about: About, told: tuple[dict[st
         ([who, *row] for who, row in zip(participants, listed, strict=True)),
     )
     wanting = "".join(f"{name}\n" for name in incomplete)
-    _write_text(
-        out / ".bidsignore", _IGNORED + (f"# PET that lacks fields, see series.tsv\n{wanting}" if wanting else "")
-    )
+    ignored = _IGNORED + "".join(f"{name}\n" for name in about.beside)
+    ignored += f"# PET that lacks fields, see series.tsv\n{wanting}" if wanting else ""
+    _write_text(out / ".bidsignore", ignored)
     _write_text(out / "README.md", _readme(about))
 
 

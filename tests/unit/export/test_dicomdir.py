@@ -108,7 +108,7 @@ def test_what_a_dicomdir_cannot_name_is_told(tmp_path: Path) -> None:
 
 def test_others_read_it(tmp_path: Path, dcmtk_tool: Callable[[str], Path], dciodvfy: Path) -> None:
     write_dicomdir(tmp_path, placed(tmp_path, Phantom(), Phantom(uid="2.25.12", number=2)))
-    dump = [dcmtk_tool("dcmdump"), "+P", "ReferencedFileID", tmp_path / DICOMDIR]
+    dump: list[str | Path] = [dcmtk_tool("dcmdump"), "+P", "ReferencedFileID", tmp_path / DICOMDIR]
     done = subprocess.run(dump, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("IMAGES\\PA000001\\ST000001\\SE00000") == 12
