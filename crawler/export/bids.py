@@ -98,7 +98,7 @@ def _endings(made: Made) -> list[str]:
 
 def _where(made: Made, ending: str, nifti: Path) -> Place | str:
     if made.reason:
-        return "it is not whole"
+        return "not whole, or not all in its right place"
     size = shape(nifti / f"{made.place}{ending}{VOLUME}")
     diffusion = f"{made.place}{ending}.bval" in made.files
     return place_of(Image(made.series.first, ending, size[3] if len(size) > 3 else 1, diffusion))

@@ -103,6 +103,8 @@ def labels(texts: Mapping[str, str]) -> dict[str, str]:
 def _entities(ending: str) -> tuple[tuple[str, str], ...] | str:
     echo = _ECHO.search(ending)
     rest = _ECHO.sub("", ending)
+    if re.fullmatch(r"_i\d+", rest):
+        return "its slices lie in several directions"
     if rest not in ("", "_ph"):
         return f"dcm2niix made it beside the images themselves ({rest.strip('_')})"
     return (*((("echo", echo[1]),) if echo else ()), *((("part", "phase"),) if rest else ()))

@@ -145,6 +145,7 @@ def image(ending: str = "", volumes: int = 1, diffusion: bool = False, **known: 
         (image(ProtocolName="Survey"), "a localizer"),
         (image(Modality="US"), "BIDS has no place for US"),
         (image("_Tilt_1", Modality="CT"), "dcm2niix made it beside the images themselves (Tilt_1)"),
+        (image("_i00011"), "its slices lie in several directions"),
         (image("_ROI1"), "dcm2niix made it beside the images themselves (ROI1)"),
     ],
 )

@@ -157,6 +157,31 @@ def test_echoes_are_files_of_their_own(tmp_path: Path) -> None:
     assert made.reason is None
 
 
+def test_a_tilted_gantry_is_told_and_slices_are_shifted_back_beside_it(tmp_path: Path) -> None:
+    tilt = np.radians(15)
+    down = [0, round(float(np.cos(tilt)), 6), round(float(-np.sin(tilt)), 6)]
+    for dataset in Phantom(more={"GantryDetectorTilt": 15}).datasets():
+        at = dataset.InstanceNumber - 1
+        dataset.ImageOrientationPatient = [1, 0, 0, *down]
+        dataset.ImagePositionPatient = [-30, 12.5, 40 + 2.5 * at]
+        dataset.save_as(tmp_path / f"{at}.dcm", enforce_file_format=True)
+    [made] = write_nifti(tmp_path, facts_below(tmp_path), tmp_path / "nifti")
+    assert [name.rpartition("/")[2] for name in made.files] == ["1_CT.nii.gz", "1_CT.json", "1_CT_Tilt_1.nii.gz"]
+    assert made.reason == "the gantry was tilted; in _Tilt the slices are shifted back"
+
+
+def test_a_localizer_has_an_image_for_each_direction(tmp_path: Path) -> None:
+    for number, orientation in enumerate([(1, 0, 0, 0, 1, 0), CORONAL, OBLIQUE]):
+        phantom = Phantom(modality="MR", slices=range(3), orientation=orientation)
+        for dataset in phantom.datasets():
+            dataset.InstanceNumber += 10 * number
+            dataset.SOPInstanceUID += f".{number}"
+            dataset.save_as(tmp_path / f"{dataset.SOPInstanceUID}.dcm", enforce_file_format=True)
+    [made] = write_nifti(tmp_path, facts_below(tmp_path), tmp_path / "nifti")
+    assert len([name for name in made.files if name.endswith(".nii.gz")]) == 3
+    assert made.reason is None
+
+
 def test_no_series_is_passed_over(tmp_path: Path) -> None:
     write_all(tmp_path, Phantom(), Phantom(uid="2.25.12", number=2))
     for number, name in enumerate(("test-SR.dcm", "rtplan.dcm", "JPGExtended.dcm", "MR_truncated.dcm"), start=3):
