@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -143,7 +144,7 @@ def _move(found: _Found, nifti: Path, out: Path, name: str) -> list[str]:
     for suffix in (VOLUME, SIDECAR, *DIFFUSION):
         source = f"{found.made.place}{found.ending}{suffix}"
         if source in found.made.files:
-            (nifti / source).replace(out / f"{name}{suffix}")
+            shutil.move(nifti / source, out / f"{name}{suffix}")
             moved.append(f"{name}{suffix}")
     if isinstance(found.where, Place) and found.where.suffix == "bold":
         told = json.loads((out / f"{name}{SIDECAR}").read_bytes())

@@ -139,7 +139,10 @@ def _run(command: Sequence[str], limits: Limits) -> str | None:
 
 
 def _bound(memory: int) -> Callable[[], None]:
-    """Give what the new process does first: it dies with us, leaves no core, and takes no more memory than that."""
+    """Give what the new process does first: it takes no more memory than that, leaves no core, and dies with us.
+
+    The kernel counts the thread that started it, which therefore waits for it (prctl(2)).
+    """
     library = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before the fork
 
     def limit() -> None:

@@ -28,8 +28,8 @@ _TILE, _LABEL, _GAP = 320, 22, 8
 _ACROSS, _DOWN = 4, 6
 _FRAMES = 4
 """Of a film so many are shown, the first and the last among them."""
-_LARGEST = 2 * 1024**3
-"""Bytes of decoded pixels; more of one file is not read."""
+_MOST_VALUES = 10**9
+"""Of one file's pixels; more are not read. Tomosynthesis of a breast has a third of them."""
 _PAPER, _INK, _EMPTY = "#ffffff", "#1f2933", "#e4e7eb"
 _PERCENTILES = (0.5, 99.5)
 """Of the values of a picture; what lies beyond is black or white."""
@@ -125,8 +125,8 @@ def _film(file: Path) -> _Film:
         header.ReadImageInformation()
     except RuntimeError:
         raise UserError("no image, or its encoding is not known") from None
-    size = int(np.prod(header.GetSize())) * header.GetNumberOfComponents() * 8
-    if size > _LARGEST:
+    values = int(np.prod(header.GetSize())) * header.GetNumberOfComponents()
+    if values > _MOST_VALUES:
         raise UserError("too large to be shown")
     image = read_image([file])
     told = {key: image.GetMetaData(key).strip() for key in image.GetMetaDataKeys() if key.startswith("0028|")}
