@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -17,10 +17,13 @@ from crawler.export import excel, fhir
 from crawler.export.whole import whole_file
 from crawler.lake.answer import interruptibly, plain_errors, save
 from crawler.lake.extract import as_cells, be_modest, formula_safe, relation_of, studies_with_series
+from crawler.lake.query import Lake
+from crawler.lake.research import Names, ResearchLake
+from jobs.keys import project_pseudonyms
 from jobs.written import show_written
 
 if TYPE_CHECKING:
-    from crawler.lake.query import Lake
+    from crawler.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,19 @@ class Export:
     overwrite: bool = False
     formula_safe: bool = False
     zone: tzinfo | None = None
+    open: Callable[[Path], Lake] = crawler.open_lake
+    """What opens the lake, whose tables the statement is about."""
+
+
+def for_research(settings: Settings, kept: Sequence[str]) -> Callable[[Path], Lake]:
+    """Give what opens a lake without what identifies a patient; `kept` are columns of free text to have anyway."""
+    made = project_pseudonyms(settings)
+    names = Names(
+        made.patients,
+        lambda uids: [made.uid(uid) for uid in uids],
+        lambda patients: [made.days(patient) for patient in patients],
+    )
+    return lambda path: ResearchLake(path, names, kept)
 
 
 def export(path: Path, wanted: Export) -> None:
@@ -41,7 +57,7 @@ def export(path: Path, wanted: Export) -> None:
     writers: dict[str, Callable[[Lake, Export, Path], str]] = {"xlsx": _excel, "fhir": _fhir}
     write = writers.get(wanted.kind, _plain)
     with (
-        crawler.open_lake(path) as lake,
+        wanted.open(path) as lake,
         whole_file(wanted.target, overwrite=wanted.overwrite) as draft,
         plain_errors(),
         show_written(draft.parent, wanted.target.name),

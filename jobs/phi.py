@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from crawler.columns import CATALOGUE, Phi
-from crawler.deid.key import make_key, read_key
+from crawler.deid.key import read_key
 from crawler.deid.policy import PATIENT_ID, Policy
 from crawler.deid.pseudonyms import Pseudonyms
 from crawler.errors import NoLakeError, UserError
@@ -21,7 +21,12 @@ from crawler.lake.writer import LakeWriter
 from crawler.model import Model
 from crawler.phi import ALL_KEPT, Treatment
 from crawler.settings import Settings
+from jobs.keys import pseudonyms_by
 from jobs.table import render
+
+_NOTICE = (
+    "this lake. Keep it, and apart from the lake: without it the lake cannot go on, and who has both can try values out"
+)
 
 
 def policy_of(settings: Settings) -> Policy | None:
@@ -29,13 +34,8 @@ def policy_of(settings: Settings) -> Policy | None:
     phi = settings.phi
     if phi is None:
         return None
-    if not phi.key_file.exists() and noted(settings.lake.path) is None:
-        make_key(phi.key_file)
-        click.echo(
-            f"pacslake: {phi.key_file} is the new key of this lake. Keep it, and apart from the lake: without it the "
-            "lake cannot go on, and who has both can try values out",
-            err=True,
-        )
+    if noted(settings.lake.path) is None:
+        return Policy(phi.rules, pseudonyms_by(phi.key_file, _NOTICE))
     return Policy(phi.rules, Pseudonyms(read_key(phi.key_file)))
 
 

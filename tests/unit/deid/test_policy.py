@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from crawler.attributes import Told, resolve
-from crawler.columns import CATALOGUE
+from crawler.columns import CATALOGUE, schema
 from crawler.decode.decode import decode
 from crawler.deid.policy import Policy
 from crawler.deid.pseudonyms import Pseudonyms
@@ -123,9 +123,8 @@ def test_lists_are_hashed_value_by_value() -> None:
 def test_added_attributes_go_by_their_class() -> None:
     secret = resolve(Told("0019,1010", name="secret", creator="ACME", vr="LO"), Level.STUDY)
     plain = resolve(Told("PatientAge"), Level.STUDY)
-    rows = decode(Identifiers.of([]), Level.STUDY, added=(plain, secret))
-    filled = {field.name: pa.nulls(1, field.type) for field in rows.schema} | {"secret": ["x"], "PatientAge": ["040Y"]}
-    made = Policy(Rules(), CODES).apply(Level.STUDY, pa.table(filled, rows.schema), (plain, secret))
+    rows = pa.Table.from_pylist([{"secret": "x", "PatientAge": "040Y"}], schema(Level.STUDY, (plain, secret)))
+    made = Policy(Rules(), CODES).apply(Level.STUDY, rows, (plain, secret))
     assert made["secret"].to_pylist() == [CODES.code("secret", "x")]
     assert made["PatientAge"].to_pylist() == ["040Y"]
 
