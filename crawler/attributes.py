@@ -27,6 +27,7 @@ undated levels started_at finished_at windows studies series instances inserted 
 evidence found_at worklist_item job kind due_at run faults raw cohort version definition lake_version program frozen_at
 dropped_at patients expected_instances not_found ambiguous unlisted uncounted open_days path outcome transfer_syntax
 sha256 source_ae size received_at way requests received_instances completed failed warning remaining failed_instances
+seen decision person decided_at
 """
 OWN_NAMES = frozenset(_OURS.split())
 """Columns of our own, whose names no attribute can take."""
