@@ -24,18 +24,19 @@ from crawler.deid.spelling import encoded, fold, spellings, weight
 
 
 class Known(StrEnum):
-    """What is known of a patient."""
+    """What is known of a patient, in the words of recipes and reports."""
 
-    NAME = "the patient's name"
-    PERSON = "another person's name"
-    PATIENT_ID = "a patient ID"
-    NUMBER = "an accession number or another number of the hospital"
-    BIRTH_DATE = "the birth date"
-    STUDY_DATE = "an original date"
-    INSTITUTION = "the institution"
-    STATION = "the station"
-    CONTACT = "an address or a telephone number"
-    UID = "an original UID"
+    NAME = "patient name"
+    PERSON = "name of another person"
+    PATIENT_ID = "patient ID"
+    NUMBER = "number of the hospital"
+    """Accession numbers and their like."""
+    BIRTH_DATE = "birth date"
+    STUDY_DATE = "original date"
+    INSTITUTION = "institution"
+    STATION = "station"
+    CONTACT = "address"
+    UID = "original UID"
 
 
 class CheckRules(BaseModel):
@@ -89,7 +90,8 @@ class Identifiers:
     ) -> Identifiers:
         """Gather what rows of one patient tell: of studies, series and instances, columns by name.
 
-        `shift` is by how many days dates were shifted; None where no dates are left, or all are, as they were.
+        `shift` is by how many days dates were, or would have been, shifted; with None original dates are not looked
+        for. What it takes, some milliseconds a patient, is worth keeping for all files of one.
         """
         gathered = _Gathered(check or CheckRules())
         for row in rows:
