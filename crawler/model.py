@@ -154,6 +154,13 @@ class Outcome(StrEnum):
     """No final response came: connection lost, aborted or timed out."""
 
 
+class Decision(StrEnum):
+    """What somebody decided who looked at images that may show who the patient is."""
+
+    RELEASE = "release"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A part of an archive that one STUDY query asks for. Days and times are wall-clock, both ends included.

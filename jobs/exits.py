@@ -23,6 +23,8 @@ class Exit(IntEnum):
     """Another process owns the lake."""
     NEWER_LAKE = 14
     """A later release wrote the lake."""
+    QUARANTINE = 20
+    """Done, but images wait for a person who looks at them."""
     INTERRUPTED = 130
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -50,6 +51,18 @@ def config_option(command: Command) -> Command:
         show_default=True,
         metavar="FILE",
         help="The settings file.",
+    )(command)
+
+
+def processes_option(command: Command) -> Command:
+    """Add --processes, how many work side by side."""
+    return click.option(
+        "--processes",
+        type=click.IntRange(1, 256),
+        default=os.cpu_count() or 1,
+        show_default="processors",
+        metavar="N",
+        help="How many work side by side.",
     )(command)
 
 

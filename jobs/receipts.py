@@ -40,7 +40,7 @@ def write_receipt_of(settings: Settings, name: str, number: int | None, to: Path
 def export_files(settings: Settings, name: str, number: int | None, to: Path, *, link: bool) -> Exit:
     """Copy what is here, with a receipt beside; give 3 while anything is missing."""
     frozen, store = newest(settings.lake.path, name, number), settings.local.store_path
-    begin(to, name)
+    begin(to, "cohort", name)
     with open_catalog(settings.lake.path) as connection:
         gather(connection, frozen.rows)
         lost = lost_files(connection, copier(store, to, link=link))

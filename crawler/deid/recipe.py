@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydicom.datadict import dictionary_has_tag, dictionary_keyword, keyword_dict, tag_for_keyword
 
+from crawler.deid.identifiers import CheckRules
 from crawler.deid.pixels import PixelRules
 from crawler.deid.table import Action, profile_action, vr_of
 from crawler.errors import UserError
@@ -158,6 +159,7 @@ class Recipe(_Table):
     numbers: Numbers = Numbers()
     attributes: Attributes = Attributes()
     pixels: PixelRules = PixelRules()
+    check: CheckRules = CheckRules()
 
     @property
     def digest(self) -> str:
@@ -185,6 +187,7 @@ _TABLES: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("numbers",): Numbers,
     ("attributes",): Attributes,
     ("pixels",): PixelRules,
+    ("check",): CheckRules,
 }
 _KEYS = {path: tuple(table.model_fields) for path, table in _TABLES.items()}
 

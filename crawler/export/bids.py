@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -163,17 +163,8 @@ def _describe(made: Sequence[Made], out: Path, about: About, told: tuple[dict[st
     tools = [{"Name": "pacslake", "Version": about.version}, {"Name": "dcm2niix", "Version": version()}]
     description = {"Name": about.name, "BIDSVersion": BIDS_VERSION, "DatasetType": "raw", "GeneratedBy": tools}
     _write_json(out / "dataset_description.json", description)
-    _write_table(out / "participants.tsv", ["participant_id", "age", "sex"], _participants(made, subjects))
-    _write_json(
-        out / "participants.json",
-        {
-            "age": {
-                "Description": f"age at the first study here; {_OLDEST} stands for all who are as old or older",
-                "Units": "year",
-            },
-            "sex": {"Description": "PatientSex of the DICOM files", "Levels": _SEX},
-        },
-    )
+    named = {patient: f"sub-{label}" for patient, label in subjects.items()}
+    write_participants((one.series.first for one in made), out, named)
     rows = account(made).to_pylist()
     columns = ["StudyInstanceUID", "SeriesInstanceUID", "Modality", "instances", "files", "reason"]
     listed = [[_cell(row[name]) for name in columns] for row in rows]
@@ -190,17 +181,31 @@ def _describe(made: Sequence[Made], out: Path, about: About, told: tuple[dict[st
     _write_text(out / "README.md", _readme(about))
 
 
-def _participants(made: Sequence[Made], subjects: dict[str, str]) -> Iterable[list[str]]:
+def write_participants(rows: Iterable[Row], out: Path, named: Mapping[str, str] | None = None) -> list[str]:
+    """Write who takes part, as BIDS has it, from rows of files; give the names of what was written.
+
+    `named` says of each PatientID how it is written, where that is not as it is.
+    """
+    _write_table(out / "participants.tsv", ["participant_id", "age", "sex"], _participants(rows, named or {}))
+    age = f"age at the first study here; {_OLDEST} stands for all who are as old or older"
+    told = {
+        "age": {"Description": age, "Units": "year"},
+        "sex": {"Description": "PatientSex of the DICOM files", "Levels": _SEX},
+    }
+    _write_json(out / "participants.json", told)
+    return ["participants.json", "participants.tsv"]
+
+
+def _participants(rows: Iterable[Row], named: Mapping[str, str]) -> Iterable[list[str]]:
     first: dict[str, Row] = {}
-    rows: Iterable[Row] = (one.series.first for one in made)
     for row in rows:
         known = first.setdefault(row["PatientID"] or "", row)
         if row["StudyDate"] and (known["StudyDate"] is None or row["StudyDate"] < known["StudyDate"]):
             first[row["PatientID"] or ""] = row
-    for patient, row in sorted(first.items(), key=lambda one: subjects[one[0]]):
+    for patient, row in sorted(first.items()):
         age = row["age"]
         shown = "n/a" if age is None else f"{min(age, _OLDEST):.4g}"
-        yield [f"sub-{subjects[patient]}", shown, row["PatientSex"] if row["PatientSex"] in _SEX else "n/a"]
+        yield [named.get(patient, patient), shown, row["PatientSex"] if row["PatientSex"] in _SEX else "n/a"]
 
 
 def _readme(about: About) -> str:

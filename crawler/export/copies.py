@@ -31,13 +31,19 @@ def _part(uid: str) -> str:
     return uid if is_uid(uid) else sha256(uid.encode()).hexdigest()[:32]
 
 
-def begin(folder: Path, cohort: str) -> None:
-    """Make the folder of an export, or go on with one of this cohort. UserError where it holds anything else."""
+def begin(folder: Path, kind: str, name: str) -> None:
+    """Make the folder of an export, or go on with one of the same name. UserError where it holds anything else.
+
+    `kind` is the key of the receipt that has the name: `cohort` or `dataset`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / RECEIPT).is_file():
-        theirs = receipt_in(folder).get("cohort")
-        if theirs != cohort:
-            raise UserError(f"{folder} holds the cohort {theirs}; name another folder")
+        theirs = receipt_in(folder)
+        if theirs.get(kind) != name:
+            told = next(
+                (f"the {one} {theirs[one]}" for one in ("dataset", "cohort") if one in theirs), "another receipt"
+            )
+            raise UserError(f"{folder} holds {told}; name another folder")
     elif os.listdir(folder) and not (folder / UNFINISHED).exists():
         raise UserError(f"{folder} is not empty; name a folder that is, or that is not there yet")
     (folder / UNFINISHED).touch()

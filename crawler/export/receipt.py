@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import duckdb
 
 RECEIPT, PARQUET, CSV = "receipt.json", "manifest.parquet", "manifest.csv"
+OWN = ".pacslake"
+"""A folder of ours beside them, that no manifest names: what was done, for the next time."""
 FORMAT = 1
 _ROWS = """SELECT pacs, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, SOPClassUID, Modality, path, size, sha256,
         transfer_syntax, source_ae, received_at
@@ -79,7 +82,7 @@ def _damaged(file: Path) -> Iterator[None]:
 
 def _told(row: dict[str, Any]) -> Told:
     study, series, instance, path, size, digest, transfer_syntax = (row[name] for name in TOLD)
-    return Told(study or "", series or "", instance, path, int(size), digest, transfer_syntax)
+    return Told(study or "", series or "", instance or "", path, int(size), digest, transfer_syntax or "")
 
 
 def find_manifest(path: Path, root: Path | None) -> Manifest:
@@ -121,27 +124,42 @@ def write_receipt(
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / RECEIPT).exists() and not overwrite:
         raise UserError(f"{folder / RECEIPT} exists; --overwrite replaces it")
+    reader = connection.sql(_ROWS).to_arrow_reader(_BATCH)
+    write_account(folder, reader.schema, _placed(reader, path_of), told)
+
+
+def write_account(folder: Path, schema: pa.Schema, rows: Iterable[pa.RecordBatch], told: dict[str, Any]) -> None:
+    """Write manifests of files and, last, `receipt.json` with what is told and with their checksums."""
     (folder / RECEIPT).unlink(missing_ok=True)
     with whole_file(folder / PARQUET, overwrite=True) as parquet, whole_file(folder / CSV, overwrite=True) as table:
-        _write_manifests(connection, (parquet, table), path_of)
+        plain = pa.schema([field.with_type(_plain(field.type)) for field in schema])
+        with pq.ParquetWriter(parquet, schema) as typed, pyarrow.csv.CSVWriter(table, plain) as text:
+            for batch in rows:
+                typed.write_batch(batch)
+                text.write_batch(pa.record_batch([_as_text(column) for column in batch.columns], plain))
     manifests = {name: _digest(folder / name) for name in (PARQUET, CSV)}
-    text = json.dumps({"receipt": FORMAT, **told, "manifests": manifests}, indent=2, ensure_ascii=False)
+    account = json.dumps({"receipt": FORMAT, **told, "manifests": manifests}, indent=2, ensure_ascii=False)
     with whole_file(folder / RECEIPT) as draft:
-        draft.write_text(text + "\n", encoding="utf-8")
+        draft.write_text(account + "\n", encoding="utf-8")
 
 
-def _write_manifests(
-    connection: duckdb.DuckDBPyConnection, drafts: tuple[Path, Path], path_of: Callable[[Told], str] | None
-) -> None:
-    reader = connection.sql(_ROWS).to_arrow_reader(_BATCH)
-    writers = pq.ParquetWriter(drafts[0], reader.schema), pyarrow.csv.CSVWriter(drafts[1], reader.schema)
-    with writers[0] as parquet, writers[1] as table:
-        for batch in reader:
-            if path_of is not None:
-                paths = pa.array([path_of(_told(row)) for row in batch.to_pylist()], pa.string())
-                batch = batch.set_column(batch.schema.get_field_index("path"), "path", paths)
-            parquet.write_batch(batch)
-            table.write_batch(batch)
+def _placed(reader: Iterable[pa.RecordBatch], path_of: Callable[[Told], str] | None) -> Iterator[pa.RecordBatch]:
+    for batch in reader:
+        if path_of is not None:
+            paths = pa.array([path_of(_told(row)) for row in batch.to_pylist()], pa.string())
+            batch = batch.set_column(batch.schema.get_field_index("path"), "path", paths)
+        yield batch
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_list(kind) else kind
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """Give lists as DICOM writes several values, since CSV has none."""
+    if not pa.types.is_list(column.type):
+        return column
+    return pc.binary_join(column.cast(pa.list_(pa.string())), "\\")
 
 
 def strangers(manifest: Manifest) -> Iterator[str]:
@@ -150,7 +168,7 @@ def strangers(manifest: Manifest) -> Iterator[str]:
     for folder, _, names in os.walk(manifest.root):
         for name in sorted(names):
             path = (Path(folder) / name).relative_to(manifest.root).as_posix()
-            if path not in known:
+            if path not in known and not path.startswith(f"{OWN}/"):
                 yield path
 
 

@@ -41,6 +41,7 @@ class Told:
     study: str
     series: str
     instance: str
+    """Empty for a file that is no instance."""
     path: str
     size: int
     sha256: str
@@ -77,7 +78,8 @@ def examine(root: Path, told: Told) -> Flaw | None:
         return Flaw.MISSING
     if digest.hexdigest() != told.sha256:
         return Flaw.CONTENT
-    return None if instance_of(head, told.transfer_syntax) == told.instance else Flaw.INSTANCE
+    is_it = not told.instance or instance_of(head, told.transfer_syntax) == told.instance
+    return None if is_it else Flaw.INSTANCE
 
 
 def instance_of(head: bytes, transfer_syntax: str) -> str | None:

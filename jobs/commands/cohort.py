@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from jobs.commands import cohort_files, cohort_retrieve
+from jobs.commands import cohort_export, cohort_files, cohort_retrieve, cohort_review
 from jobs.defining import defined_by, definition_options
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
@@ -37,6 +37,8 @@ def command() -> None:
     pacslake cohort status chest_ct
     pacslake cohort export chest_ct --files --to /data/chest_ct
     pacslake cohort verify /data/chest_ct
+    pacslake cohort export chest_ct --recipe research --out /data/chest_ct_dataset
+    pacslake cohort review chest_ct --sheets look
     """
 
 
@@ -165,6 +167,8 @@ def drop(name: str, config: Path) -> None:
     drop_cohort(settings_from(config), name)
 
 
-for of_files in ("status", "receipt", "verify", "export"):
+for of_files in ("status", "receipt", "verify"):
     command.add_command(getattr(cohort_files, of_files))
+command.add_command(cohort_export.export)
 command.add_command(cohort_retrieve.retrieve)
+command.add_command(cohort_review.review)

@@ -1,16 +1,13 @@
-"""`pacslake cohort status | receipt | verify | export`: which cohort, where to. Touches: disk."""
+"""`pacslake cohort status | receipt | verify`: which cohort, where to. Touches: disk."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
-
-FORMATS = ("csv", "parquet", "jsonl")
 
 _format = click.option("--format", "kind", type=click.Choice(("table", "json")), default="table", show_default=True)
 _version = click.option("--version", "number", type=int, metavar="N", help="Not the newest version but this one.")
@@ -104,54 +101,3 @@ def verify(what: str, root: Path | None, number: int | None, kind: str, config: 
     from jobs.verifying import verify_store
 
     return verify_store(settings_from(config), what, number, as_json=kind == "json")
-
-
-@click.command()
-@click.argument("name")
-@_version
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Where the list goes.")
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="[default: what the name of FILE ends in]")
-@click.option("--overwrite", is_flag=True, help="Replace FILE if there is one.")
-@click.option("--files", is_flag=True, help="Not the list but the DICOM files that are here, with a receipt.")
-@click.option("--to", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the files go.")
-@click.option("--link", is_flag=True, help="Do not copy files: another name for each, that shares its bytes.")
-@config_option
-@talk_options
-def export(name: str, number: int | None, config: Path, **given: Any) -> int:
-    """Write the series of a cohort into a file: the same bytes for the same definition and version of the lake.
-
-    With --files its DICOM files go to a folder, as study/series/instance.dcm by their UIDs, each compared with its
-    checksum, and the receipt beside them. They are as their PACS sent them: with the patients' names. Begun and broken
-    off, the same command goes on. A file that --link made must not be written to: it is the one in the store.
-
-    \b
-    pacslake cohort export chest_ct --output chest_ct.csv
-    pacslake cohort export chest_ct --files --to /data/chest_ct
-
-    Exit codes: 0 done, 3 the files that are here are there, but some are missing: receipt.json names them; 2 wrong
-    usage, 10 no lake.
-    """
-    if given["files"]:
-        return _export_files(name, number, config, given)
-    if given["to"] or given["link"]:
-        raise click.UsageError("--to and --link are for --files")
-    output = given["output"]
-    if output is None:
-        raise click.UsageError("say what to write: --output FILE, or --files --to DIR")
-    chosen = given["kind"] or output.suffix.removeprefix(".").lower()
-    if chosen not in FORMATS:
-        raise click.UsageError(f"--output needs a format: --format {'|'.join(FORMATS)}, or a file name that ends so")
-
-    from jobs.cohort import export_cohort
-
-    export_cohort(settings_from(config), name, number, (chosen, output, given["overwrite"]))
-    return 0
-
-
-def _export_files(name: str, number: int | None, config: Path, given: dict[str, Any]) -> int:
-    if given["to"] is None or given["output"] or given["kind"]:
-        raise click.UsageError("--files needs --to DIR, and neither --output nor --format")
-
-    from jobs.receipts import export_files
-
-    return export_files(settings_from(config), name, number, given["to"], link=given["link"])

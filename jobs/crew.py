@@ -1,0 +1,55 @@
+"""Work that needs all processors: processes beside this one, which end with it. Touches: processes, signals."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from crawler.errors import PacslakeError
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+_PR_SET_PDEATHSIG = 1
+_AHEAD = 3
+"""Tasks for each process that are waiting: they hold what they are about in memory."""
+
+
+def shared_out(work: Callable[[In], Out], tasks: Iterable[In], processes: int) -> Iterator[Out]:
+    """Give what comes of tasks, in the order in which they end. One process is this one."""
+    if processes == 1:
+        yield from map(work, tasks)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, context, initializer=_end_with, initargs=(os.getpid(),))
+    waiting = iter(tasks)
+    running: set[Future[Out]] = set()
+    try:
+        while True:
+            for task in waiting:
+                running.add(pool.submit(work, task))
+                if len(running) >= processes * (1 + _AHEAD):
+                    break
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (one.result() for one in done)
+    except BrokenProcessPool:
+        raise PacslakeError("a process that worked for this one was killed; was memory short? Run it again") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with(owner: int) -> None:
+    """Have the kernel end this process when the one that works for it is gone; Ctrl-C is for that one alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != owner:  # it went before we had said so
+        os._exit(1)
