@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -26,7 +26,13 @@ MOST_FAILED_PROOFS = 50
 """So many empty spans whose neighbours brought nothing, and what is left of them is put down as it is."""
 
 PROBED_DAYS = 366
-"""Where nothing was found at all, so many days are asked for one by one, and more cannot be proven to be empty."""
+"""Where nothing was found at all, so many days are asked for one by one."""
+
+PROBED_BY_HOURS = 31
+"""So many of them are asked for by hours too: a PACS that answers nothing for too much may have some."""
+
+WIDER = (7, 90, 1000)
+"""So many days before and after empty ones are asked for, until some have studies."""
 
 
 @dataclass
@@ -78,8 +84,8 @@ class Agenda:
     """Whether a window had to be made smaller: only then are days cut without having been asked for whole."""
     _rate: float = 0.0
     """Rows in a second of the axis, by the last answer that had some, halved by each that had none."""
-    _probes: int = 31
-    """Where nothing was found at all, so many days are asked for by hours, and more cannot be proven to be empty."""
+    _probed: int = 0
+    """Empty days without a neighbour as proof that were asked for by hours."""
     _times_helped: bool = False
     """Whether an answer about part of a day had rows and was whole."""
     _has_time: bool = field(init=False)
@@ -94,6 +100,8 @@ class Agenda:
     _trusted: set[Window] = field(default_factory=set)
     """Days proven by their hours, which are asked for again because the hours lack studies without a time."""
     _tested_undated: int = 0
+    _widths: dict[Span, Iterator[int]] = field(default_factory=dict)
+    """By how many days more an empty span without a neighbour is to be widened, as long as that proves nothing."""
 
     def __post_init__(self) -> None:
         covered = list(self.covered)
@@ -162,26 +170,38 @@ class Agenda:
         while self._empties and not self._outstanding:
             span, neighbour = self._empties.take()
             ranges_work = self._gaps.longest > DAY or not span.is_whole_days
-            if neighbour is not None and ranges_work and self._empties.failed < MOST_FAILED_PROOFS:
+            query = None
+            if ranges_work and self._empties.failed < MOST_FAILED_PROOFS:
+                query = self._wider(span) if neighbour is None else joined(span, neighbour)
+            if query is not None:
                 self._proofs.add(span.window)
-                return Ask(span.window, widened(joined(span, neighbour), self._ends))
+                return Ask(span.window, widened(query, self._ends))
             if span.is_whole_days:
-                self._nothing_found(span, neighbour, ranges_work=ranges_work)
+                self._nothing_found(span, alone=neighbour is None, ranges_work=ranges_work)
             else:
                 self._no_hours_found(span)
             if self._gaps:
                 return self._newest()
         return None
 
-    def _nothing_found(self, span: Span, neighbour: Span | None, *, ranges_work: bool) -> None:
+    def _wider(self, span: Span) -> Span | None:
+        """Give more days around empty ones without a neighbour: if some have studies, these have none. None at last."""
+        days = next(self._widths.setdefault(span, iter(WIDER)), None)
+        if days is None or not span.is_whole_days or BEGINNING in span or END in span:
+            return None
+        return Span(span.first - days * DAY, span.last + days * DAY)
+
+    def _nothing_found(self, span: Span, *, alone: bool, ranges_work: bool) -> None:
         """Ask for less where no neighbour proves anything, and settle what is left."""
-        days, alone = span.days, neighbour is None or not ranges_work
-        if alone and self._probes and days <= PROBED_DAYS and self._put_back(span, 8 if days == 1 else days):
+        days = span.days
+        may_probe = alone and self._probed < PROBED_BY_HOURS and days <= PROBED_DAYS
+        if may_probe and self._put_back(span, 8 if days == 1 else days):
             self._empties.merging = False
             if days == 1:
-                self._probes -= 1
+                self._probed += 1
                 self._trials.append(Trial(span, 0, 0))
-        elif alone and ((days == 1 and neighbour is not None) or self._gaps.is_ahead(span)):
+        elif (alone and self._gaps.is_ahead(span)) or (days == 1 and not ranges_work):
+            # Who ignores ranges sends all it has for one: so much is not too much, and a day is less.
             self._note(span.window, COMPLETE)
         else:
             reason = "no rows, and no neighbouring day as proof"
@@ -189,11 +209,22 @@ class Agenda:
 
     def _no_hours_found(self, span: Span) -> None:
         """Ask for less where no other hour of the day proves anything, as long as that is cheap."""
-        cheap = span.length > DAY // 16 and self._empties.failed < MOST_FAILED_PROOFS
+        cheap = 0 < self._empties.failed < MOST_FAILED_PROOFS and span.length > DAY // 16
+        if cheap and self._put_back(span, GROWTH):
+            self._empties.failed += 1
+            return
+        reason = "no rows, and no other hours of it as proof"
+        self._note(span.window, Accept(WindowState.SUSPICIOUS_ZERO, reason))
+
+    def _in_empty_day(self, span: Span) -> bool:
+        """Say whether these are hours of a day that is asked for by hours because it was answered without a study."""
+        return any(not one.rows and one.span.days == 1 and one.span.holds(span) for one in self._trials)
+
+    def _know_of_empty_answers(self) -> None:
+        """Believe no empty answer any more without a proof: this PACS answers nothing where there is too much."""
+        self._empties.merging = False
         self._empties.failed += 1
-        if not (cheap and self._put_back(span, GROWTH)):
-            reason = "no rows, and no other hours of it as proof"
-            self._note(span.window, Accept(WindowState.SUSPICIOUS_ZERO, reason))
+        self._crowded = True
 
     def _last(self) -> Ask | None:
         """Hand out the studies without a date, once all days are settled."""

@@ -60,8 +60,7 @@ class SweepMachine(Agenda):
         verdict = self._judge(ask, answer)
         if verdict == COMPLETE:
             self._failures = 0
-            if span_of(ask.window).days > 1:
-                self._refused_ranges = 0
+            self._refused_ranges *= span_of(ask.window).days == 1
         elif isinstance(verdict, Accept):
             self._unproven += 1
         if isinstance(verdict, Accept):
@@ -107,8 +106,8 @@ class SweepMachine(Agenda):
             if not sight.inside:
                 return self._believe_proof(span, sight)
             self._not_empty += 1
-        if self.cap is not None and answer.rows > self.cap:
-            self.cap, self._cap_proven = None, False  # it was none, or it was lifted
+        if self.cap is not None and answer.rows > self.cap:  # it was none, or it was lifted
+            self.cap, self._cap_proven = None, False
         if self.cap is not None and answer.rows == self.cap:
             if sight.timeless and span.days == 1 and ask.window.key is None:
                 return self._without_times(span, f"{answer.rows} rows, the cap of this PACS, none with a time")
@@ -116,6 +115,8 @@ class SweepMachine(Agenda):
         if sight.timeless and span.length < DAY:
             if not self._cap_proven and answer.rows >= max(self._largest, SMALLEST_CAP):
                 return self._without_times(span, f"{answer.rows} rows without a time come with all hours", again=False)
+            if self._in_empty_day(span):
+                self._know_of_empty_answers()
             self._adapt(span, 0, answer.rows)
             return COMPLETE
         largest, self._largest = self._largest, max(self._largest, answer.rows)
@@ -179,7 +180,7 @@ class SweepMachine(Agenda):
         Hours need a proof too at a PACS that once answered nothing for too much.
         """
         self._rate /= 2
-        if span.is_whole_days or self._empties.failed:
+        if span.is_whole_days or self._empties.failed or self._in_empty_day(span):
             self._empties.empty(span)
             self._adapt(span, 0)
             self._settle(ask.window, Answer(Outcome.SUCCESS), complete=True)
@@ -212,15 +213,15 @@ class SweepMachine(Agenda):
         if sight.dated:
             self._empties.proven(span)
             return COMPLETE
-        return self._distrust_empty(span)
+        if span not in self._widths:
+            return self._distrust_empty(span)
+        self._empties.empty(span)
+        return SPLIT
 
     def _distrust_empty(self, span: Span) -> Verdict:
-        self._empties.merging = False
-        self._empties.failed += 1
-        self._crowded = True
-        if self._put_back(span, GROWTH):
-            return SPLIT
-        return Accept(WindowState.SUSPICIOUS_ZERO, "no rows, and none together with days that have some")
+        self._know_of_empty_answers()
+        reason = "no rows, and none together with days that have some"
+        return SPLIT if self._put_back(span, GROWTH) else Accept(WindowState.SUSPICIOUS_ZERO, reason)
 
     def _test(self, ask: Ask, answer: Answer) -> Verdict:
         """Ask for the parts of a window whose answer may be capped; what has no parts stays in doubt.
@@ -364,9 +365,10 @@ class SweepMachine(Agenda):
     def _conclude(self, trial: Trial) -> None:
         self._trials.remove(trial)
         match trial.comparison:
-            case Comparison.MORE if trial.rows:
-                self.cap, self._cap_proven = trial.rows, True
-                self._crowded = True
+            case Comparison.MORE if not trial.rows:
+                self._know_of_empty_answers()
+            case Comparison.MORE:
+                self.cap, self._cap_proven, self._crowded = trial.rows, True, True
                 self._aim()
             case Comparison.FEWER:
                 reason = f"{trial.inside} studies at once, {trial.found} in parts"

@@ -21,7 +21,7 @@ from tests.acceptance import schedules as replay
 from tests.acceptance.schedules import Schedule, judge, schedules
 
 SOAK = os.environ.get("PACSLAKE_SCHEDULES")
-DAY = date(2024, 1, 1)
+DAY, TIME = date(2024, 1, 1), frozenset({"StudyTime"})
 MOST_QUERIES = MOST_SINGLE_DAYS + 500
 """No mixture of quirks needs more for a few hundred studies, even where ranges are ignored; more is a storm."""
 
@@ -45,6 +45,8 @@ def _impatient() -> Iterator[None]:
         days=(DAY, DAY + timedelta(2)),
     )
 )
+@example(Schedule(Archive(21, DAY, DAY), Quirks(cap=10, over_cap=OverCap.NOTHING, omits=TIME), days=(DAY, DAY)))
+@example(Schedule(Archive(16, DAY, DAY), Quirks(ignores_ranges=True), days=(DAY, None), sweeps=2))
 def test_nothing_is_lost_in_silence(schedule: Schedule) -> None:
     judgement = judge(schedule)
     assert not judgement.lost, f"{judgement.lost[:5]} and {len(judgement.lost)} in all; exit code {judgement.code}"

@@ -56,6 +56,8 @@ pacs = st.builds(
     exclusive_ends=st.booleans(),
     undated_always=st.booleans(),
     untimed_always=st.booleans(),
+    zero_over_cap=st.booleans(),
+    omits_times=st.sampled_from([False, False, True]),
     lost=st.frozensets(st.integers(1, 60), max_size=4),
 )
 
@@ -234,12 +236,18 @@ def test_every_day_is_asked_for_and_an_honest_pacs_costs_little(rows_a_day: int,
     assert swept.found == set(studies)
 
 
-def test_where_nothing_is_found_a_month_of_days_is_proven_by_hours_and_no_more() -> None:
-    swept = sweep(SweepMachine(FIRST, TODAY, TODAY), ToyPacs([]))
-    days = range(FIRST.toordinal(), TODAY.toordinal() + 1)
-    doubted = [window for window, verdict in swept.ledger if verdict.state is not WindowState.COMPLETE]
-    unproven = {day for window in doubted for day in days if _touches(window, day)}
-    assert unproven == set(days[:-31])
+def test_where_nothing_is_found_nothing_is_proven() -> None:
+    toy = ToyPacs([])
+    swept = sweep(SweepMachine(FIRST, TODAY, TODAY), toy)
+    assert {verdict.state for _, verdict in swept.ledger} == {WindowState.SUSPICIOUS_ZERO}
+    assert toy.queries < 500
+
+
+def test_days_around_prove_that_empty_ones_are() -> None:
+    toy = ToyPacs([Study(1, FIRST.toordinal() - 80, 0)])
+    swept = sweep(SweepMachine(FIRST, TODAY, TODAY), toy)
+    assert {verdict.state for _, verdict in swept.ledger} == {WindowState.COMPLETE}
+    assert toy.queries < 10
 
 
 def _touches(window: Window, day: int) -> bool:

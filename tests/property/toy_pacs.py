@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -43,6 +43,8 @@ class ToyPacs:
     exclusive_ends: bool = False
     undated_always: bool = False
     untimed_always: bool = False
+    omits_times: bool = False
+    """Whether answers lack the times that it matches on."""
     lost: frozenset[int] = frozenset()
     """Numbers of the queries whose association is lost."""
     queries: int = field(default=0, init=False)
@@ -58,7 +60,8 @@ class ToyPacs:
             ended = self.over_cap
             refused = self.over_cap in (Outcome.TOO_MANY, Outcome.FAILED) or self.zero_over_cap
             rows = [] if refused else rows[: self.cap]
-        return Answer(ended, len(rows), _sight(rows, ask)), rows
+        told = [replace(study, second=None) for study in rows] if self.omits_times else rows
+        return Answer(ended, len(rows), _sight(told, ask)), rows
 
     def _matches(self, study: Study, query: Window) -> bool:
         return (
