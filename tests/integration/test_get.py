@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -147,13 +149,21 @@ def test_a_pacs_that_dies_or_hangs_in_mid_get_is_lost_and_what_came_stays(
             async with getting(peer, tmp_path / "store", Offer.of()) as (assoc, store, rows):
                 retrieval = get(assoc, ONE_SERIES, store, Limits(idle_timeout=0.5))
                 with pytest.raises(TransientPeerError, match=error):
-                    await retrieval.run(lambda _: process.send_signal(signal_number))
+                    await retrieval.run(lambda _: strike(process, signal_number))
                 await store.groups.settled()
                 assert rows
                 assert not left_over(tmp_path / "store")
 
-        asyncio.run(scenario())
-        process.kill()
+        try:
+            asyncio.run(scenario())
+        finally:
+            process.kill()
+
+
+def strike(process: subprocess.Popen[bytes], signal_number: int) -> None:
+    """Stop or kill it, and wait until that is done: until then those of its threads that run go on."""
+    process.send_signal(signal_number)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)
 
 
 def test_an_object_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
