@@ -52,6 +52,8 @@ class Service:
     """Whether requestors may be the SCP of any SOP class that we offer, as a C-GET needs it."""
     sink_for: Callable[[AcceptedAssociation, int, dimse.Command], Sink | None] | None = None
     """Says where the dataset of a request goes, by presentation context and command; None keeps it in memory."""
+    answers: Callable[[AcceptedAssociation, Message], bool] | None = None
+    """Answers a request as it is received, which spares a switch of tasks; false leaves it to the handler."""
     max_associations: int = 25
     max_per_address: int = 25
     handshake_timeout: float = 10.0
@@ -167,9 +169,10 @@ class AcceptedAssociation:
         if message.command.field == dimse.C_CANCEL_RQ:
             if message.command.responding_to is not None:
                 self._cancelled.add(message.command.responding_to)
-        else:
-            # A message id may be used again once its operation has ended (PS3.7 9.1).
-            self._cancelled.discard(message.command.message_id or 0)
+            return
+        # A message id may be used again once its operation has ended (PS3.7 9.1).
+        self._cancelled.discard(message.command.message_id or 0)
+        if self._service.answers is None or not self._service.answers(self, message):
             self._requests.append(message)
 
 

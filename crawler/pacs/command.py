@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from crawler.errors import ProtocolError
@@ -52,6 +52,7 @@ VERIFICATION = "1.2.840.10008.1.1"
 _ELEMENT = struct.Struct("<HHI")
 _HEADER_SIZE = _ELEMENT.size
 _US = struct.Struct("<H")
+_NUMBER_ELEMENT = struct.Struct("<HHIH")
 _COUNTERS = (REMAINING, COMPLETED, FAILED, WARNING)
 
 
@@ -67,8 +68,7 @@ class Counters(NamedTuple):
 UNCOUNTED = Counters()
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What a message is and whom it answers; None where the element is absent."""
 
     field: int
@@ -100,11 +100,12 @@ def parse_command(data: bytes | bytearray | memoryview) -> Command:
     """Read an encoded command set. Raises ProtocolError when it is malformed or has no command field."""
     values: dict[int, bytes] = {}
     data, size, at = bytes(data), len(data), 0
+    unpack = _ELEMENT.unpack_from
     while at < size:
-        if at + _HEADER_SIZE > size:
-            raise ProtocolError("the peer sent a command set that ends inside an element header")
-        group, element, length = _ELEMENT.unpack_from(data, at)
         begin = at + _HEADER_SIZE
+        if begin > size:
+            raise ProtocolError("the peer sent a command set that ends inside an element header")
+        group, element, length = unpack(data, at)
         at = begin + length
         if at > size:
             raise ProtocolError(f"the peer sent a malformed command set: element ({group:04X},{element:04X})")
@@ -129,7 +130,12 @@ def parse_command(data: bytes | bytearray | memoryview) -> Command:
 
 def encode_command(elements: Mapping[int, int | str]) -> bytes:
     """Encode elements of group 0000, in any order: numbers as US, text as UI or LO; adds the group length."""
-    body = b"".join(_element(number, elements[number]) for number in sorted(elements))
+    body = b"".join(
+        [
+            _NUMBER_ELEMENT.pack(0, number, _US.size, value) if isinstance(value, int) else _text_element(number, value)
+            for number, value in sorted(elements.items())
+        ]
+    )
     return _ELEMENT.pack(0, 0, 4) + len(body).to_bytes(4, "little") + body
 
 
@@ -177,17 +183,17 @@ def response(
         elements[SOP_INSTANCE] = request.sop_instance
     if comment:
         elements[ERROR_COMMENT] = comment[:64]  # an LO holds 64 characters (PS3.5 6.2)
-    elements.update({tag: count for tag, count in zip(_COUNTERS, counters, strict=True) if count is not None})
+    if counters is not UNCOUNTED:
+        elements.update({tag: count for tag, count in zip(_COUNTERS, counters, strict=True) if count is not None})
     return encode_command(elements)
 
 
-def _element(number: int, value: int | str) -> bytes:
-    if isinstance(value, int):
-        encoded = _US.pack(value)
-    else:
-        encoded = value.encode("ascii", "replace")
-        if len(encoded) % 2:
-            encoded += b"\0" if number in (SOP_CLASS, SOP_INSTANCE) else b" "
+@lru_cache(256)
+def _text_element(number: int, value: str) -> bytes:
+    """Encode UI or LO; most are the same again and again."""
+    encoded = value.encode("ascii", "replace")
+    if len(encoded) % 2:
+        encoded += b"\0" if number in (SOP_CLASS, SOP_INSTANCE) else b" "
     return _ELEMENT.pack(0, number, len(encoded)) + encoded
 
 
@@ -207,4 +213,5 @@ def _counters(values: Mapping[int, bytes]) -> Counters:
 
 
 def _text(values: Mapping[int, bytes], number: int) -> str:
-    return values.get(number, b"").decode("ascii", "replace").rstrip("\0 ")
+    value = values.get(number)
+    return value.decode("ascii", "replace").rstrip("\0 ") if value else ""

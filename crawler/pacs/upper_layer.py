@@ -46,6 +46,7 @@ class Connection(asyncio.BufferedProtocol):
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
+        self._has_written = False
         self._writing_paused = False
         self._reading_paused = False
         self._active_at = 0.0
@@ -76,10 +77,12 @@ class Connection(asyncio.BufferedProtocol):
         """Count what was received, and wake who waits for it."""
         self.buffer.filled(nbytes)
         self._active_at = self._loop.time()
-        if _QUICKACK is not None:
-            # The kernel leaves quick-ack mode by itself, so it is asked for after every read (tcp(7)).
-            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        self._has_written = False
         is_news = self.on_bytes is None or self.on_bytes()
+        if _QUICKACK is not None and not self._has_written:
+            # The kernel leaves quick-ack mode by itself, so it is asked for after every read (tcp(7)) but those that
+            # were answered at once: the answer acknowledges them.
+            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         if not len(self.buffer.room()):
             self._reading_paused = True
             self._transport.pause_reading()
@@ -180,6 +183,7 @@ class Connection(asyncio.BufferedProtocol):
     def write(self, data: bytes) -> None:
         """Send bytes; `drain` after large ones."""
         if not self._transport.is_closing():
+            self._has_written = True
             self._transport.write(data)
 
     async def drain(self) -> None:

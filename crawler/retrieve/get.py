@@ -56,4 +56,4 @@ def get(assoc: Association, wanted: Wanted, store: Storing, limits: Limits | Non
         limits=limits or assoc.peer.limits,
         sink_for=sink_for,
     )
-    return Retrieval(assoc.begin(request), store.end)
+    return Retrieval(assoc.begin(request), store.serve)

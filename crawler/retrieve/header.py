@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 
 from crawler.model import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 
@@ -65,20 +66,49 @@ def first_elements(head: bytes, transfer_syntax: str, wanted: frozenset[int]) ->
 
 
 def _walk(head: bytes, transfer_syntax: str, wanted: frozenset[int]) -> dict[int, bytes]:
-    tag_and_length, tag_vr_and_length, long_length = _HEADERS[transfer_syntax == BIG_ENDIAN]
-    size, last = len(head), max(wanted)
-    above: list[bool] = []
-    """Whether the dataset is in Implicit VR, and each sequence and item around the innermost."""
+    plain, explicit, long_length = _HEADERS[transfer_syntax == BIG_ENDIAN]
     implicit = transfer_syntax == IMPLICIT_VR
+    size, last = len(head), max(wanted)
     found: dict[int, bytes] = {}
-    at = 0
+    vr, at = b"", 0
     while at + 8 <= size:
         begin = at + 8
         if implicit:
-            vr = b""
-            group, element, length = tag_and_length(head, at)
+            group, element, length = plain(head, at)
         else:
-            group, element, vr, length = tag_vr_and_length(head, at)
+            group, element, vr, length = explicit(head, at)
+            if vr in _LONG:
+                if begin + 4 > size:
+                    break
+                (length,) = long_length(head, begin)
+                begin += 4
+        if length == _UNDEFINED:
+            at = _past_sequence(head, begin, transfer_syntax, in_implicit=implicit or vr == b"UN")
+            continue
+        tag, at = group << 16 | element, begin + length
+        if tag > last or at > size:
+            break
+        if tag in wanted:
+            found[tag] = head[begin:at]
+    return found
+
+
+def _past_sequence(head: bytes, at: int, transfer_syntax: str, *, in_implicit: bool) -> int:
+    """Give where a sequence of undefined length ends whose items begin at `at`; the end of `head` where it is cut.
+
+    One sent as UN of undefined length is in Implicit VR inside (PS3.5 6.2.2).
+    """
+    plain, explicit, long_length = _HEADERS[transfer_syntax == BIG_ENDIAN]
+    size = len(head)
+    implicit = [in_implicit]
+    """Of the sequence, and of each sequence and item of undefined length in it around `at`."""
+    while at + 8 <= size:
+        begin = at + 8
+        if implicit[-1]:
+            vr = b""
+            group, element, length = plain(head, at)
+        else:
+            group, element, vr, length = explicit(head, at)
             if group == _DELIMITERS:
                 (length,) = long_length(head, at + 4)
             elif vr in _LONG:
@@ -87,25 +117,19 @@ def _walk(head: bytes, transfer_syntax: str, wanted: frozenset[int]) -> dict[int
                 (length,) = long_length(head, begin)
                 begin += 4
         if length == _UNDEFINED:
-            # A sequence sent as UN of undefined length is in Implicit VR inside (PS3.5 6.2.2).
-            above.append(implicit)
-            implicit = implicit or vr == b"UN"
+            implicit.append(implicit[-1] or vr == b"UN")
             at = begin
-        elif not above:
-            tag = group << 16 | element
-            at = begin + length
-            if tag > last or at > size:
-                break
-            if tag in wanted:
-                found[tag] = head[begin:at]
         elif group == _DELIMITERS and element in _ENDS:
-            implicit = above.pop()
+            implicit.pop()
             at = begin
+            if not implicit:
+                return at
         else:
             at = begin + length
-    return found
+    return size
 
 
+@lru_cache(256)
 def _short(element: int, vr: bytes, text: str) -> bytes:
     value = text.encode("ascii")
     value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from math import isfinite
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
@@ -102,8 +103,6 @@ class Instance:
     sop_instance: str
     transfer_syntax: str
     source_ae: str
-    elements: dict[str, Value] = field(default_factory=dict)
-    """Values by keyword, once they were read."""
     head: Mapping[int, bytes] = field(default_factory=dict)
     """Values by tag, as they are written."""
 
@@ -116,27 +115,38 @@ class Instance:
     def judge(self, head: bytes, expectation: Expectation) -> int:
         """Read the head of the dataset, and give the status that it deserves."""
         self.head = header.first_elements(head, self.transfer_syntax, _WANTED)
-        if self._text(header.SOP_INSTANCE_UID) != self.sop_instance:
+        if self.text(header.SOP_INSTANCE_UID) != self.sop_instance:
             return CANNOT_UNDERSTAND
-        if self._text(header.SOP_CLASS_UID) != self.sop_class:
+        if self.text(header.SOP_CLASS_UID) != self.sop_class:
             return OTHER_SOP_CLASS
-        study, series = (self._text(tag) for tag in _UIDS)
+        study, series = (self.text(tag) for tag in _UIDS)
         return SUCCESS if expectation.includes(study, series) else NOT_AUTHORIZED
 
-    def read(self) -> None:
-        """Read the elements; the sender need not wait for it."""
-        self.elements.update({name: self._text(tag) for tag, name in _UIDS.items() if tag in self.head})
-        for tag, (name, _, read) in _TEXTS.items():
-            if text := self._text(tag):
-                self.elements[name] = read(text)
-        big = self.transfer_syntax == header.BIG_ENDIAN
-        for tag, name in _NUMBERS.items():
-            if len(value := self.head.get(tag, b"")) == 2:
-                self.elements[name] = int.from_bytes(value, "big" if big else "little")
+    def texts(self) -> Iterator[Value]:
+        """Read what is written as text, in the order of the columns; the sender need not wait for it."""
+        return (_value(tag, self.head.get(tag, b"")) for tag in _TEXTS)
 
-    def _text(self, tag: int) -> str:
-        """Give text of CS, DS, IS or UI; what is not ASCII there is malformed and shows as such."""
-        return self.head.get(tag, b"").decode("ascii", "replace").strip("\0 ")
+    def numbers(self) -> Iterator[Value]:
+        """Read what is written as US."""
+        order: Literal["big", "little"] = "big" if self.transfer_syntax == header.BIG_ENDIAN else "little"
+        values = (self.head.get(tag, b"") for tag in _NUMBERS)
+        return (int.from_bytes(value, order) if len(value) == 2 else None for value in values)
+
+    def text(self, tag: int) -> str:
+        """Give text of an element, empty where there is none."""
+        return _text(self.head.get(tag, b""))
+
+
+@lru_cache(256)
+def _text(value: bytes) -> str:
+    """Read CS, DS, IS or UI; what is not ASCII there is malformed and shows as such. A series repeats most values."""
+    return value.decode("ascii", "replace").strip("\0 ")
+
+
+@lru_cache(256)
+def _value(tag: int, value: bytes) -> Value:
+    text = _text(value)
+    return _TEXTS[tag][2](text) if text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,23 +160,36 @@ class Kept:
     sha256: str
 
 
+Row: TypeAlias = tuple[object, ...]
+
+
 def rows_of(kept: Sequence[Kept], received_at: datetime) -> pa.Table:
-    """Give the rows of a group of files."""
-    for one in kept:
-        one.instance.read()
-    rows = [
-        {
-            **one.instance.elements,
-            "SOPInstanceUID": one.instance.sop_instance,
-            "SOPClassUID": one.instance.sop_class,
-            "path": one.path,
-            "outcome": one.outcome.value,
-            "transfer_syntax": one.instance.transfer_syntax,
-            "sha256": one.sha256,
-            "source_ae": one.instance.source_ae,
-            "size": one.size,
-            "received_at": received_at,
-        }
-        for one in kept
-    ]
-    return pa.Table.from_pylist(rows, FILES)
+    """Give the rows of files."""
+    return table_of([row_of(one, received_at) for one in kept])
+
+
+def table_of(rows: Sequence[Row]) -> pa.Table:
+    """Make a table of rows."""
+    if not rows:
+        return FILES.empty_table()
+    columns = zip(*rows, strict=True)
+    return pa.table([pa.array(column, kind.type) for column, kind in zip(columns, FILES, strict=True)], FILES)
+
+
+def row_of(one: Kept, received_at: datetime) -> Row:
+    """Give the values of a file in the order of `FILES`."""
+    instance = one.instance
+    return (
+        instance.sop_instance,
+        instance.sop_class,
+        *(instance.text(tag) or None for tag in _UIDS),
+        one.path,
+        one.outcome.value,
+        instance.transfer_syntax,
+        one.sha256,
+        instance.source_ae,
+        one.size,
+        received_at,
+        *instance.texts(),
+        *instance.numbers(),
+    )

@@ -54,9 +54,17 @@ class Receiver(Storing):
         """Begin an object."""
         return self.begin(assoc.contexts[context_id], command, assoc.calling_ae)
 
+    def answers(self, assoc: AcceptedAssociation, request: Message) -> bool:
+        """Answer a request, if there is room for what it brings."""
+        if not self.groups.has_room:
+            return False
+        status, comment = self.end(request)
+        assoc.respond(request, status, comment=comment)
+        return True
+
     async def answer(self, assoc: AcceptedAssociation, request: Message) -> None:
-        """Answer a request."""
-        status, comment = await self.end(request)
+        """Answer a request when there is room."""
+        status, comment = await self.serve(request)
         assoc.respond(request, status, comment=comment)
 
 
@@ -72,6 +80,7 @@ async def receive(receiving: Receiving, report: Report) -> AsyncIterator[Receive
             ae_title=receiving.ae_title,
             admits=lambda ae_title, address: admits(receiving.senders, ae_title, address),
             sink_for=receiver.sink_for,
+            answers=receiver.answers,
             max_associations=receiving.max_associations,
             max_per_address=receiving.max_per_address,
             limits=receiving.limits,

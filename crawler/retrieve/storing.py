@@ -6,6 +6,7 @@ crash in between costs a new request, as what was not reported counts as not rec
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -23,11 +24,22 @@ from crawler.pacs.negotiation import Context
 from crawler.retrieve.expectation import Expectation
 from crawler.retrieve.groups import Aside, Groups
 from crawler.retrieve.header import file_meta
-from crawler.retrieve.instance import CANNOT_UNDERSTAND, MEANINGS, OUT_OF_RESOURCES, SUCCESS, Instance, rows_of
+from crawler.retrieve.instance import (
+    CANNOT_UNDERSTAND,
+    MEANINGS,
+    OUT_OF_RESOURCES,
+    SUCCESS,
+    Instance,
+    Row,
+    row_of,
+    table_of,
+)
 from crawler.retrieve.spool import Incoming, Spool
 
 _UNRECOGNIZED_OPERATION = 0x0211
 
+_FEW = 2
+"""Files that are moved at a time."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Report = Callable[[pa.Table], None]
@@ -96,7 +108,12 @@ class Storing:
             incoming.refuse(refusal)
         return incoming
 
-    async def end(self, request: Message) -> tuple[int, str]:
+    async def serve(self, request: Message) -> tuple[int, str]:
+        """Do the same as `end` when there is room."""
+        await self.groups.room()
+        return self.end(request)
+
+    def end(self, request: Message) -> tuple[int, str]:
         """Give the status and comment that a request deserves, and take the object that has come with it."""
         if request.command.field == dimse.C_ECHO_RQ:
             return SUCCESS, ""
@@ -104,7 +121,7 @@ class Storing:
             return _UNRECOGNIZED_OPERATION, ""
         status = CANNOT_UNDERSTAND
         if isinstance(request.sink, Incoming) and (status := request.sink.finish()) == SUCCESS:
-            await self.groups.add(request.sink)
+            self.groups.add(request.sink)
         if status != SUCCESS:
             self.refusals[status] += 1
         return status, MEANINGS.get(status, "")
@@ -112,19 +129,26 @@ class Storing:
     async def _settle(self, group: list[Incoming], aside: Aside) -> None:
         """Make a group durable, move it to its places and report it. What fails on the way is lost.
 
-        What waits for the disk is done aside. What only names files is done here: a thread that runs Python in between
-        would make the one that receives wait for the interpreter's lock after each of its system calls.
+        What waits for the disk is done aside. What only names files is done here, a few at a time: a thread that runs
+        Python in between would make the one that receives wait for the interpreter's lock after each of its system
+        calls.
         """
-        spool = self._spool
+        spool, now = self._spool, datetime.now(UTC).replace(tzinfo=None)
         if not await aside(spool.sync):
             for incoming in group:
                 incoming.discard()
             return
-        kept, namesakes = spool.place(group)
+        rows: list[Row] = []
+        namesakes: list[Incoming] = []
+        for at in range(0, len(group), _FEW):
+            kept, others = spool.place(group[at : at + _FEW])
+            rows += [row_of(one, now) for one in kept]
+            namesakes += others
+            await asyncio.sleep(0)  # who has sent something meanwhile is answered first
         if namesakes:
-            kept += await aside(spool.compare, namesakes)
-        if kept:
-            await aside(self._tell, rows_of(kept, datetime.now(UTC).replace(tzinfo=None)))
+            rows += [row_of(one, now) for one in await aside(spool.compare, namesakes)]
+        if rows:
+            await aside(self._tell, table_of(rows))
 
     def _tell(self, rows: pa.Table) -> None:
         if self._spool.sync():

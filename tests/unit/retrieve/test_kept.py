@@ -12,6 +12,7 @@ from crawler.lake.query import open_lake
 from crawler.lake.schema import stored_schema
 from crawler.lake.writer import LakeWriter
 from crawler.retrieve.expectation import Expectation
+from crawler.retrieve.header import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
 from crawler.retrieve.instance import FILES, SUCCESS, Instance, Kept, Outcome, rows_of
 from crawler.retrieve.kept import instances_here, states_of
 from crawler.retrieve.layout import place_beside, place_of
@@ -23,8 +24,8 @@ MOMENT = datetime(2024, 2, 1, 22, 0, 9)
 
 
 def received(uid: str, series: str, outcome: Outcome = Outcome.STORED, digest: str = "aa") -> Kept:
-    instance = Instance(CT, uid, "1.2.840.10008.1.2", "PACS")
-    instance.elements.update({"StudyInstanceUID": "1.2", "SeriesInstanceUID": series, "Rows": 512})
+    head = {STUDY_INSTANCE_UID: b"1.2", SERIES_INSTANCE_UID: series.encode(), 0x0028_0010: b"\0\2"}
+    instance = Instance(CT, uid, "1.2.840.10008.1.2", "PACS", head)
     place = place_of(uid) if outcome is not Outcome.OTHER else place_beside(place_of(uid), digest)
     return Kept(instance, place, outcome, 7, digest)
 

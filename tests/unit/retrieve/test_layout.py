@@ -22,6 +22,6 @@ def test_these_are_none(text: str) -> None:
 
 
 def test_a_place_tells_nothing_and_is_always_the_same() -> None:
-    assert place_of("1.2.3") == "c4/7f/c47f5b18b8a430e698b9fe15e51f6119.dcm"
-    assert re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{32}\.dcm", place_of("1.2.4"))
-    assert place_beside("ab/cd/abcd.dcm", "0123456789abcdef0123") == "ab/cd/abcd-0123456789abcdef.dcm"
+    assert place_of("1.2.3") == "c4/c47f5b18b8a430e698b9fe15e51f6119.dcm"
+    assert re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{32}\.dcm", place_of("1.2.4"))
+    assert place_beside("ab/abcd.dcm", "0123456789abcdef0123") == "ab/abcd-0123456789abcdef.dcm"
