@@ -187,6 +187,13 @@ class Window:
         """Whether it stands for the studies without a StudyDate, which no range of days is sure to find."""
         return self.conditions.get("StudyDate") == ""
 
+    def meets(self, other: Window) -> bool:
+        """Whether both speak of some day; what has no dates speaks of all."""
+        return all(
+            one.date_from is None or two.date_to is None or one.date_from <= two.date_to
+            for one, two in ((self, other), (other, self))
+        )
+
     def narrowed(self, keyword: str, value: str) -> Window:
         """Give the part of it that one more condition leaves."""
         condition = f"{keyword}={value}"

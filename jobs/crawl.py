@@ -1,7 +1,4 @@
-"""Crawl one PACS: windows from the machine, queries over a few associations, answers to the publisher.
-
-Touches: network, clock.
-"""
+"""Crawl one PACS: windows from the machine, queries by a few associations, answers kept. Touches: network, clock."""
 
 from __future__ import annotations
 
@@ -24,6 +21,7 @@ from jobs.doubting import DoubtsBelow
 from jobs.gate import Gate
 from jobs.learned import learned
 from jobs.ledger import Ledger, Tally
+from jobs.notes import Notes
 from jobs.publish import Publisher, Source
 from jobs.revisit import Revisit
 
@@ -53,6 +51,7 @@ class Crawl:
     """Whether `run` has returned."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _doubts: DoubtsBelow = field(default_factory=DoubtsBelow)
+    _notes: Notes = field(default_factory=Notes)
 
     def __post_init__(self) -> None:
         self._stopping = self.gate.stopping
@@ -90,8 +89,8 @@ class Crawl:
 
         It says `running` until `run` has returned: the last window may be settled while another is still asked below.
         """
-        state = self.state if self.over else SweepState.RUNNING
-        return self.tally.added_to(replace(self.begun, state=state), datetime.now(UTC) if self.over else None)
+        state, over_at = (self.state, datetime.now(UTC)) if self.over else (SweepState.RUNNING, None)
+        return self.tally.added_to(replace(self.begun, state=state), over_at)
 
     def findings(self) -> list[Finding]:
         """Say what the crawl found out about the PACS that was not known before."""
@@ -146,7 +145,8 @@ class Crawl:
         self.gate.given_up = self.machine.abandoned is not None and self.gate.standing.is_open
         if isinstance(verdict, Accept):
             ledger.verdict = verdict
-            await self._accept(caller, ask.window, ledger)
+            with self._notes.writing(ask.window):
+                await self._accept(caller, ask.window, ledger)
         await self._cover_notes(caller)
 
     async def _accept(self, caller: Caller, window: Window, ledger: Ledger) -> None:
@@ -174,15 +174,14 @@ class Crawl:
         """Ask for what lies below the rows of an answer, but for those that have not changed since that was done."""
         due = await self._revisit.due(level, above.keys, known)
         ledger = await self._descent.ask_below(caller, level, due, above)
-        unchanged = len(above.keys) - len(due)
-        ledger.unchanged = above.unchanged + unchanged
+        ledger.unchanged = above.unchanged + len(above.keys) - len(due)
         if ledger.complete:
             await self._revisit.miss_below(caller, ledger, due, known)
         return ledger
 
     async def _cover_notes(self, caller: Caller | None = None) -> None:
-        """Write what the machine found out later about windows that it had split or held back, empty ones mostly."""
-        for window, verdict in self.machine.take_notes():
+        """Write what the machine found out later about windows, empty ones mostly."""
+        for window, verdict in self._notes.due(self.machine.take_notes()):
             ledger = Ledger(self.model.dated_level, verdict)
             if caller is not None and not self._stopping.is_set():
                 await self._revisit.miss_where_empty(caller, ledger, window)

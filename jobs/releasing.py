@@ -22,6 +22,7 @@ from crawler.deid.leaks import Leak, search
 from crawler.deid.pixels import Verdict, judge, may_show_face
 from crawler.deid.pseudonyms import Pseudonyms
 from crawler.deid.recipe import Recipe
+from crawler.deid.writing import apart, file_of
 from crawler.export.dataset import STAGED, Released
 from crawler.export.facts import facts_of
 from crawler.model import Decision
@@ -86,15 +87,16 @@ def _release(
 ) -> None:
     """Make one file, or count why it stays."""
     engine, look = tools
-    if verdict := judged(dataset, plan.recipe, subject.decision):
+    header = apart(dataset)
+    if verdict := judged(header, plan.recipe, subject.decision):
         counts = released.excluded if verdict.kind == "excluded" else released.quarantined
         counts[verdict.reason] += 1
         return
-    face, identifiers = may_show_face(dataset), look.identifiers(dataset)
+    face, identifiers = may_show_face(header), look.identifiers(header)
     done = engine.apply(dataset, subject.patient)
-    path = f"{STAGED}/{released.series}/{dataset.SOPInstanceUID}.dcm"
-    _write(plan.folder / path, dataset)
-    facts = facts_of(dataset)
+    facts = facts_of(apart(dataset))
+    path = f"{STAGED}/{released.series}/{facts['SOPInstanceUID']}.dcm"
+    _write(plan.folder / path, file_of(dataset))
     written = (plan.folder / path).read_bytes()
     if left := search(written, identifiers):
         (plan.folder / path).unlink()
@@ -127,6 +129,6 @@ def _bytes(store: Path, told: Told) -> bytes | Flaw:
     return data if sha256(data).hexdigest() == told.sha256 else Flaw.CONTENT
 
 
-def _write(target: Path, dataset: FileDataset) -> None:
+def _write(target: Path, data: bytes) -> None:
     with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        dataset.save_as(file)
+        file.write(data)

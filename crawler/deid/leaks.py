@@ -42,6 +42,8 @@ OURS = frozenset(
 """Whole values that de-identification itself writes: the meanings of CID 7050 (PS3.16) and the dates of PS3.15 that
 stand for none. Patients may be called Basic or Clean, and many have a birth date that stands for none too."""
 
+_LONGEST_OF_OURS = max(map(len, OURS)) + 1
+"""With a byte of padding; values of pixels are not copied to be compared with them."""
 _SEPARATORS = bytes(code for code in range(128) if not chr(code).isalnum())
 _LETTERS = re.compile(r"[^\W\d_]+")
 _SHORT_IN_BYTES = 4
@@ -131,7 +133,7 @@ def _in_bytes(piece: Piece, identifiers: Identifiers) -> Iterator[tuple[Value, K
         value = _value_at(values, start, len(piece.data))
         begin, end, _, holds = value
         found = _Found(piece.data, begin, start, start + len(needle.data), max(end, start + len(needle.data)))
-        if piece.data[begin:end].strip(b" \0") in OURS:
+        if end - begin <= _LONGEST_OF_OURS and piece.data[begin:end].strip(b" \0") in OURS:
             continue
         if holds is Holds.PIXELS and not _stands_out(found, needle):
             continue

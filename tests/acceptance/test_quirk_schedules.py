@@ -46,6 +46,15 @@ def _impatient() -> Iterator[None]:
     )
 )
 @example(Schedule(Archive(21, DAY, DAY), Quirks(cap=10, over_cap=OverCap.NOTHING, omits=TIME), days=(DAY, DAY)))
+@example(
+    Schedule(
+        Archive(4, DAY, DAY + timedelta(6), busy_day=DAY + timedelta(3), busy=40),
+        Quirks(cap=10, ignores_ranges=True),
+        days=(None, DAY + timedelta(3)),
+        associations=2,
+        sweeps=2,
+    )
+)
 @example(Schedule(Archive(16, DAY, DAY), Quirks(ignores_ranges=True), days=(DAY, None), sweeps=2))
 def test_nothing_is_lost_in_silence(schedule: Schedule) -> None:
     judgement = judge(schedule)
