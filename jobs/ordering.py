@@ -131,7 +131,8 @@ def _add(plan: Plan, settings: Settings, rows: str, how: tuple[Wish, Patience]) 
         missing.setdefault(one.pacs, []).append(one)
     for pacs, series in missing.items():
         items = [Item(one.study_uid, one.series_uid, patients.get(one.study_uid), one.expected) for one in series]
-        order = plan.orders.setdefault(pacs, Order(patience))
+        factor = settings.pacs[pacs].retrieve_patience if pacs in settings.pacs else 1.0
+        order = plan.orders.setdefault(pacs, Order(patience.times(factor)))
         order.add(wish.cohort, items, here, wish.priority)
         plan.modalities.setdefault(pacs, set()).update(modality for *_, modality in known if modality)
 

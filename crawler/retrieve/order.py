@@ -34,6 +34,11 @@ class Patience:
     ask_again: tuple[float, ...] = (5.0, 60.0, 300.0)
     """Before each new request for a series of which the last one brought nothing."""
 
+    def times(self, factor: float) -> Patience:
+        """Wait so many times as long for everything."""
+        waits = (tuple(wait * factor for wait in waits) for waits in (self.look_again, self.ask_again))
+        return Patience(self.settle * factor, *waits)
+
 
 class Order:
     """What one PACS is asked for, for some cohorts: those of a higher priority first, equal ones by turns."""

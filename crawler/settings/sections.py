@@ -140,6 +140,7 @@ class PacsSettings(_Table):
     max_pdu: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = _DEFAULTS.max_pdu
     retrieve_by: Literal["move", "get"] = "move"
     retrieve_idle_timeout: Seconds = 300.0
+    retrieve_patience: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 1.0
 
     cap: Annotated[int, Field(ge=0)] | None = None
     unsupported_keys: Annotated[tuple[Keyword, ...], Field(strict=False)] | None = None

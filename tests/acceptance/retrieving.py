@@ -56,6 +56,7 @@ class Attempt:
     model: str = "study"
     runs: int = 1
     associations: int = 2
+    patience: float = 1.0
 
     def __repr__(self) -> str:
         return source(self)
@@ -102,7 +103,7 @@ def _settings(folder: Path, attempt: Attempt, port: int, our_port: int) -> Setti
         f'[lake]\npath = "lake"\n[local]\nport = {our_port}\nallowed_senders = ["OTHER@127.0.0.1"]\n'
         f'[pacs.main]\nhost = "127.0.0.1"\nport = {port}\nae_title = "SIMPACS"\nmodel = "{attempt.model}"\n'
         f'retrieve_by = "{attempt.way}"\nretrieve_idle_timeout = 1.5\ntotal_timeout = 1\n'
-        f"max_associations = {attempt.associations}\n"
+        f"max_associations = {attempt.associations}\nretrieve_patience = {attempt.patience}\n"
     )
     return load(folder / "pacslake.toml")
 

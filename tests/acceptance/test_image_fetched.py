@@ -86,7 +86,8 @@ def test_the_lines_of_the_readme_open_images(here: Path) -> None:
 
 
 def test_what_does_not_all_come_is_refused_with_what_to_do(here: Path) -> None:
-    with sited(here, Attempt(Quirks(skips_every=2, claims=Claims.SUCCESS, no_image_level=True), ARCHIVE)) as (_, pacs):
+    lying = Quirks(skips_every=2, claims=Claims.SUCCESS, no_image_level=True)
+    with sited(here, Attempt(lying, ARCHIVE, patience=0.05)) as (_, pacs):
         with pytest.raises(
             UserError, match=r"^2 of 4 instances of the series \S+ are missing \(2 of 4 instances did not"
         ):

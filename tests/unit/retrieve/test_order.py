@@ -176,3 +176,7 @@ def test_who_waits_until_a_series_is_asked_for_again_is_told_how_long() -> None:
     assert (order.pause(5.0), order.pause(14.0), order.pause(20.0)) == (10.0, 1.0, 0.0)
     assert order.next(15.0) is not None
     assert order.pause(15.0) == 0.0
+
+
+def test_patience_is_multiplied() -> None:
+    assert Patience(1.0, (2.0, 4.0), (6.0,)).times(0.5) == Patience(0.5, (1.0, 2.0), (3.0,))
