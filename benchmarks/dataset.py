@@ -52,7 +52,7 @@ def measure(share: int = 1) -> Iterator[Rate]:
 
 def _make(folder: Path, count: int) -> list[Path]:
     """Fill a store with slices of 512 by 512, and a lake that knows them; give their files."""
-    archive = Archive(max(count // 60, 4), *DAYS, series_per_study=3, rows=512, columns=512, most_images=200)
+    archive = Archive(max(count // 30, 4), *DAYS, series_per_study=3, rows=512, columns=512, most_images=200)
     swept(folder, {"main": (archive, Level.IMAGE)}, DAYS)
     with open_catalog(folder / "lake") as lake:
         wanted = f"SELECT SOPInstanceUID FROM instances SEMI JOIN ({_SQL}) USING (SeriesInstanceUID)"

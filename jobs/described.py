@@ -43,8 +43,8 @@ def _card(account: Account) -> Card:
         made_on=f"{datetime.now(UTC):%Y-%m-%d}",
         method=(
             "Every element of every file was treated as the recipe says, in sequences too. Files whose pixels may show "
-            "a name were left out until somebody had looked at them. Each file was then read again and compared with "
-            "what the archive's index knows of its patient.",
+            "a name were left out until somebody had looked at them. Each file was then read again and searched for "
+            "all that is known of its patient.",
         ),
         facts=(
             ("recipe", f"{recipe['recipe']}, version {recipe['version']}, {recipe['digest'][:16]}"),

@@ -9,11 +9,15 @@ import subprocess
 import time
 from dataclasses import replace
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.uid import MRImageStorage
 
 from crawler.model import Level
 from crawler.testing.archive import Archive
@@ -27,6 +31,7 @@ DAYS = (date(2024, 2, 1), date(2024, 2, 4))
 HELD = Archive(8, *DAYS, seed=11, series_per_study=3, rows=16, columns=12, most_images=6)
 IMAGES = HELD.table(Level.IMAGE).to_pylist()
 STUDIES = HELD.table(Level.STUDY).to_pylist()
+MR = [row for row in IMAGES if row["SOPClassUID"] == MRImageStorage]
 RECIPE = ("--recipe", "research", "--processes", "1")
 
 
@@ -45,6 +50,30 @@ def made(folder: Path) -> Path:
     assert code == 20
     assert said["counts"]["instances"] == len(IMAGES)
     return folder / "made"
+
+
+def referring(folder: Path) -> None:
+    """Add to the first MR series an image that refers to all others of it, at some depth."""
+    one = Objects(HELD).truth(MR[0]["SOPInstanceUID"])
+    dataset = dcmread(BytesIO(one.file()))
+    others = [row["SOPInstanceUID"] for row in MR if row["SeriesInstanceUID"] == one.series]
+    source = Dataset()
+    source.ReferencedSOPClassUID = MRImageStorage
+    source.ReferencedSeriesSequence = [Dataset()]
+    source.ReferencedSeriesSequence[0].SeriesInstanceUID = one.series
+    source.ReferencedSeriesSequence[0].ReferencedImageSequence = [_reference(uid) for uid in others]
+    dataset.ReferencedImageSequence = [source]
+    dataset.SOPInstanceUID = f"{one.sop_instance[:-2]}77"
+    written = DicomBytesIO()
+    written.is_implicit_VR, written.is_little_endian = False, True
+    write_dataset(written, dataset)
+    bring(folder, [replace(one, sop_instance=dataset.SOPInstanceUID, dataset=written.getvalue())], {})
+
+
+def _reference(uid: str) -> Dataset:
+    found = Dataset()
+    found.ReferencedSOPClassUID, found.ReferencedSOPInstanceUID = MRImageStorage, uid
+    return found
 
 
 def export(folder: Path, out: str, *words: str) -> tuple[int, Any]:
@@ -206,3 +235,15 @@ def test_a_decision_is_about_the_files_that_were_seen(folder: Path) -> None:
     bring(folder, [replace(one, sop_instance=new, dataset=dataset)], {})
     again = json.loads(cohort(folder, "review", "all", "--processes", "1", "--format", "json")[1])
     assert [one["SeriesInstanceUID"] for one in again] == [one["SeriesInstanceUID"] for one in waiting]
+
+
+def test_every_reference_inside_of_the_cohort_leads_to_a_file_of_the_dataset(folder: Path, tmp_path: Path) -> None:
+    referring(folder)
+    export(folder, str(tmp_path / "out"))
+    datasets = [dcmread(path) for path in (tmp_path / "out").rglob("*.dcm")]
+    there = {dataset.SOPInstanceUID for dataset in datasets} | {dataset.SeriesInstanceUID for dataset in datasets}
+    elements = [element for dataset in datasets for element in dataset.iterall()]
+    references = [one.value for one in elements if one.keyword == "ReferencedSOPInstanceUID"]
+    assert len(references) == sum(row["SeriesInstanceUID"] == MR[0]["SeriesInstanceUID"] for row in MR)
+    assert set(references) <= there
+    assert {one.value for one in elements if one.keyword == "SeriesInstanceUID"} <= there
