@@ -37,7 +37,7 @@ _version = click.option("--version", "number", type=int, metavar="N", help="Not 
     type=click.Choice(("dicom", "nifti", "bids", "volumes")),
     default="dicom",
     show_default=True,
-    help="Of --recipe.",
+    help="What --recipe makes.",
 )
 @click.option("--template", metavar="TEXT", help="Where each DICOM file lies, by its attributes.")
 @click.option("--dicomdir", is_flag=True, help="A DICOMDIR, with the names of files that it wants.")
@@ -70,8 +70,7 @@ def export(name: str, number: int | None, config: Path, **given: Any) -> int:
     \b
     pacslake cohort export chest_ct --recipe research --out chest_ct_dataset
     pacslake cohort export chest_ct --recipe research --form bids --out chest_ct_bids
-    pacslake cohort export chest_ct --recipe site.toml --template '{PatientID}/{SeriesNumber}/{InstanceNumber:04}.dcm' \
-        --out chest_ct_dataset
+    pacslake cohort export chest_ct --recipe site.toml --template '{PatientID}/{SeriesNumber}/{InstanceNumber:04}.dcm' --out ct
 
     Exit codes: 0 done, 3 the files that are here are there, but some are missing: receipt.json names them; 20 done,
     but some images wait for a look, or were kept back; 2 wrong usage, 10 no lake.
