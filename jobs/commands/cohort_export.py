@@ -70,7 +70,7 @@ def export(name: str, number: int | None, config: Path, **given: Any) -> int:
     \b
     pacslake cohort export chest_ct --recipe research --out chest_ct_dataset
     pacslake cohort export chest_ct --recipe research --form bids --out chest_ct_bids
-    pacslake cohort export chest_ct --recipe site.toml --template '{PatientID}/{SeriesNumber}/{InstanceNumber:04}.dcm' --out ct
+    pacslake cohort export chest_ct --recipe site.toml --template '{PatientID}/{SOPInstanceUID}.dcm' --out ct
 
     Exit codes: 0 done, 3 the files that are here are there, but some are missing: receipt.json names them; 20 done,
     but some images wait for a look, or were kept back; 2 wrong usage, 10 no lake.
