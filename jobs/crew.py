@@ -42,6 +42,10 @@ def shared_out(work: Callable[[In], Out], tasks: Iterable[In], processes: int) -
             yield from (one.result() for one in done)
     except BrokenProcessPool:
         raise PacslakeError("a process that worked for this one was killed; was memory short? Run it again") from None
+    except BaseException:
+        for child in multiprocessing.active_children():  # what they are at is made anew
+            child.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
