@@ -49,7 +49,7 @@ def export_dataset(settings: Settings, request: DatasetRequest, *, as_json: bool
     names = project_pseudonyms(settings)
     frozen = newest(settings.lake.path, request.cohort, request.version)
     dataset = Dataset(request.folder)
-    dataset.begin(request.cohort)
+    dataset.begin(request.cohort, request.form.kind)
     plan = Plan(settings.local.store_path, request.folder, recipe, names)
     with open_catalog(settings.lake.path) as connection:
         gather(connection, frozen.rows)

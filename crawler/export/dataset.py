@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, time
 from hashlib import file_digest
@@ -18,6 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from crawler.errors import UserError
 from crawler.export.copies import UNFINISHED, begin, end, sync_folder
 from crawler.export.facts import FACTS
 from crawler.export.receipt import CSV, OWN, PARQUET, RECEIPT, find_manifest, write_account
@@ -26,6 +28,7 @@ from crawler.export.whole import whole_file
 Row = dict[str, Any]
 STAGED = f"{OWN}/files"
 """Where de-identified DICOM files lie until they get their place, or have become something else."""
+_FORM = f"{OWN}/form"
 _RECORDS = f"{OWN}/series"
 MANIFEST: pa.Schema = pa.schema([("path", pa.string()), ("size", pa.int64()), ("sha256", pa.string()), *FACTS])
 """A row for each file; those that are not DICOM have no facts."""
@@ -77,11 +80,15 @@ class Dataset:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def begin(self, name: str) -> None:
-        """Make the folder, or go on with one of the same name. UserError where it holds anything else."""
+    def begin(self, name: str, form: str) -> None:
+        """Make the folder, or go on with one of the same name and form. UserError where it holds anything else."""
+        begun = self.folder / _FORM
+        if begun.is_file() and (theirs := begun.read_text(encoding="utf-8")) != form:
+            raise UserError(f"{self.folder} holds a dataset as {theirs}; name another folder for {form}")
         begin(self.folder, "dataset", name)
         for below in (STAGED, _RECORDS):
             (self.folder / below).mkdir(parents=True, exist_ok=True, mode=0o700)
+        begun.write_text(form, encoding="utf-8")
 
     def known(self, series: str, made_of: str) -> Released | None:
         """Give what came of a series if it was made of the same before, and all of it is there still."""
@@ -133,6 +140,9 @@ class Dataset:
         kept = {row["path"] for row in rows}
         for path in self._paths_of_before() - kept:
             (self.folder / path).unlink(missing_ok=True)
+        for below, _, _ in os.walk(self.folder, topdown=False):
+            with suppress(OSError):  # it holds something
+                os.rmdir(below)
         write_account(self.folder, MANIFEST, pa.Table.from_pylist(rows, MANIFEST).to_batches(), told)
         end(self.folder)
 

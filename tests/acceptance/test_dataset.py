@@ -201,6 +201,30 @@ def test_images_become_volumes_and_the_account_names_every_series(folder: Path, 
     assert cohort(folder, "verify", str(tmp_path / form))[0] == 0
 
 
+def test_another_form_does_not_take_the_files_of_the_first(
+    folder: Path, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files_of(made)
+    assert cohort(folder, "export", "all", *RECIPE, "--out", str(made), "--form", "nifti")[0] == 2
+    assert "holds a dataset as dicom" in capsys.readouterr().err
+    assert files_of(made) == before
+
+
+def test_another_template_moves_the_files_and_leaves_no_empty_folder(folder: Path, tmp_path: Path) -> None:
+    words = ("export", "all", *RECIPE, "--out", str(tmp_path / "out"))
+    assert cohort(folder, *words)[0] == 20
+    first = sorted(files_of(tmp_path / "out").values())
+    assert cohort(folder, *words, "--template", "{SOPInstanceUID}.dcm")[0] == 20
+    assert not [
+        path for path in (tmp_path / "out").iterdir() if path.is_dir() and path.name not in (".pacslake", "card")
+    ]
+    again = files_of(tmp_path / "out")
+    assert sorted(data for name, data in again.items() if name.endswith(".dcm")) == [
+        data for data in first if data[128:132] == b"DICM"
+    ]
+    assert cohort(folder, "verify", str(tmp_path / "out"))[0] == 0
+
+
 def test_a_folder_with_something_else_is_left_alone(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     assert cohort(folder, "export", "all", *RECIPE, "--out", str(tmp_path))[0] == 2
