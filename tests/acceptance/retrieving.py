@@ -36,7 +36,7 @@ from jobs.ordering import RetrieveRequest, Wish
 from jobs.retrieve import run_retrieve
 from jobs.sweep import SweepRequest, run_sweep
 from tests.acceptance.schedules import in_time, source
-from tests.integration.real_pacs import free_port
+from tests.integration.real_pacs import kept_port
 
 DAYS = (date(2024, 2, 1), date(2024, 2, 4))
 HELD = Archive(4, *DAYS, seed=11, series_per_study=2, rows=8, columns=6, most_images=4)
@@ -80,8 +80,7 @@ class Judgement:
 def sited(folder: Path, attempt: Attempt) -> Iterator[tuple[Settings, Simulator]]:
     """Give the settings and the PACS of an attempt, swept down to series and with all of them in the cohort `all`."""
     shutil.copytree(_swept(attempt.archive), folder / "lake")
-    with running(Simulator(attempt.archive, quirks=attempt.quirks)) as pacs:
-        port = free_port()
+    with running(Simulator(attempt.archive, quirks=attempt.quirks)) as pacs, kept_port() as port:
         pacs.destinations["PACSLAKE"] = ("127.0.0.1", port)
         yield _settings(folder, attempt, pacs.port, port), pacs
 
@@ -92,7 +91,7 @@ def _swept(archive: Archive) -> Path:
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
     with running(Simulator(archive)) as pacs:
-        settings = _settings(folder, Attempt(archive=archive), pacs.port, free_port())
+        settings = _settings(folder, Attempt(archive=archive), pacs.port, our_port=1)
         run_sweep(settings, SweepRequest())
     freeze_cohort(settings, "all", Definition("select SeriesInstanceUID from series", {}), as_json=True)
     return settings.lake.path

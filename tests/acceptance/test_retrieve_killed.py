@@ -75,6 +75,7 @@ class Victims:
         assert self._process.stdout is not None
         print(point, config, file=self._process.stdin, flush=True)
         told = self._process.stdout.readline().strip()
+        assert told != "failed", "the retrieval failed, as is said on standard error"
         return None if told == "killed" else int(told)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import shutil
 import socket
@@ -9,15 +10,30 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """Give a port to listen on, as often as one likes while the block runs.
+
+    It stays bound here, so that nobody else is given it, not even for the near end of a connection: listening on it
+    would then fail. Who listens must use SO_REUSEADDR, as nearly everybody does.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+_KEPT = ExitStack()
+atexit.register(_KEPT.close)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Give a port that is kept as long as this process lives."""
+    return _KEPT.enter_context(kept_port())
 
 
 @contextmanager
