@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,9 @@ from jobs.forms import Form, as_dicom, as_images
 from jobs.keys import project_pseudonyms
 from jobs.releasing import Plan, Subject, release
 from jobs.subjects import subjects, with_known
+
+KEEP_EVERY = 5.0
+"""Seconds of work that a kill may cost: waiting for the disk after each series took a fifth of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,18 @@ def _released(
             else:
                 found.append(before)
 
-    for made in counted(shared_out(partial(release, plan), due(), processes), total, "series"):
-        dataset.keep(made)
-        found.append(made)
+    fresh: list[Released] = []
+    kept_at = time.monotonic()
+    try:
+        for made in counted(shared_out(partial(release, plan), due(), processes), total, "series"):
+            fresh.append(made)
+            if time.monotonic() - kept_at > KEEP_EVERY:
+                dataset.keep(fresh)
+                found += fresh
+                fresh, kept_at = [], time.monotonic()
+    finally:
+        dataset.keep(fresh)
+    found += fresh
     return sorted(found, key=lambda one: (one.patient, one.study, one.series))
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, time
@@ -100,9 +101,13 @@ class Dataset:
             return None
         return found if found.made_of == made_of and all(map(self._is_there, found.files)) else None
 
-    def keep(self, released: Released) -> None:
-        """Write down what came of a series, once its files are on disk."""
+    def keep(self, released: Iterable[Released]) -> None:
+        """Write down what came of series, once their files are on disk."""
         sync_folder(self.folder)
+        for one in released:
+            self._write(one)
+
+    def _write(self, released: Released) -> None:
         with whole_file(self._record(released.series), overwrite=True) as draft:
             draft.write_text(
                 json.dumps({one.name: getattr(released, one.name) for one in fields(Released)}, default=_text),
@@ -118,7 +123,7 @@ class Dataset:
         for old, new in moved:
             _link(self.folder / old, self.folder / new)
         placed = replace(released, files=rows)
-        self.keep(placed)
+        self._write(placed)
         for old, _ in moved:
             if old not in paths:
                 (self.folder / old).unlink()
