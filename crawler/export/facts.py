@@ -43,6 +43,7 @@ FILES: pa.Schema = pa.schema([("path", pa.string()), *FACTS])
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 """By the unit of an Age String (PS3.5 6.2)."""
 _SHARED_GROUPS, _FRAME_GROUPS = 0x52009229, 0x52009230
+_PLAIN = frozenset(("AS", "CS", "DA", "DS", "IS", "LO", "SH", "TM", "UI"))
 _MALFORMED = (ValueError, TypeError, OverflowError, AttributeError, KeyError, IndexError, NotImplementedError)
 
 
@@ -65,7 +66,7 @@ def _tags() -> dict[str, int]:
 
 def _read(holders: Sequence[Dataset], tag: int, kind: pa.DataType) -> Any:
     try:
-        value = next((holder[tag].value for holder in holders if tag in holder), None)
+        value = next((_value(holder, tag) for holder in holders if tag in holder), None)
         if value is None or value == "":
             return None
         if pa.types.is_list(kind):
@@ -76,6 +77,16 @@ def _read(holders: Sequence[Dataset], tag: int, kind: pa.DataType) -> Any:
         return None if value is None else _CONVERTED[kind](value)
     except _MALFORMED:
         return None
+
+
+def _value(holder: Dataset, tag: int) -> Any:
+    """Give the value of an attribute; plain texts are read here, which takes a fifth of pydicom's time."""
+    element = holder.get_item(tag)
+    text = element.value if element.VR in _PLAIN else None
+    if not isinstance(text, bytes) or not text.isascii():
+        return holder[tag].value
+    several = [one.strip(" \0") for one in text.decode("ascii").split("\\")]
+    return several if len(several) > 1 else several[0]
 
 
 def _functional_groups(dataset: Dataset) -> Iterator[Dataset]:
