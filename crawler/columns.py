@@ -341,6 +341,11 @@ _ITEM = {
 }
 
 
+def by_keyword(added: Iterable[Attribute] = ()) -> dict[str, Attribute]:
+    """Give all attributes of the catalogue by their keyword, and those that a user added."""
+    return {key.keyword: key for keys in (*CATALOGUE.values(), added) for key in keys}
+
+
 def schema(level: Level, added: tuple[Attribute, ...] = ()) -> pa.Schema:
     """Give the columns of one level's decoded answers: the catalogue's, those of `added`, then `faults` and `raw`.
 

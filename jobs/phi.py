@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from crawler.columns import CATALOGUE, Phi
+from crawler.columns import Phi, by_keyword
 from crawler.deid.key import read_key
 from crawler.deid.policy import PATIENT_ID, Policy
 from crawler.deid.pseudonyms import Pseudonyms
@@ -76,8 +76,7 @@ def open_writer(path: Path, policy: Policy | None, *, create: bool = True) -> La
 def show_rules(settings: Settings, *, as_json: bool) -> None:
     """Print what becomes of each column, those that identify most first."""
     rules = ALL_KEPT if settings.phi is None else settings.phi.rules
-    added = [key for _, key in settings.attributes.resolved()]
-    keys = {key.keyword: key for key in (*(key for keys in CATALOGUE.values() for key in keys), *added)}
+    keys = by_keyword(key for _, key in settings.attributes.resolved())
     order = sorted(keys.values(), key=lambda key: (list(Phi).index(key.phi), key.keyword))
     rows = [(", ".join(key.columns), key.phi.value, rules.of(key).value) for key in order]
     if as_json:
@@ -93,14 +92,14 @@ def show_hashed(settings: Settings, keyword: str) -> None:
     """Print what stands in the lake for the lines of standard input. UserError where that is not a code."""
     if settings.phi is None:
         raise UserError("the settings have no section [phi]: the lake has values as they came")
-    known = {key.keyword: key for keys in CATALOGUE.values() for key in keys}
+    known = by_keyword()
     if keyword not in known:
         raise UserError(f"there is no column {keyword!r}; `pacslake phi show` names them")
     if settings.phi.rules.of(known[keyword]) is Treatment.KEEP:
         raise UserError(f"{keyword} is kept as it is")
-    if noted(settings.lake.path) is None:
+    policy = policy_of_lake(settings)
+    if policy is None:
         open_table(settings.lake.path)
         raise UserError(f"{settings.lake.path} has patients' values as they came: it was begun without [phi]")
-    policy = Policy(settings.phi.rules, Pseudonyms(read_key(settings.phi.key_file)))
     for code in policy.named(keyword, sys.stdin.read().splitlines()):
         click.echo(code)

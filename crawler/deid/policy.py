@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from crawler.columns import CATALOGUE, Attribute
+from crawler.columns import CATALOGUE, Attribute, by_keyword
 from crawler.deid.pseudonyms import Pseudonyms
 from crawler.errors import UserError
 from crawler.model import Coverage, Level
@@ -87,8 +87,7 @@ class Policy:
 
     def named(self, keyword: str, values: Sequence[str]) -> list[str]:
         """Give what stands in the lake for values of an attribute. UserError where nothing does."""
-        known = (key for keys in CATALOGUE.values() for key in keys if keyword == key.keyword)
-        match self.rules.of(next(known)):
+        match self.rules.of(by_keyword()[keyword]):
             case Treatment.KEEP:
                 return list(values)
             case Treatment.HASH:

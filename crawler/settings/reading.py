@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from crawler.attributes import contradiction
-from crawler.columns import CATALOGUE
+from crawler.columns import by_keyword
 from crawler.errors import UserError
 from crawler.settings.sections import KEYS, PhiSettings, Settings
 from crawler.settings.sentences import nearest, sentence, syntax_error
@@ -80,8 +80,7 @@ def _check_names(path: Path, settings: Settings) -> None:
 
 
 def _check_columns(path: Path, settings: Settings, phi: PhiSettings) -> None:
-    added = [key for _, key in settings.attributes.resolved()]
-    known = {key.keyword: key for key in (*(key for keys in CATALOGUE.values() for key in keys), *added)}
+    known = by_keyword(key for _, key in settings.attributes.resolved())
     for name in phi.columns:
         if name not in known:
             whose = next((key.keyword for key in known.values() if name in key.columns), None)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from crawler.columns import CATALOGUE
+from crawler.columns import by_keyword
 from crawler.model import AETitle, Level
 
 
@@ -43,7 +43,7 @@ def _host(text: str) -> str:
 
 
 def _keyword(text: str) -> str:
-    known = {key.keyword for keys in CATALOGUE.values() for key in keys}
+    known = by_keyword()
     if text not in known:
         raise ValueError(
             f"must be the keyword of an attribute that we ask for, as 'StudyTime'{_suggested(text, known)}"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
-from crawler.columns import CATALOGUE
+from crawler.columns import CATALOGUE, by_keyword
 from crawler.model import Level
 from crawler.pacs.check.answer import Answer
 from crawler.pacs.check.verdict import Learned, Verdict, note, ok, problem
@@ -15,7 +15,7 @@ from crawler.pacs.profile import CAP, NO, STUDY_MODALITY, YES
 MODALITY = 0x00080060
 MODALITIES_IN_STUDY = 0x00080061
 _CHARSET = 0x00080005
-_TAGS = {key.keyword: key.tag for keys in CATALOGUE.values() for key in keys}
+_TAGS = {keyword: key.tag for keyword, key in by_keyword().items()}
 _KEYWORDS = {f"{tag:08x}": keyword for keyword, tag in _TAGS.items()}
 _ROUND = frozenset((50, 64, 99, 128, 150, 250, 256, 499, 511, 512, 999, 1023, 1024, 1500, 2048, 2500, 4096, 9999))
 """Caps that are set by hand and are no multiple of a hundred."""
