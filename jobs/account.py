@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from rich.filesize import decimal
 from crawler.cohort.frozen import Frozen
 from crawler.deid.recipe import Recipe, described
 from crawler.export.dataset import Released
+from crawler.export.receipt import written_now
 from crawler.retrieve.standing import Series
 from jobs.exits import Exit
 from jobs.forms import Formed
@@ -52,7 +52,14 @@ class Account:
     @property
     def lost(self) -> Counter[str]:
         """Files of the store that could not be used, by the reason."""
-        return _added(one.lost for one in self.released)
+        return self.sum_of("lost")
+
+    def sum_of(self, name: str) -> Counter[str]:
+        """Add one of the counts of `Released` up over all series."""
+        total: Counter[str] = Counter()
+        for one in self.released:
+            total.update(getattr(one, name))
+        return total
 
     def values(self) -> dict[str, Any]:
         """Give it as what JSON can hold."""
@@ -63,7 +70,7 @@ class Account:
             "form": self.form,
             "recipe": described(self.recipe),
             "key": self.key,
-            "written_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "written_at": written_now(),
             "written_by": f"pacslake {version_of('pacslake')}",
             "root": ".",
             "counts": {
@@ -76,8 +83,8 @@ class Account:
                 "released": sum(len(one.files) for one in self.released),
                 "may_show_faces": sum(one.faces for one in self.released),
             },
-            "actions": dict(sorted(_added(one.actions for one in self.released).items())),
-            "excluded": dict(_added(one.excluded for one in self.released).most_common()),
+            "actions": dict(sorted(self.sum_of("actions").items())),
+            "excluded": dict(self.sum_of("excluded").most_common()),
             "quarantined": list(self._of_series("quarantined")),
             "kept_back": [
                 *self._of_series("kept_back"),
@@ -94,29 +101,28 @@ class Account:
                 yield {"SeriesInstanceUID": one.series, "instances": counts.total(), "reasons": dict(counts)}
 
 
-def show_account(folder: Path, account: Account, *, as_json: bool) -> Exit:
-    """Say what came of a dataset; give its exit code."""
+def show_account(folder: Path, account: Account, told: dict[str, Any], *, as_json: bool) -> Exit:
+    """Say what came of a dataset, as its receipt has `told` it; give its exit code."""
     if as_json:
-        click.echo(json.dumps({"folder": str(folder), **account.values()}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({"folder": str(folder), **told}, indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(_lines(folder, account)))
+        click.echo("\n".join(_lines(folder, account, told)))
     return account.exit
 
 
-def _lines(folder: Path, account: Account) -> Iterator[str]:
-    told = account.values()
+def _lines(folder: Path, account: Account, told: dict[str, Any]) -> Iterator[str]:
     counts, name = told["counts"], visible(account.frozen.cohort)
     size, of = decimal(counts["bytes"]), f"of {counts['patients']:,} patients, {counts['series']:,} series"
     yield f"{folder}: {counts['files']:,} files, {size}, {of}"
     for reason, count in told["excluded"].items():
         yield f"  left out: {count:,} instances. {reason}"
-    waiting = _added(one.quarantined for one in account.released)
+    waiting = account.sum_of("quarantined")
     for reason, count in waiting.most_common():
         yield f"  quarantined: {count:,} instances. {reason}"
-    found = _added(one.kept_back for one in account.released) + Counter(account.formed.kept_back.values())
+    found = account.sum_of("kept_back") + Counter(account.formed.kept_back.values())
     for what, count in found.most_common():
         yield f"  kept back: {count:,} files: {what} was found"
-    for reason, count in account.lost.items():
+    for reason, count in told["not_usable"].items():
         yield f"  not usable: {count:,} files of the store: {reason}; `pacslake cohort verify {name}` names them"
     for reason, count in Counter(account.formed.unmade.values()).most_common():
         yield f"  not made, or not whole: {count:,} series: {reason}"
@@ -125,10 +131,3 @@ def _lines(folder: Path, account: Account) -> Iterator[str]:
     if waiting:
         yield f"Look at what is quarantined: pacslake cohort review {name} --recipe {account.recipe.name} --sheets DIR"
     yield f"{folder}/receipt.json accounts for all of it; `pacslake cohort verify {folder}` checks it."
-
-
-def _added(counters: Any) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for one in counters:
-        total.update(one)
-    return total

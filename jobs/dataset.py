@@ -50,8 +50,8 @@ def export_dataset(settings: Settings, request: DatasetRequest, *, as_json: bool
     recipe = read_recipe(request.recipe)
     request.form.check()
     _keep_apart(request, settings.deid.key_file, request.crosswalk)
-    names = project_pseudonyms(settings)
     frozen = newest(settings.lake.path, request.cohort, request.version)
+    names = project_pseudonyms(settings)
     dataset = Dataset(request.folder)
     dataset.begin(request.cohort, request.form.kind)
     plan = Plan(settings.local.store_path, request.folder, recipe, names)
@@ -71,10 +71,11 @@ def export_dataset(settings: Settings, request: DatasetRequest, *, as_json: bool
             formed = as_images(dataset, released, request.form, of, request.processes)
     account = Account(frozen, recipe, names.fingerprint, request.form.kind, released, formed, missing)
     formed.rows += described(dataset.folder, account)
-    dataset.close(formed.rows, account.values())
+    told = account.values()
+    dataset.close(formed.rows, told)
     if request.crosswalk:
         _write_crosswalk(request.crosswalk, wanted, names)
-    return show_account(request.folder, account, as_json=as_json)
+    return show_account(request.folder, account, told, as_json=as_json)
 
 
 def _released(

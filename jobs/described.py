@@ -31,12 +31,9 @@ def described(folder: Path, account: Account) -> list[Row]:
 
 
 def _card(account: Account) -> Card:
-    recipe, counts = recipe_values(account.recipe), account.values()
+    recipe = recipe_values(account.recipe)
     options = ", ".join(one.replace("_", " ") for one in recipe["options"]) or "none"
     against = ", ".join(recipe["kept_against_profile"]) or "nothing"
-    left_out = sum(counts["excluded"].values())
-    waiting = sum(one["instances"] for one in counts["quarantined"])
-    kept_back = sum(one["instances"] for one in counts["kept_back"] if "instances" in one)
     return Card(
         name=account.frozen.cohort,
         version=version("pacslake"),
@@ -51,11 +48,11 @@ def _card(account: Account) -> Card:
             ("profile", recipe["profile"]),
             ("options", options),
             ("kept against the profile", against),
-            ("instances in the cohort's files", f"{counts['counts']['instances']:,}"),
-            ("left out by their kind, or by a person", f"{left_out:,}"),
-            ("waiting for a look", f"{waiting:,}"),
-            ("kept back because of what was found in them", f"{kept_back:,}"),
-            ("series that are missing, in whole or in part", f"{counts['missing']['series']:,}"),
+            ("instances in the cohort's files", f"{sum(one.instances for one in account.released):,}"),
+            ("left out by their kind, or by a person", f"{account.sum_of('excluded').total():,}"),
+            ("waiting for a look", f"{account.sum_of('quarantined').total():,}"),
+            ("kept back because of what was found in them", f"{account.sum_of('kept_back').total():,}"),
+            ("series that are missing, in whole or in part", f"{len(account.missing):,}"),
         ),
         dates_shifted=account.recipe.options.retain_modified_dates,
     )

@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from crawler.deid.leaks import search
 from crawler.export import bids, nifti, previews, template
+from crawler.export.card import FIGURES, HTML, MARKDOWN
 from crawler.export.dataset import Dataset, Released, Row, row_of
-from crawler.export.dicomdir import file_ids, write_dicomdir
+from crawler.export.dicomdir import DICOMDIR, file_ids, write_dicomdir
 from crawler.export.extra import extra
 from crawler.export.facts import FACTS, FILES
 from crawler.export.receipt import CSV, OWN, PARQUET, RECEIPT
@@ -29,8 +30,8 @@ from jobs.releasing import told_of
 FormKind = Literal["dicom", "nifti", "bids", "volumes"]
 _CONVERTED = f"{OWN}/nifti"
 _OF_SERIES = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Modality")
-_BESIDE = ("card", "card.md", "card.html", "previews", RECEIPT, PARQUET, CSV)
-DICOMDIR, PREVIEWS = "DICOMDIR", "previews"
+PREVIEWS = "previews"
+_BESIDE = (FIGURES, MARKDOWN, HTML, PREVIEWS, RECEIPT, PARQUET, CSV)
 
 
 @dataclass(frozen=True, slots=True)

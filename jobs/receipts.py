@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from rich.filesize import decimal
 
 from crawler.cohort.frozen import Frozen, newest
 from crawler.export.copies import begin, copier, end, path_of, sync_folder
-from crawler.export.receipt import write_receipt
+from crawler.export.receipt import write_receipt, written_now
 from crawler.lake.catalog import OWN_PLACE, open_catalog
 from crawler.retrieve.standing import Standing, gather, standing
 from crawler.settings import Settings
@@ -66,7 +65,7 @@ def _told(connection: duckdb.DuckDBPyConnection, frozen: Frozen, found: Standing
         "frozen_at": frozen.frozen_at.isoformat() + "Z",
         "frozen_from_lake_version": frozen.lake_version,
         "frozen_by": f"pacslake {frozen.program}",
-        "written_at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "written_at": written_now(),
         "written_from_lake_version": version,
         "written_by": f"pacslake {version_of('pacslake')}",
         "root": root,

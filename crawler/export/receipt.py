@@ -1,7 +1,7 @@
 """A receipt: what of a cohort was had, file by file, and what was not and why. It is checked without a lake.
 
 A folder has `manifest.parquet` and `manifest.csv`, the same rows both, and `receipt.json` with their checksums; the
-last is written last. Paths of a manifest are relative to the receipt's `root`, a folder. Touches: disk.
+last is written last. Paths of a manifest are relative to the receipt's `root`, a folder. Touches: disk, clock.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,11 @@ def find_manifest(path: Path, root: Path | None) -> Manifest:
     if not below.is_dir():
         raise UserError(f"the files should be below {below}, which is no folder: --root says where they are")
     return Manifest(file, below, digest is not None and digest != _digest(file))
+
+
+def written_now() -> str:
+    """Give the moment at which an account is written: UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def receipt_in(folder: Path) -> dict[str, Any]:
