@@ -16,6 +16,7 @@ from crawler.deid.identifiers import CheckRules
 from crawler.deid.identifiers import Known as Kind
 from crawler.deid.pseudonyms import Pseudonyms
 from crawler.deid.recipe import Recipe
+from crawler.lake.research import SUBJECT
 from crawler.model import Decision
 from crawler.retrieve.readback import TOLD, Told
 from jobs.known import Known, Row
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
 _SERIES = f"""SELECT {", ".join(TOLD)} FROM here ORDER BY StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID"""
 _OWNERS = """SELECT DISTINCT StudyInstanceUID, trim(PatientID) FROM studies SEMI JOIN here USING (StudyInstanceUID)
     WHERE trim(PatientID) <> '' ORDER BY ALL"""
-_KNOWN = """CREATE OR REPLACE TEMP TABLE known AS
-    SELECT StudyInstanceUID, CASE WHEN trim(coalesce(PatientID, '')) = '' THEN StudyInstanceUID ELSE trim(PatientID) END
-        AS patient FROM studies"""
+_KNOWN = f"CREATE OR REPLACE TEMP TABLE known AS SELECT StudyInstanceUID, {SUBJECT} AS patient FROM studies"
 _ROWS = """SELECT patient, {table}.* EXCLUDE (pacs, faults, first_seen_at, changed_at, removed_at, sweep_id)
     FROM {table} JOIN known USING (StudyInstanceUID) SEMI JOIN (SELECT unnest($patients) AS patient) USING (patient)
     ORDER BY ALL"""
@@ -59,7 +58,7 @@ def with_known(
 ) -> Iterator[Subject]:
     """Give the series with what is known of their patients, all of whose studies are looked at."""
     connection.execute(_KNOWN)
-    check = check_of(recipe)
+    check, made_by = check_of(recipe), (recipe.digest, version("pacslake"))
     of: defaultdict[str, list[Subject]] = defaultdict(list)
     for one in found:
         of[one.patient].append(one)
@@ -72,7 +71,7 @@ def with_known(
             instances = {"SOPInstanceUID": [file.instance for one in of[patient] for file in one.files]}
             known = Known((*rows[patient], instances), check, names.days(patient))
             for one in of[patient]:
-                said = (recipe.digest, version("pacslake"), patient, one.decision, seen(one.files), digest)
+                said = (*made_by, patient, one.decision, seen(one.files), digest)
                 yield replace(one, known=known, made_of=names.keyed(json.dumps(said)))
 
 

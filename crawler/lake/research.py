@@ -35,7 +35,7 @@ NO_OTHERS = f"tables for research are {', '.join(ORDER)}, and no others"
 OLDEST = 89
 """Who is older has company by being shown as one year more."""
 
-_SUBJECT = "coalesce(nullif(trim(PatientID), ''), StudyInstanceUID) AS subject"
+SUBJECT = "coalesce(nullif(trim(PatientID), ''), StudyInstanceUID)"
 """Who has a code and a shift: without an ID each study is a patient of its own."""
 _TEXTS = frozenset(("AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))
 """VRs of text that people type."""
@@ -95,15 +95,12 @@ class ResearchLake(Lake):
         table = TABLES[level.entity]
         if level is Level.STUDY:
             shown.append(_AGE)
-        if level is Level.PATIENT:
-            source = f"(SELECT *, trim(PatientID) AS subject FROM {self._whole}.{table})"
-        elif level is Level.STUDY:
-            source = f"(SELECT *, {_SUBJECT} FROM {self._whole}.{table})"
-        else:
+        rows = f"{self._whole}.{table}"
+        if level not in (Level.PATIENT, Level.STUDY):
             owners = f"(SELECT pacs, StudyInstanceUID, PatientID FROM {self._whole}.studies)"
-            source = (
-                f"(SELECT *, {_SUBJECT} FROM {self._whole}.{table} LEFT JOIN {owners} USING (pacs, StudyInstanceUID))"
-            )
+            rows = f"{rows} LEFT JOIN {owners} USING (pacs, StudyInstanceUID)"
+        subject = "trim(PatientID)" if level is Level.PATIENT else SUBJECT
+        source = f"(SELECT *, {subject} AS subject FROM {rows})"
         self.connection.execute(f"CREATE VIEW main.{table} AS SELECT pacs, {', '.join(shown)} FROM {source}")
 
     def _shown(self, key: Attribute, level: Level) -> str | None:
@@ -133,7 +130,7 @@ class ResearchLake(Lake):
         self.connection.execute(f"""CREATE VIEW main.cohort_series AS SELECT cohort, version, pacs,
             patient_code(subject) AS PatientID, StudyDate + shift_of(subject) AS StudyDate,
             new_uid(StudyInstanceUID) AS StudyInstanceUID, new_uid(SeriesInstanceUID) AS SeriesInstanceUID,
-            Modality, expected_instances FROM (SELECT *, {_SUBJECT} FROM {self._whole}.cohort_series)""")
+            Modality, expected_instances FROM (SELECT *, {SUBJECT} AS subject FROM {self._whole}.cohort_series)""")
 
 
 def _age_text(name: str) -> str:
