@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from crawler.errors import PacslakeError
+from crawler.orphans import ender
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-_PR_SET_PDEATHSIG = 1
 _AHEAD = 3
 """Tasks for each process that are waiting: they hold what they are about in memory."""
 
@@ -53,7 +51,6 @@ def shared_out(work: Callable[[In], Out], tasks: Iterable[In], processes: int) -
 def _end_with(owner: int) -> None:
     """Have the kernel end this process when the one that works for it is gone; Ctrl-C is for that one alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ender()()
     if os.getppid() != owner:  # it went before we had said so
         os._exit(1)

@@ -8,14 +8,12 @@ Touches: processes, disk.
 
 from __future__ import annotations
 
-import ctypes
 import gzip
 import json
 import resource
 import signal
 import struct
 import subprocess
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -29,6 +27,7 @@ from crawler.errors import UserError
 from crawler.export.extra import extra
 from crawler.export.series import Made, Series, series_of
 from crawler.export.template import places
+from crawler.orphans import ender
 
 VOLUME, SIDECAR, DIFFUSION = ".nii.gz", ".json", (".bval", ".bvec")
 PLACES = "{PatientID}/{StudyDate}_{StudyInstanceUID}/{SeriesNumber}_{Modality}"
@@ -47,7 +46,6 @@ _ENDS = {
     10: "volumes of it are not complete",
 }
 """What its exit codes mean."""
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +139,12 @@ def _run(command: Sequence[str], limits: Limits) -> str | None:
 def _bound(memory: int) -> Callable[[], None]:
     """Give what the new process does first: it takes no more memory than that, leaves no core, and dies with us.
 
-    The kernel counts the thread that started it, which therefore waits for it (prctl(2)).
+    The thread that started it therefore waits for it.
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before the fork
+    end_with_us = ender()
 
     def limit() -> None:
-        if library is not None:
-            library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        end_with_us()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with suppress(ValueError, OSError):  # less than that may be allowed
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
