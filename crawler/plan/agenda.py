@@ -186,10 +186,10 @@ class Agenda:
 
     def _wider(self, span: Span) -> Span | None:
         """Give more days around empty ones without a neighbour: if some have studies, these have none. None at last."""
-        days = next(self._widths.setdefault(span, iter(WIDER)), None)
-        if days is None or not span.is_whole_days or BEGINNING in span or END in span:
+        if not span.is_whole_days or BEGINNING in span or END in span:
             return None
-        return Span(span.first - days * DAY, span.last + days * DAY)
+        days = next(self._widths.setdefault(span, iter(WIDER)), None)
+        return None if days is None else Span(span.first - days * DAY, span.last + days * DAY)
 
     def _nothing_found(self, span: Span, *, alone: bool, ranges_work: bool) -> None:
         """Ask for less where no neighbour proves anything, and settle what is left."""
