@@ -218,7 +218,7 @@ class Agenda:
 
     def _in_empty_day(self, span: Span) -> bool:
         """Say whether these are hours of a day that is asked for by hours because it was answered without a study."""
-        return any(not one.rows and one.span.days == 1 and one.span.holds(span) for one in self._trials)
+        return any(not one.rows and one.span.length == DAY and one.span.holds(span) for one in self._trials)
 
     def _know_of_empty_answers(self) -> None:
         """Believe no empty answer any more without a proof: this PACS answers nothing where there is too much."""

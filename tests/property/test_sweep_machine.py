@@ -97,6 +97,13 @@ def test_a_silent_cap_or_a_refusal_costs_no_study(
         assert swept.found == set(studies)
 
 
+@given(archives(), st.sampled_from([0, 10, 37]), st.integers(1, 4))
+def test_what_is_empty_is_proven_so_at_a_pacs_that_says_what_it_has(studies: list[Study], cap: int, step: int) -> None:
+    toy = ToyPacs([*quiet_days(60)[::step], *studies], cap=cap)
+    swept = sweep(SweepMachine(FIRST, TODAY, TODAY, target_rows=50), toy)
+    assert WindowState.SUSPICIOUS_ZERO not in {verdict.state for _, verdict in swept.ledger}
+
+
 def busy_day(count: int) -> list[Study]:
     """A day as departments have it: most of it between eight and six."""
     day = TODAY.toordinal()
