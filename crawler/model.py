@@ -337,3 +337,9 @@ class Peer:
     calling_ae: AETitle
     limits: Limits = field(default_factory=Limits)
     tls: Callable[[], ssl.SSLContext] | None = None
+    is_configured: bool = True
+    """Whether it is a section `[pacs.NAME]`, where a person can change what is set of it; else they typed it."""
+
+    def setting(self, key: str) -> str:
+        """Name what a person changes to call it otherwise."""
+        return f"pacs.{self.name}.{key}" if self.is_configured else f"the {key.replace('_', ' ')} in {self.name}"

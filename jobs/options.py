@@ -71,6 +71,18 @@ def now_option(command: Command) -> Command:
     return click.option("--now", is_flag=True, help="Outside the allowed hours of a PACS too.")(command)
 
 
+def calling_options(command: Command) -> Command:
+    """Add --aet, --timeout, --now and --config: how PACS are called that are named or addressed (see jobs/peers.py)."""
+    aet = click.option("--aet", metavar="TITLE", help="Our AE title.  [default: `[local] ae_title`, or PACSLAKE]")
+    timeout = click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="How long to wait for the connection, and for the next byte.  [default: as set, or 10 and 60]",
+    )
+    return aet(timeout(now_option(config_option(command))))
+
+
 def talk_options(command: Command) -> Command:
     """Add --log-level and --debug, which `Talk` holds."""
     level = click.option(

@@ -156,7 +156,7 @@ class Association:
                 return context
         raise RefusedError(
             f"{_who(self.peer)} does not offer {name} to {self.peer.calling_ae}: "
-            f"have it permitted there, or set pacs.{self.peer.name}.model to a model that is"
+            f"have it permitted there, or {_other_model(self.peer)}"
         )
 
     def _next_message_id(self) -> int:
@@ -199,7 +199,11 @@ def _sop_class(syntax: Model | str) -> str:
 
 
 def _who(peer: Peer) -> str:
-    return f"PACS {peer.name} ({peer.host}:{peer.port})"
+    return f"PACS {peer.name} ({peer.host}:{peer.port})" if peer.is_configured else f"PACS {peer.name}"
+
+
+def _other_model(peer: Peer) -> str:
+    return f"set {peer.setting('model')} to a model that is" if peer.is_configured else "ask by a model that is"
 
 
 def _propose(
@@ -231,13 +235,13 @@ async def _connect(peer: Peer) -> Connection:
         raise TransientPeerError(f"{_who(peer)} did not answer within {limits.connect_timeout:g} s") from error
     except socket.gaierror as error:
         kind = TransientPeerError if error.errno == socket.EAI_AGAIN else RefusedError
-        hint = f"check pacs.{peer.name}.host and the name service"
+        hint = f"check {peer.setting('host')} and the name service"
         raise kind(f"the host name of PACS {peer.name}, {peer.host}, cannot be resolved: {hint}") from error
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or "no TLS there"
         raise RefusedError(f"{_who(peer)} and we cannot agree on TLS: {reason}") from error
     except ConnectionRefusedError as error:
-        check = f"check that it runs, and pacs.{peer.name}.host and port"
+        check = f"check that it runs, and {peer.setting('host')} and port"
         raise TransientPeerError(f"nothing listens at {_who(peer)}: {check}") from error
     except OSError as error:
         raise TransientPeerError(f"{_who(peer)} cannot be reached: {error.strerror or error}") from error
@@ -255,7 +259,7 @@ async def _negotiate(peer: Peer, connection: Connection, proposal: Proposal) -> 
     if not agreement.contexts:
         raise RefusedError(
             f"{_who(peer)} accepted the association but none of the services that were asked for: "
-            f"have them permitted there for {peer.calling_ae}, or set pacs.{peer.name}.model to a model that is"
+            f"have them permitted there for {peer.calling_ae}, or {_other_model(peer)}"
         )
     connection.buffer.expected = framing.established(peer.limits.max_pdu)
     connection.set_deadline(None)
@@ -271,7 +275,7 @@ def _rejected(peer: Peer, result: int, source: int, reason: int) -> PeerError:
         )
     if source == _SERVICE_USER and reason == _CALLED_AE_UNKNOWN:
         return RefusedError(
-            f"{_who(peer)} is not called {peer.called_ae}: set pacs.{peer.name}.ae_title to the AE title of the PACS"
+            f"{_who(peer)} is not called {peer.called_ae}: set {peer.setting('ae_title')} to the AE title of the PACS"
         )
     if result == _TRANSIENT or source == _PRESENTATION:
         return TransientPeerError(f"{_who(peer)} rejected the association for now (source {source}, reason {reason})")
