@@ -16,7 +16,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from crawler.deid import method, values
 from crawler.deid.actions import Actions
@@ -37,6 +37,11 @@ _NAME, _ID = BaseTag(0x0010_0010), BaseTag(0x0010_0020)
 _BIRTH_DATE, _AGE = BaseTag(0x0010_0030), BaseTag(0x0010_1010)
 _DAYS = tuple(BaseTag(tag) for tag in (0x0008_0020, 0x0008_0021, 0x0008_0022, 0x0008_0023))
 """Dates of study, series, acquisition and content: the first that is one says how old the patient was."""
+_CLASS, _INSTANCE = BaseTag(0x0008_0016), BaseTag(0x0008_0018)
+_LENGTH, _VERSION, _MEDIA_CLASS, _MEDIA_INSTANCE = (BaseTag(0x0002_0000 + number) for number in range(4))
+_SYNTAX, _IMPLEMENTATION = BaseTag(0x0002_0010), BaseTag(0x0002_0012)
+_IN_META = (False, True)
+"""File meta information is in Explicit VR Little Endian always (PS3.10 7.1)."""
 
 
 class _Work(NamedTuple):
@@ -153,18 +158,20 @@ class Engine:
 
     def _write_meta(self, dataset: FileDataset) -> None:
         """Leave of file meta information and preamble what readers need (PS3.10 7.1), made up where it lacked."""
-        old, meta = dataset.file_meta, FileMetaDataset()
+        old = {int(tag): _bare(element) for tag, element in dataset.file_meta.items()}
         implicit, little = _encoding(dataset)
         plain = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        meta.FileMetaInformationGroupLength = 0  # pydicom writes the right one
-        meta.FileMetaInformationVersion = b"\0\1"
-        meta.MediaStorageSOPClassUID = old.get("MediaStorageSOPClassUID") or dataset.get("SOPClassUID") or UID("")
-        named = old.get("MediaStorageSOPInstanceUID")
-        new = self._pseudonyms.uid(str(named)) if named else str(dataset.get("SOPInstanceUID", ""))
-        meta.MediaStorageSOPInstanceUID = UID(new)
-        meta.TransferSyntaxUID = old.get("TransferSyntaxUID") or plain
-        meta.ImplementationClassUID = UID(IMPLEMENTATION_UID)
-        dataset.file_meta = meta
+        named = old.get(_MEDIA_INSTANCE)
+        uids = {
+            _MEDIA_CLASS: old.get(_MEDIA_CLASS) or _bare(dataset.get_item(_CLASS)),
+            _MEDIA_INSTANCE: self._pseudonyms.uid(named) if named else _bare(dataset.get_item(_INSTANCE)),
+            _SYNTAX: old.get(_SYNTAX) or plain,
+            _IMPLEMENTATION: IMPLEMENTATION_UID,
+        }
+        told = [method.raw(tag, "UI", uid.encode("ascii", "replace"), _IN_META) for tag, uid in uids.items()]
+        told.append(method.raw(_VERSION, "OB", b"\0\1", _IN_META))
+        told.append(method.raw(_LENGTH, "UL", bytes(4), _IN_META))  # whoever writes it counts
+        dataset.file_meta = FileMetaDataset({element.tag: element for element in told})
         dataset.preamble = bytes(128)
 
 

@@ -6,16 +6,20 @@ pydicom's writer makes the same bytes, at twice the time, since it takes each el
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, MutableSequence
 from io import BytesIO
 
 from pydicom import FileDataset
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_data_element, write_file_meta_info
+from pydicom.filewriter import write_data_element
+from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
+Element = DataElement | RawDataElement
+
+_GROUP_LENGTH = BaseTag(0x0002_0000)
 _CHARACTER_SET = 0x0008_0005
 """pydicom decodes it when it reads."""
 _UNDEFINED = 0xFFFFFFFF
@@ -26,15 +30,16 @@ _LONG = struct.Struct("<HH2sxxI")
 
 def file_of(dataset: FileDataset) -> bytes:
     """Give the file that a dataset read by pydicom makes, in the transfer syntax that it was read in (PS3.10 7)."""
-    if not _is_plain(dataset):
+    elements = dict(dataset.items())
+    if not _is_plain(dataset, elements.values()):
         written = BytesIO()
         dataset.save_as(written)
         return written.getvalue()
-    head = DicomBytesIO()
-    head.write(dataset.preamble or bytes(128))
-    head.write(b"DICM")
-    write_file_meta_info(head, dataset.file_meta, enforce_standard=False)
-    return b"".join((head.getvalue(), *_elements(dataset)))
+    meta = b"".join(_elements(dict(dataset.file_meta.items()), "ascii", implicit=False))
+    length = _SHORT.pack(2, 0, b"UL", 4) + len(meta).to_bytes(4, "little")
+    implicit, characters = dataset.original_encoding[0] is not False, dataset.original_character_set
+    body = _elements(elements, characters, implicit=implicit)
+    return b"".join((dataset.preamble or bytes(128), b"DICM", length, meta, *body))
 
 
 def apart(dataset: FileDataset) -> FileDataset:
@@ -45,28 +50,29 @@ def apart(dataset: FileDataset) -> FileDataset:
     return other
 
 
-def _is_plain(dataset: FileDataset) -> bool:
+def _is_plain(dataset: FileDataset, elements: Iterable[Element]) -> bool:
     """Say whether all elements are as they were read, but for sequences and the character set."""
     implicit, little = dataset.original_encoding
     syntax = dataset.file_meta.TransferSyntaxUID
     if implicit is None or not little or syntax == DeflatedExplicitVRLittleEndian or implicit != syntax.is_implicit_VR:
         return False
-    return all(map(_goes_out, map(dataset.get_item, dataset.keys())))
+    return all(map(_goes_out, elements))
 
 
-def _goes_out(element: DataElement | RawDataElement) -> bool:
+def _goes_out(element: Element) -> bool:
     if not isinstance(element, RawDataElement):
         return element.VR == "SQ" or element.tag == _CHARACTER_SET
     is_whole = element.length != _UNDEFINED and isinstance(element.value, bytes)
     return is_whole and (element.VR is None or len(element.VR) == 2)
 
 
-def _elements(dataset: FileDataset) -> Iterator[bytes]:
-    implicit, characters = dataset.original_encoding[0] is not False, dataset.original_character_set
-    characters = characters if isinstance(characters, str) else list(characters)
-    for tag in sorted(dataset.keys()):
-        element: DataElement | RawDataElement = dataset.get_item(tag)
-        if tag.element == 0 and tag.group > 6:  # a group's length, retired (PS3.5 7.2), and wrong by now
+def _elements(
+    elements: dict[BaseTag, Element], characters: str | MutableSequence[str], *, implicit: bool
+) -> Iterator[bytes]:
+    for tag in sorted(elements):
+        element = elements[tag]
+        # A group's length is retired (PS3.5 7.2), and wrong by now.
+        if tag & 0xFFFF == 0 and (tag >> 16 > 6 or tag == _GROUP_LENGTH):
             continue
         if isinstance(element, RawDataElement):
             yield _header(element, implicit=implicit)
@@ -74,7 +80,7 @@ def _elements(dataset: FileDataset) -> Iterator[bytes]:
         else:
             buffer = DicomBytesIO()
             buffer.is_implicit_VR, buffer.is_little_endian = implicit, True
-            write_data_element(buffer, element, characters)
+            write_data_element(buffer, element, characters if isinstance(characters, str) else list(characters))
             yield buffer.getvalue()
 
 
