@@ -1,4 +1,4 @@
-"""Start Orthanc and DCMTK's dcmqrscp on loopback, filled with files. Touches: network, disk, processes."""
+"""Start Orthanc, DCMTK's dcmqrscp and pynetdicom's qrscp on loopback, filled. Touches: network, disk, processes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -96,6 +97,31 @@ def dcmqrscp(
     with subprocess.Popen([binary, "-c", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             wait_for(port)
+            yield port
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def qrscp(sender: Path, folder: Path, files: Sequence[Path]) -> Iterator[int]:
+    """Run pynetdicom's qrscp, to which storescu sends these files; give its port. Its AE title is QRSCP."""
+    port, path = free_port(), folder / "qrscp.ini"
+    settings = {
+        "ae_title": "QRSCP",
+        "port": port,
+        "max_pdu": 16382,
+        **dict.fromkeys(("acse_timeout", "dimse_timeout", "network_timeout"), 30),
+        "bind_address": "127.0.0.1",
+        "instance_location": folder / "storage",
+        "database_location": folder / "instances.sqlite",
+        "log_identifier": False,
+    }
+    path.write_text("[DEFAULT]\n" + "".join(f"{name}: {value}\n" for name, value in settings.items()))
+    command = [sys.executable, "-m", "pynetdicom", "qrscp", "-q", "-c", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_for(port)
+            subprocess.run([sender, "-aec", "QRSCP", "127.0.0.1", str(port), *files], check=True, capture_output=True)
             yield port
         finally:
             server.terminate()
