@@ -354,6 +354,14 @@ def schema(level: Level, added: tuple[Attribute, ...] = ()) -> pa.Schema:
     """
     import pyarrow as pa
 
+    key = [pa.field(level.unique_key, pa.string(), metadata=_ITEM)] if level is Level.WORKLIST else []
+    return schema_of((*CATALOGUE[level], *added), key)
+
+
+def schema_of(attributes: Iterable[Attribute], keys: Iterable[pa.Field] = ()) -> pa.Schema:
+    """Give the columns of some attributes, then `keys`, `faults` and `raw`."""
+    import pyarrow as pa
+
     fault = pa.struct([("tag", pa.string()), ("reason", pa.string())])
     raw = pa.struct([("tag", pa.string()), ("value", pa.binary())])
     kept = {
@@ -365,5 +373,4 @@ def schema(level: Level, added: tuple[Attribute, ...] = ()) -> pa.Schema:
         pa.field(name, pa.list_(kind), metadata={**never, "phi": phi, "description": meaning, "example": example})
         for name, (kind, phi, meaning, example) in kept.items()
     ]
-    key = [pa.field(level.unique_key, pa.string(), metadata=_ITEM)] if level is Level.WORKLIST else []
-    return pa.schema([*(field for key in (*CATALOGUE[level], *added) for field in key.fields()), *key, *notes])
+    return pa.schema([*(field for key in attributes for field in key.fields()), *keys, *notes])

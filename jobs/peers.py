@@ -93,6 +93,12 @@ class Peers:
         return peer if seconds is None else replace(peer, limits=_waiting(peer.limits, seconds))
 
 
+def known_names(config: Path) -> frozenset[str]:
+    """Give the names of the PACS that are configured; none where there is no settings file."""
+    settings = _settings(config, ())
+    return frozenset(settings.pacs) if settings else frozenset()
+
+
 def _settings(config: Path, texts: Sequence[str]) -> Settings | None:
     if config == SETTINGS_FILE and not config.exists():
         name = next((text for text in texts if "@" not in text), None)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.columns import CATALOGUE, Attribute, schema
+from crawler.columns import CATALOGUE, Attribute, schema, schema_of
 from crawler.decode.column import PADDING, Bytes, Column, Mask, Rows
 from crawler.decode.elements import Elements, Offsets, walk
 from crawler.decode.fallback import straighten
@@ -61,8 +61,16 @@ def decode(
     With `study_modality`, ModalitiesInStudy is read from the Modality that some PACS give of a study instead.
     """
     attributes = _with_modality() if study_modality and level is Level.STUDY else CATALOGUE[level]
-    wanted = Wanted.of((*attributes, *added), schema(level, added))
     meant = {"": default_charset} if isinstance(default_charset, str) else default_charset
+    return _decoded(batch, Wanted.of((*attributes, *added), schema(level, added)), meant)
+
+
+def decode_attributes(batch: Identifiers, attributes: tuple[Attribute, ...], meant: Mapping[str, str]) -> pa.Table:
+    """Decode some attributes alone, of which SpecificCharacterSet must be the first; `meant` as `default_charset`."""
+    return _decoded(batch, Wanted.of(attributes, schema_of(attributes)), meant)
+
+
+def _decoded(batch: Identifiers, wanted: Wanted, meant: Mapping[str, str]) -> pa.Table:
     tables = []
     for part in _parts(batch):
         findings = Findings()

@@ -18,7 +18,7 @@ from crawler.pacs import framing, negotiation
 from crawler.pacs.exchange import Exchange, Request
 from crawler.pacs.find import FindStream
 from crawler.pacs.framing import PduBuffer, PduType
-from crawler.pacs.identifier import Query, encode_identifier
+from crawler.pacs.identifier import Askable, encode_identifier
 from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR, Agreement, Context, Proposal
 from crawler.pacs.responses import MAX_ROWS
@@ -94,7 +94,7 @@ class Association:
             raise ProtocolError("the PACS answered a C-ECHO without a status")
         return answer.command.status
 
-    def find(self, query: Query, *, batch_rows: int = MAX_ROWS) -> FindStream:
+    def find(self, query: Askable, *, batch_rows: int = MAX_ROWS) -> FindStream:
         """Send a C-FIND and give its answer as a stream of batches. Raises RefusedError, TransientPeerError.
 
         A batch ends at `batch_rows` rows, give or take what one read brings: who wants few rows can cancel early.
@@ -241,7 +241,7 @@ async def _connect(peer: Peer) -> Connection:
         reason = getattr(error, "verify_message", "") or error.reason or "no TLS there"
         raise RefusedError(f"{_who(peer)} and we cannot agree on TLS: {reason}") from error
     except ConnectionRefusedError as error:
-        check = f"check that it runs, and {peer.setting('host')} and port"
+        check = f"check that it runs, and {peer.setting('host and port')}"
         raise TransientPeerError(f"nothing listens at {_who(peer)}: {check}") from error
     except OSError as error:
         raise TransientPeerError(f"{_who(peer)} cannot be reached: {error.strerror or error}") from error

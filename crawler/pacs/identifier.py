@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
+from typing import Protocol
 
 from crawler.columns import AS_OF_STUDIES, CATALOGUE, Attribute
 from crawler.errors import UserError
@@ -26,6 +27,17 @@ _UTF_8 = "ISO_IR 192"
 _CODECS = {"": "ascii", "ISO_IR 6": "ascii", "ISO_IR 100": "latin-1", _UTF_8: "utf-8"}
 _LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
 """VRs whose length takes four bytes in Explicit VR (PS3.5 7.1.2)."""
+
+
+class Askable(Protocol):
+    """What a C-FIND can be sent for."""
+
+    @property
+    def model(self) -> Model:
+        """The information model that it is asked by."""
+
+    def encode(self, *, explicit_vr: bool = False) -> bytes:
+        """Encode its identifier."""
 
 
 @dataclass(frozen=True, slots=True)
