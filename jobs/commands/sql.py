@@ -20,9 +20,21 @@ FORMATS = ("table", "csv", "json", "jsonl", "parquet")
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to this file instead."
 )
 @click.option("--as-of", metavar="WHEN", help="Answer with what was known at this moment (UTC), or on this day.")
+@click.option("--live", metavar="PACS", help="Ask this PACS (or AE@host:port) itself.")
+@click.option("--explain", is_flag=True, help="With --live: show what it would be asked, and ask nothing.")
+@click.option("--yes", is_flag=True, help="With --live: ask for all of an archive, too.")
 @config_option
 @talk_options
-def command(statement: str | None, kind: str | None, output: Path | None, as_of: str | None, config: Path) -> None:
+def command(
+    statement: str | None,
+    kind: str | None,
+    output: Path | None,
+    as_of: str | None,
+    live: str | None,
+    explain: bool,
+    yes: bool,
+    config: Path,
+) -> int:
     """Ask the lake in SQL (DuckDB's). Without a statement: a prompt, or what comes from standard input.
 
     Tables: patients, studies, series, instances (as they are now), their kin with _history, sweeps, windows, rejects.
@@ -33,15 +45,28 @@ def command(statement: str | None, kind: str | None, output: Path | None, as_of:
     pacslake sql "from studies" --output studies.parquet
     pacslake sql < questions.sql
     pacslake sql --as-of 2026-03-01 "select count(*) from studies"
+    pacslake sql --live main "select StudyDate, StudyDescription from studies where PatientID = '4711'"
+
+    With --live the PACS is asked, by C-FIND, for what the statement can want; nothing is written into the lake.
 
     Exit codes: 2 when DuckDB cannot understand a statement (syntax, unknown table or column), 1 when it fails while
-    it runs, 10 when there is no lake.
+    it runs, 10 when there is no lake; with --live 3 when the PACS may have more than came, 2 when too much is asked.
     """
     if output is not None:
         kind = _kind_of(output, kind)
-    lake = settings_from(config).lake.path
+    if live is None and (explain or yes):
+        raise click.UsageError("--explain and --yes belong to --live PACS")
+    if live is not None and as_of is not None:
+        raise click.UsageError("--as-of asks the lake what it knew; a PACS knows today alone: leave --live out")
 
     from jobs.query import TABLE, Form, answer
+
+    if live is not None:
+        from jobs.live import Wish, answer_live
+
+        text = statement if statement is not None else sys.stdin.read()
+        return answer_live(config, Wish(live, text, yes=yes, explain=explain), Form(kind or TABLE, output))
+    lake = settings_from(config).lake.path
 
     if statement is not None:
         answer(lake, statement, Form(kind or TABLE, output), as_of)
@@ -51,6 +76,7 @@ def command(statement: str | None, kind: str | None, output: Path | None, as_of:
         from jobs.prompt import prompt
 
         prompt(lake, as_of)
+    return 0
 
 
 def _kind_of(output: Path, kind: str | None) -> str:

@@ -13,7 +13,7 @@ SHARED = {"model", "columns", "attributes", "phi", "errors", "settings", "log", 
 
 BETWEEN_ROOMS = {
     ("cohort", "lake"),
-    ("asking", "decode"),
+    ("find", "decode"),
     ("retrieve", "pacs"),
     ("retrieve", "lake"),
     ("export", "lake"),
@@ -39,6 +39,7 @@ LIBRARIES = {
     "fastapi": ("crawler/serve/",),
     "jinja2": ("crawler/serve/", "crawler/export/"),
     "uvicorn": ("crawler/serve/",),
+    "sqlglot": ("crawler/live/",),
     "click": ("jobs/",),
     "rich": ("jobs/",),
 }

@@ -1,0 +1,182 @@
+"""Ask a PACS for what one question wants of it: studies, then below those that matter. Touches: network, clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from crawler.errors import PeerError, RefusedError, TransientPeerError
+from crawler.lake.passing import busy_near, parents
+from crawler.live.requests import Below, Request
+from crawler.model import Identifiers, Level, Model, Outcome, Peer, SweepRecord, SweepState, Window
+from crawler.pacs.identifier import Query
+from crawler.pacs.profile import attributes
+from crawler.pacs.status import describe
+from crawler.plan.answers import Ask, Known
+from crawler.plan.sweep import SweepMachine
+from jobs.below import CHILD_TRIES, Descent
+from jobs.doubting import verdict_below
+from jobs.gate import Gate
+from jobs.ledger import Ledger, Tally
+from jobs.lists import LEAST_CAP
+from jobs.narrowed import NarrowedCaller, PartCrawl
+from jobs.publish import Publisher, Source
+
+ANYWHERE = Window()
+PARENTS = 50
+"""Studies, or series, whose rows one worker asks for before it takes the next."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass
+class Asking:
+    """One question to one PACS. Its rows go into a lake of its own, what is not proven into `unproven`."""
+
+    peer: Peer
+    source: Source
+    publisher: Publisher
+    gate: Gate
+    lake: Path
+    associations: int
+    home: Path | None = None
+    """The lake that knows the PACS, where there is one."""
+    queries: int = 0
+    unproven: list[str] = field(default_factory=list)
+    _stops: list[Callable[[], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stops.append(self.gate.stop)
+
+    def stop(self) -> None:
+        """End after the queries under way."""
+        for one in self._stops:
+            one()
+
+    async def studies(self, requests: Sequence[Request]) -> None:
+        """Ask for studies: by one query where its answer can be believed, else by days as a sweep does."""
+        single = [one for one in requests if one.matching or one.times]
+        unbelieved = await self._by_workers(single, self._ask_once)
+        doubtful = [one for one, believed in zip(single, unbelieved, strict=True) if not believed]
+        for request in (*doubtful, *(one for one in requests if one not in single)):
+            await self._sweep(request)
+        await self.publisher.commit()
+
+    async def below(self, level: Level, wanted: Sequence[Below]) -> None:
+        """Ask for series, or images, below what the answers so far have that is wanted."""
+        found = await self.publisher.read(lambda: parents(self.lake, level, [_condition(one, level) for one in wanted]))
+        counts = {keys: count for keys, count in found.items() if count is not None}
+        descent = Descent(Model.STUDY_ROOT, self.source, self.publisher, Tally(), self.gate.stopping)
+        keys = list(found)
+
+        async def ask(caller: NarrowedCaller, group: Sequence[tuple[str, ...]]) -> Ledger:
+            return await descent.ask(caller, level, group, counts)
+
+        ledgers = await self._by_workers([keys[at : at + PARENTS] for at in range(0, len(keys), PARENTS)], ask)
+        largest = max((ledger.largest for ledger in ledgers), default=0)
+        for ledger in ledgers:
+            self.queries += ledger.queries
+            verdict = verdict_below(ledger, largest, self.source.profile.cap) if ledger.complete else ledger.verdict
+            if verdict is not None:
+                self.unproven.append(f"{level.value} level: {verdict.state}, {verdict.reason}")
+        await self.publisher.commit()
+
+    async def _ask_once(self, caller: NarrowedCaller, request: Request) -> bool:
+        """Ask for studies by one query; say whether all came that there are."""
+        ledger = Ledger(Level.STUDY)
+
+        async def keep(batch: Identifiers) -> None:
+            kept = await self.publisher.keep(self.source, batch, Ask(ANYWHERE, ANYWHERE))
+            ledger.count(len(batch), kept)
+
+        for _ in range(CHILD_TRIES):
+            ended = await caller.ask(self._query(request.keys), ledger, keep)
+            if ended is not Outcome.INTERRUPTED or self.gate.stopping.is_set():
+                break
+        self.queries += ledger.queries
+        if ended is Outcome.REFUSED:
+            raise RefusedError(f"{self.peer.name} refuses the question: it ended with {describe(ledger.status)}")
+        if ended is not Outcome.SUCCESS:
+            return False
+        if ledger.answers:
+            return ledger.answers < (self.source.profile.cap or LEAST_CAP)
+        if request.is_single:
+            return True
+        self.queries += 1  # who answers nothing for too much answers nothing to a wider question either
+        dated = {keyword: value for keyword, value in request.keys.items() if keyword == "StudyDate"}
+        return await caller.sees_any(self._query(dated))
+
+    async def _sweep(self, request: Request) -> None:
+        """Ask for studies by windows of days, as a sweep does, with the keys that the question has besides."""
+        if self.gate.stopping.is_set():
+            return
+        profile, keys = self.source.profile, dict(request.matching)
+        unusable = profile.unsupported | keys.keys()
+        days = (request.days.low, request.days.high)
+        home = None if keys else self.home
+        busy = await self.publisher.read(lambda: busy_near(home, self.source.pacs, days)) if home else ()
+        known = Known(profile.cap, frozenset(unusable), profile.always_timed or None, busy)
+        crawl = PartCrawl(
+            peer=self.peer,
+            model=Model.STUDY_ROOT,
+            levels=(Level.STUDY,),
+            source=self.source,
+            machine=SweepMachine(*days, date.today(), known=known),
+            publisher=self.publisher,
+            begun=SweepRecord(
+                self.source.sweep_id, self.source.pacs, (Level.STUDY,), *days, SweepState.RUNNING, datetime.now(UTC)
+            ),
+            gate=self.gate,
+            keys=keys,
+        )
+        self._stops.append(crawl.stop)
+        await crawl.run(self.associations)
+        self._stops.remove(crawl.stop)
+        self.queries += crawl.tally.queries
+        self.unproven += crawl.unproven
+        if crawl.tally.trouble:
+            self.unproven.append(crawl.tally.trouble)
+
+    def _query(self, keys: Mapping[str, str]) -> Query:
+        return Query(Model.STUDY_ROOT, Level.STUDY, keys, attributes(self.source.profile, Level.STUDY))
+
+    async def _by_workers(self, tasks: Sequence[T], work: Callable[[NarrowedCaller, T], Awaitable[R]]) -> list[R]:
+        """Do tasks over as many associations as may be, in any order. PeerError where the PACS turns us away."""
+        results: dict[int, R] = {}
+        waiting = iter(enumerate(tasks))
+        failed: list[PeerError] = []
+
+        async def worker(*, spare: bool) -> None:
+            caller = NarrowedCaller(self.peer, self.source.profile, self.gate)
+            try:
+                if spare and not await caller.reaches():
+                    return
+                for number, task in waiting:
+                    results[number] = await work(caller, task)
+                    if not caller.reached and caller.trouble:
+                        raise TransientPeerError(caller.trouble)
+            except PeerError as error:
+                failed.append(error)
+                self.stop()
+            finally:
+                await caller.hang_up()
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(min(self.associations, len(tasks))):
+                group.create_task(worker(spare=number > 0))
+        if failed:
+            raise failed[0]
+        return [results[number] for number in range(len(tasks))]
+
+
+def _condition(below: Below, level: Level) -> str:
+    """Give what is wanted of the rows below which is asked, in SQL."""
+    studies = below.studies or "true"
+    if level is Level.SERIES:
+        return studies
+    return f"StudyInstanceUID IN (SELECT StudyInstanceUID FROM studies WHERE {studies}) AND {below.series or 'true'}"

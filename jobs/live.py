@@ -1,0 +1,87 @@
+"""`pacslake sql --live`: ask a PACS for what a statement can want, and let DuckDB answer it from that.
+
+Touches: network, disk, standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from crawler.errors import NotNowError, UserError
+from crawler.lake.passing import open_passing
+from crawler.live.requests import below
+from crawler.model import Level
+from jobs.asking import Asking
+from jobs.exits import Exit
+from jobs.live_plan import Plan, estimate_of, explain, levels_below, plan_of, refuse_too_much
+from jobs.peers import Calling, Peers
+from jobs.publish import Publisher, Source
+from jobs.query import Form, write
+from jobs.stopping import stopping_on_signals
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was typed."""
+
+    pacs: str
+    statement: str
+    yes: bool = False
+    explain: bool = False
+
+
+def answer_live(config: Path, wish: Wish, form: Form) -> int:
+    """Answer a statement from a PACS; give the exit code: 0, 3 where not all is sure to have come, 130.
+
+    UserError where it would ask for too much without being told so.
+    """
+    peers = Peers([wish.pacs], Calling(config))
+    if peers.settings is not None and peers.settings.phi is not None:
+        raise UserError("[phi] keeps identifiers out of the lake, and --live would show them: ask the lake instead")
+    home = peers.settings.lake.path if peers.settings else None
+    [called] = peers.called
+    plan = plan_of(called, home, wish.statement)
+    estimates = [estimate_of(called.peer.name, home, plan, one) for one in plan.requests]
+    if wish.explain:
+        explain(plan, estimates, as_json=form.kind == "json")
+        return Exit.OK
+    if not wish.yes:
+        refuse_too_much(called.peer.name, plan, estimates)
+    with tempfile.TemporaryDirectory(prefix="pacslake-live-") as folder:
+        lake = Path(folder) / "lake"
+        try:
+            asking = asyncio.run(_ask(peers, plan, lake, home))
+        except asyncio.CancelledError:
+            asking = None
+        if asking is None:
+            click.echo("pacslake: stopped, and nothing is answered", err=True)
+            return Exit.INTERRUPTED
+        with open_passing(lake) as opened:
+            write(opened, plan.question.statement, form)
+    for part in dict.fromkeys(asking.unproven):
+        click.echo(f"pacslake: {called.peer.name} may have more than was answered from: {part}", err=True)
+    return Exit.PARTIAL if asking.unproven else Exit.OK
+
+
+async def _ask(peers: Peers, plan: Plan, lake: Path, home: Path | None) -> Asking | None:
+    """Have the PACS asked, and its rows kept in a lake of their own. None where somebody stopped it."""
+    [called] = peers.called
+    peer, gate, pacs = called.peer, called.gate, called.pacs
+    gate.insists = False
+    source = Source(peer.name, uuid.uuid4().hex, pacs.charsets, plan.profile, plan.level is not Level.STUDY)
+    async with Publisher(lake) as publisher:
+        asking = Asking(peer, source, publisher, gate, lake, pacs.max_associations, home)
+        with stopping_on_signals([asking.stop]):
+            async with peers.permitted():
+                await asking.studies(plan.requests)
+                for level in levels_below(plan.level):
+                    await asking.below(level, below(plan.question, level))
+    if gate.stopped:
+        raise NotNowError(f"{peer.name} may not be asked any longer: {gate.stopped}")
+    return None if gate.stopping.is_set() else asking
