@@ -47,7 +47,7 @@ def command(
     pacslake sql --as-of 2026-03-01 "select count(*) from studies"
     pacslake sql --live main "select StudyDate, StudyDescription from studies where PatientID = '4711'"
 
-    With --live the PACS is asked, by C-FIND, for what the statement can want; nothing is written into the lake.
+    With --live the PACS is asked for what the statement can want, and nothing is written into the lake.
 
     Exit codes: 2 when DuckDB cannot understand a statement (syntax, unknown table or column), 1 when it fails while
     it runs, 10 when there is no lake; with --live 3 when the PACS may have more than came, 2 when too much is asked.
@@ -57,21 +57,19 @@ def command(
     if live is None and (explain or yes):
         raise click.UsageError("--explain and --yes belong to --live PACS")
     if live is not None and as_of is not None:
-        raise click.UsageError("--as-of asks the lake what it knew; a PACS knows today alone: leave --live out")
+        raise click.UsageError("a PACS knows today alone: leave --live out, or --as-of")
 
     from jobs.query import TABLE, Form, answer
 
     if live is not None:
         from jobs.live import Wish, answer_live
 
-        text = statement if statement is not None else sys.stdin.read()
-        return answer_live(config, Wish(live, text, yes=yes, explain=explain), Form(kind or TABLE, output))
+        wish = Wish(live, sys.stdin.read() if statement is None else statement, yes=yes, explain=explain)
+        return answer_live(config, wish, Form(kind or TABLE, output))
     lake = settings_from(config).lake.path
 
-    if statement is not None:
-        answer(lake, statement, Form(kind or TABLE, output), as_of)
-    elif not sys.stdin.isatty():
-        answer(lake, sys.stdin.read(), Form(kind or TABLE, output), as_of)
+    if statement is not None or not sys.stdin.isatty():
+        answer(lake, sys.stdin.read() if statement is None else statement, Form(kind or TABLE, output), as_of)
     else:
         from jobs.prompt import prompt
 
