@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "Write a commented pacslake.toml to start from.",
     "check": "Find out what a PACS can do, and what must be set.",
     "find": "Ask a PACS one question (C-FIND) and show the answers.",
+    "echo": "Call PACS, and say whether they answer.",
     "sweep": "Crawl PACS into the lake.",
     "pacs": "Show which PACS may be asked now; pause and resume them.",
     "plan": "Show what the next night will ask, and how long it will take.",

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 
+from crawler.asking.question import Question
 from crawler.errors import LakeError, NotNowError, PeerError
-from crawler.find.question import Question
 from crawler.lake.resume import findings_of
 from crawler.model import HIERARCHY, Identifiers, Level, Model, Outcome
 from crawler.pacs.association import FIND_CLASSES, Association, connect

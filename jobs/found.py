@@ -19,14 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from crawler.asking.columns import attributes_of
+from crawler.asking.dicom_json import as_json
+from crawler.asking.dump import as_lines
+from crawler.asking.files import file_of
+from crawler.asking.question import Question
+from crawler.asking.tree import Field, Tree, read_tree
 from crawler.decode.decode import decode_attributes
 from crawler.export.whole import whole_file
-from crawler.find.columns import attributes_of
-from crawler.find.dicom_json import as_json
-from crawler.find.dump import as_lines
-from crawler.find.files import file_of
-from crawler.find.question import Question
-from crawler.find.tree import Field, Tree, read_tree
 from crawler.model import Identifiers
 from crawler.pacs.association import FIND_CLASSES
 from jobs.table import cell, render

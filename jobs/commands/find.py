@@ -56,8 +56,8 @@ def command(talk: Talk, /, **typed: Any) -> int:
     """
     start_logging(talk.log_level)
 
-    from crawler.find.files import read_query
-    from crawler.find.question import ask
+    from crawler.asking.files import read_query
+    from crawler.asking.question import ask
     from jobs.find import Wanted, run_find
     from jobs.peers import Calling, Peers, known_names
 

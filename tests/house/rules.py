@@ -13,7 +13,7 @@ SHARED = {"model", "columns", "attributes", "phi", "errors", "settings", "log", 
 
 BETWEEN_ROOMS = {
     ("cohort", "lake"),
-    ("find", "decode"),
+    ("asking", "decode"),
     ("retrieve", "pacs"),
     ("retrieve", "lake"),
     ("export", "lake"),

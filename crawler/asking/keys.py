@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from pydicom.datadict import keyword_dict, keyword_for_tag, tag_for_keyword
 
+from crawler.asking.tree import DEEPEST, Field, Tree, vr_of
 from crawler.errors import UserError
-from crawler.find.tree import Field, Tree, vr_of
 
 MOST_ITEMS = 100
 _STEP = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<item>[0-9]{1,6})\])?")
@@ -56,6 +56,8 @@ def read_key(text: str) -> Key:
     """Read a key. Raises UserError, which suggests the keyword that was meant."""
     way, equals, value = text.partition("=")
     steps = tuple(_step(step.strip(), text) for step in way.split("."))
+    if len(steps) > DEEPEST:
+        raise UserError(f"{len(steps)} steps are more than a key can have")
     for step in steps[:-1]:
         if vr_of(step.tag) not in ("SQ", "UN"):
             raise UserError(f"{text.partition('=')[0]}: {name_of(step.tag)} is no sequence, nothing lies in it")

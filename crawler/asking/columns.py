@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VM
 
+from crawler.asking.keys import name_of
+from crawler.asking.question import Question
+from crawler.asking.tree import SPECIFIC_CHARACTER_SET, vr_of
 from crawler.columns import CATALOGUE, Attribute, Phi
-from crawler.find.keys import name_of
-from crawler.find.question import Question
-from crawler.find.tree import SPECIFIC_CHARACTER_SET, vr_of
 from crawler.model import HIERARCHY, Level
 
 _LEVELS = (*HIERARCHY, Level.WORKLIST)

@@ -6,9 +6,9 @@ import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from crawler.asking.keys import Key, Step, put, read_key
+from crawler.asking.tree import SPECIFIC_CHARACTER_SET, UTF_8, Field, Tree, encode_tree, needs_charset
 from crawler.errors import UserError
-from crawler.find.keys import Key, Step, put, read_key
-from crawler.find.tree import SPECIFIC_CHARACTER_SET, UTF_8, Field, Tree, encode_tree, needs_charset
 from crawler.model import HIERARCHY, Level, Model
 
 _QUERY_RETRIEVE_LEVEL = 0x00080052
@@ -82,7 +82,9 @@ def ask(model: Model, level: Level | None, texts: Iterable[str], base: Tree | No
     declared = tree.get(SPECIFIC_CHARACTER_SET)
     if declared is None or not declared.value:
         tree[SPECIFIC_CHARACTER_SET] = Field("CS", UTF_8 if needs_charset(tree) else "")
-    return Question(model, level, tree, tuple({key.tags: key for key in asks}.values()))
+    question = Question(model, level, tree, tuple({key.tags: key for key in asks}.values()))
+    question.encode()  # what its VRs cannot hold is found before anybody is called
+    return question
 
 
 def _keys_of(tree: Tree, above: tuple[Step, ...] = ()) -> list[Key]:

@@ -13,8 +13,8 @@ from functools import cache
 from pydicom._uid_dict import UID_dictionary
 from pydicom.datadict import keyword_for_tag
 
+from crawler.asking.tree import BYTES, DEEPEST, NUMBERS, ONE_VALUE, Field, Tree, vr_of
 from crawler.errors import UserError
-from crawler.find.tree import BYTES, NUMBERS, ONE_VALUE, Field, Tree, vr_of
 
 _WIDTH = 40
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -117,7 +117,7 @@ class _Reader:
         self._close(indent + 1)
         while self._sequences and self._open[-1][0] >= indent:
             self._open.pop()
-        if not self._sequences or self._sequences[-1][0] > indent:
+        if len(self._open) > DEEPEST or not self._sequences or self._sequences[-1][0] > indent:
             raise UserError("is an item outside a sequence")
         item: Tree = {}
         self._sequences[-1][1].append(item)

@@ -8,8 +8,8 @@ import math
 import re
 from typing import Any
 
+from crawler.asking.tree import BYTES, DEEPEST, NUMBERS, ONE_VALUE, Field, Tree
 from crawler.errors import UserError
-from crawler.find.tree import BYTES, NUMBERS, ONE_VALUE, Field, Tree
 
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NUMERIC = frozenset((*NUMBERS, "DS", "IS"))
@@ -51,11 +51,11 @@ def _number(vr: str, part: str) -> int | float | str:
     return number if math.isfinite(number) else part
 
 
-def from_json(content: object) -> Tree:
+def from_json(content: object, deepest: int = DEEPEST) -> Tree:
     """Read a dataset. Raises UserError for what is none."""
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not deepest:
         raise UserError("is no DICOM JSON object")
-    return {_tag(name): _field(name, told) for name, told in content.items()}
+    return {_tag(name): _field(name, told, deepest) for name, told in content.items()}
 
 
 def _tag(name: object) -> int:
@@ -64,7 +64,7 @@ def _tag(name: object) -> int:
     return int(name, 16)
 
 
-def _field(name: str, told: object) -> Field:
+def _field(name: str, told: object, deepest: int) -> Field:
     if not isinstance(told, dict) or not isinstance(told.get("vr"), str) or len(told["vr"]) != 2:
         raise UserError(f"has no vr at {name}")
     vr, values = told["vr"], told.get("Value", [])
@@ -76,7 +76,7 @@ def _field(name: str, told: object) -> Field:
     if not isinstance(values, list):
         raise UserError(f"has a Value at {name} that is no list")
     if vr == "SQ":
-        return Field(vr, [from_json(item or {}) for item in values])
+        return Field(vr, [from_json(item or {}, deepest - 1) for item in values])
     return Field(vr, "\\".join(_text(vr, value) for value in values))
 
 

@@ -7,10 +7,10 @@ import json
 import struct
 from pathlib import Path
 
+from crawler.asking.dicom_json import from_json
+from crawler.asking.dump import from_text
+from crawler.asking.tree import LONG_VRS, Field, Tree, encode_tree, read_tree
 from crawler.errors import UserError
-from crawler.find.dicom_json import from_json
-from crawler.find.dump import from_text
-from crawler.find.tree import LONG_VRS, Field, Tree, encode_tree, read_tree
 from crawler.model import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 
 IMPLICIT_VR, EXPLICIT_VR = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
