@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
+    from typing import Unpack
 
+    import pyarrow as pa
+    import SimpleITK as sitk
+    from pydicom import Dataset
+
+    from crawler.asking.command import How
     from crawler.export.fetching import Fetch
     from crawler.export.images import LakeOfImages
 
-__all__ = ["load_image", "open_lake"]
+__all__ = ["find", "find_datasets", "load_image", "open_lake"]
 
 
 def open_lake(
@@ -56,3 +62,22 @@ def load_image(
     settings = load(Path(config))
     how = fetch_by(Path(config)) if fetch is True else fetch or None
     return load_series(settings.lake.path, settings.local.store_path, Asked(series_uid=series_uid), how)
+
+
+def find(pacs: str | Sequence[str], *keys: str, **how: Unpack[How]) -> pa.Table:
+    """Ask one or several PACS by C-FIND: `find("main", "StudyDate=20240101-", "PatientName", level="study")`.
+
+    PACS are named as in pacslake.toml or addressed as `AE@host:port`, keys are written as for `pacslake find`, and so
+    is how to ask. The table has a column `source` and one for each key, typed as in the lake. UserError for mistakes,
+    PeerError where nothing came of it; a PartialAnswerWarning where there may be more than came.
+    """
+    from crawler.asking.command import find_table
+
+    return find_table([pacs] if isinstance(pacs, str) else pacs, keys, how)
+
+
+def find_datasets(pacs: str | Sequence[str], *keys: str, **how: Unpack[How]) -> Iterator[Dataset]:
+    """Ask as `find` does, and give the answers one by one as pydicom datasets, as they come."""
+    from crawler.asking.command import find_each
+
+    return find_each([pacs] if isinstance(pacs, str) else pacs, keys, how)

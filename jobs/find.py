@@ -76,6 +76,8 @@ class Ending:
         return self.trouble is None and ended_well and not self.capped
 
     def __str__(self) -> str:
+        if self.trouble and not self.rows:
+            return f"{self.called.peer.name}: {self.trouble}"
         counted = f"{self.rows:,} answer{'' if self.rows == 1 else 's'}"
         how = self.trouble or ("stopped there, as --limit says" if self.limited else describe(self.status))
         return f"{self.called.peer.name}: {counted} in {self.seconds:.2f} s, {how}"

@@ -19,6 +19,7 @@ from crawler.errors import UserError
 _WIDTH = 40
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LINE = re.compile(r"\s*\(([0-9a-fA-F]{4}),([0-9a-fA-F]{4})\)\s*(?:([A-Za-z]{2})\b\s*)?(.*)", re.DOTALL)
+_TAG = re.compile(r"\([0-9a-fA-F]{4},")
 _BARE = frozenset((*NUMBERS, "AT", *BYTES))
 """VRs whose values are not in brackets."""
 
@@ -147,7 +148,7 @@ def _value(vr: str, text: str) -> str:
     text = text.partition("#")[0].strip()
     if text.startswith("="):
         return _uid(text[1:].strip())
-    if text.startswith("(") and vr != "AT":
+    if text.startswith("(") and not _TAG.match(text):
         return ""  # (no value available), (not loaded)
     return text
 
