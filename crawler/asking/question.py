@@ -13,6 +13,12 @@ from crawler.model import HIERARCHY, Level, Model
 
 _QUERY_RETRIEVE_LEVEL = 0x00080052
 _STEPS = "ScheduledProcedureStepSequence"
+_OFFERED = {
+    Model.PATIENT_ROOT: HIERARCHY,
+    Model.STUDY_ROOT: HIERARCHY[1:],
+    Model.PATIENT_STUDY_ONLY: HIERARCHY[:2],
+}
+"""The levels of each model."""
 _DEFAULTS = {
     Level.PATIENT: "PatientName PatientID PatientBirthDate PatientSex NumberOfPatientRelatedStudies",
     Level.STUDY: (
@@ -109,9 +115,8 @@ def _level(model: Model, said: Level | None, tree: Tree) -> Level:
         return Level.WORKLIST
     written = tree.get(_QUERY_RETRIEVE_LEVEL)
     level = said or _named(str(written.value) if written else "") or Level.STUDY
-    offered = HIERARCHY[1:] if model is Model.STUDY_ROOT else HIERARCHY[:2]
-    if model is not Model.PATIENT_ROOT and level not in offered:
-        raise UserError(f"{model.known_as} has no level {level.value}: it has {' and '.join(offered)}")
+    if level not in _OFFERED[model]:
+        raise UserError(f"{model.known_as} has no level {level.value}: it has {', '.join(_OFFERED[model])}")
     return level
 
 
