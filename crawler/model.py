@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import NewType
 
 AETitle = NewType("AETitle", str)
@@ -327,6 +328,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class WebAccess:
+    """How a PACS is asked by DICOMweb, where it is asked so."""
+
+    url: str
+    username: str | None = None
+    secret_file: Path | None = None
+    """Holds the password, or without a user name a bearer token."""
+    ca_file: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    page_rows: int = 1000
+    """Datasets that one request asks for at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """Whom to call and how: everything an association requestor needs."""
 
@@ -337,6 +353,8 @@ class Peer:
     calling_ae: AETitle
     limits: Limits = field(default_factory=Limits)
     tls: Callable[[], ssl.SSLContext] | None = None
+    web: WebAccess | None = None
+    """None where it is asked by DICOM's own protocol."""
     is_configured: bool = True
     """Whether it is a section `[pacs.NAME]`, where a person can change what is set of it; else they typed it."""
 

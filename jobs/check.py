@@ -26,6 +26,7 @@ from crawler.lake.writer import LakeWriter
 from crawler.model import Finding, Identifiers, Level, Peer
 from crawler.pacs.check.examine import Examination, Plan
 from crawler.pacs.check.verdict import Grade, Verdict
+from crawler.pacs.check.web import WebExamination
 from crawler.pacs.profile import profile_from
 from crawler.settings import Settings
 from jobs.exits import Exit
@@ -71,7 +72,8 @@ def run_check(settings: Settings, request: CheckRequest) -> int:
     admitted(settings, [request.pacs])
     report = Report()
     if not request.as_json:
-        click.echo(f"{peer.name}: {peer.called_ae} at {peer.host}:{peer.port}, called as {peer.calling_ae}")
+        way = f"{peer.called_ae} at {peer.host}:{peer.port}, called as {peer.calling_ae}"
+        click.echo(f"{peer.name}: {peer.web.url if peer.web else way}")
     asyncio.run(_examine(settings, request, report))
     report.seconds = time.monotonic() - began
     report.kept = _keep(settings, _findings(report, request.pacs, datetime.now(UTC)))
@@ -97,7 +99,8 @@ async def _examine(settings: Settings, request: CheckRequest, report: Report) ->
     gate = gate_of(settings, request.pacs)
     gate.insists = True
     plan = Plan(pacs.model, pacs.max_associations, date.today(), day, request.broad, profile, gate.asking)
-    examination = Examination(settings.peer(request.pacs), plan, decoded)
+    peer = settings.peer(request.pacs)
+    examination = WebExamination(peer, peer.web, plan) if peer.web else Examination(peer, plan, decoded)
     seconds = manners_of(settings, request.pacs).lasting(QUESTIONS, SECONDS_BROAD if request.broad else SECONDS)
     try:
         async with watching(settings, {request.pacs: gate}), asyncio.timeout(seconds):
@@ -112,7 +115,7 @@ async def _examine(settings: Settings, request: CheckRequest, report: Report) ->
         gate.shared.forget_failures()
 
 
-async def _go_through(examination: Examination, request: CheckRequest, report: Report) -> None:
+async def _go_through(examination: Examination | WebExamination, request: CheckRequest, report: Report) -> None:
     for title, section in examination.sections:
         async for verdict in section():
             _add(report, request, title, verdict)

@@ -24,6 +24,7 @@ from jobs.ledger import Ledger, Tally
 from jobs.notes import Notes
 from jobs.publish import Publisher, Source
 from jobs.revisit import Revisit
+from jobs.web import caller_of
 
 
 @dataclass
@@ -100,7 +101,7 @@ class Crawl:
         return of_studies + self._descent.findings()
 
     def _caller(self) -> Caller:
-        return Caller(self.peer, self.model, self.gate, self.source.profile)
+        return caller_of(self.peer, self.model, self.gate, self.source.profile)
 
     async def _work(self, caller: Caller, *, spare: bool) -> None:
         try:

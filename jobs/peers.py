@@ -74,9 +74,11 @@ class Peers:
 
     def _found(self, name: str) -> Called:
         if self.settings is not None and name in self.settings.pacs:
-            gate = gate_of(self.settings, name)
+            pacs, gate = self.settings.pacs[name], gate_of(self.settings, name)
+            if pacs.web:
+                raise UserError(f"{name} is asked by DICOMweb, which this command does not speak; sweep it instead")
             gate.insists = True
-            return Called(self._heeding(self.settings.peer(name)), self.settings.pacs[name], gate)
+            return Called(self._heeding(self.settings.peer(name)), pacs, gate)
         from crawler.settings.address import pacs_at
 
         pacs, ours = pacs_at(name), self.settings.local.ae_title if self.settings else AETitle("PACSLAKE")

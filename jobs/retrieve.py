@@ -70,6 +70,11 @@ async def _retrieve(settings: Settings, plan: Plan, *, as_json: bool) -> Exit:
         settings.require_pacs([name])
         if settings.pacs[name].model is Model.WORKLIST:
             raise UserError(f"{name} is a worklist, which has no images")
+        if settings.pacs[name].web:
+            raise UserError(
+                f"{name} is asked by DICOMweb, by which nothing is retrieved: "
+                f"where it speaks DICOM too, add a section with its host, port and ae_title, and sweep by that"
+            )
         require_patient_ids(settings, name)
     names = admitted(settings, plan.orders)
     async with Publisher(settings.lake.path, policy_of(settings)) as publisher:

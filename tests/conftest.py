@@ -59,6 +59,15 @@ def orthanc_binary() -> Path:
 
 
 @pytest.fixture(scope="session")
+def dicomweb_plugin(orthanc_binary: Path) -> Path:
+    """Give the path of Orthanc's DICOMweb plugin."""
+    found = orthanc_binary.parents[1] / "share/orthanc/plugins/libOrthancDicomWeb.so"
+    if not found.exists():
+        _cannot("Orthanc's DICOMweb plugin is not installed. Type: sudo apt-get install orthanc-dicomweb")
+    return found
+
+
+@pytest.fixture(scope="session")
 def chromium_binary() -> Path:
     """Give the path of Chromium."""
     return find_peer("chromium", "chromium")

@@ -35,6 +35,7 @@ from crawler.settings.values import (
     SenderText,
     TimeZone,
 )
+from crawler.settings.web import WebSettings
 
 _DEFAULTS = Limits()
 
@@ -120,7 +121,7 @@ class AttributesSettings(_Table):
         return with_blocks((level, entry.at(level)) for level, entry in told)
 
 
-class PacsSettings(_Table):
+class PacsSettings(WebSettings):
     """`[pacs.NAME]`: one PACS, and what it may be asked."""
 
     host: Host
@@ -270,7 +271,7 @@ class Settings(_Table):
         """Say how to call the PACS of this name. UserError when there is none."""
         self.require_pacs([name])
         pacs = self.pacs[name]
-        return Peer(name, pacs.host, pacs.port, pacs.ae_title, self.local.ae_title, pacs.limits)
+        return Peer(name, pacs.host, pacs.port, pacs.ae_title, self.local.ae_title, pacs.limits, web=pacs.web)
 
     def require_pacs(self, names: Iterable[str]) -> None:
         """UserError when a name is not that of a configured PACS."""

@@ -40,6 +40,7 @@ LIBRARIES = {
     "jinja2": ("crawler/serve/", "crawler/export/"),
     "uvicorn": ("crawler/serve/",),
     "sqlglot": ("crawler/live/",),
+    "httpx": ("crawler/pacs/",),
     "click": ("jobs/",),
     "rich": ("jobs/",),
 }

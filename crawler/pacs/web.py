@@ -1,0 +1,163 @@
+"""One HTTP connection to a DICOMweb server: bounded in time and size, and without a word of what was asked in errors.
+
+Touches: network, disk (secrets and certificates are read).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crawler.errors import ProtocolError, RefusedError, TransientPeerError
+from crawler.model import Peer, WebAccess
+from crawler.pacs.dicom_json import Dataset, read_datasets
+from crawler.pacs.qido import UNABLE, status_of
+
+if TYPE_CHECKING:
+    import httpx
+
+LARGEST_PAGE = 64 << 20
+"""Bytes of one page; that of a larger one is refused as too much."""
+_LONGEST_SECRET = 16_384
+_BUSY = (408, 425, 429, 502, 503, 504)
+"""Statuses that say: not now."""
+_MORE = "additional results"
+"""What `Warning: 299` says of an answer that is not whole (PS3.18 8.3.4.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of an answer, or why there is none."""
+
+    datasets: list[Dataset]
+    more: bool = False
+    """The server says that there is more."""
+    status: int | None = None
+    """The status of C-FIND that says why it is refused; None where it came."""
+
+
+class WebClient:
+    """Asks one server. Close it at the end."""
+
+    def __init__(self, peer: Peer, web: WebAccess) -> None:
+        """Read its secrets. RefusedError where a file of them cannot be read."""
+        import httpx
+
+        self._who = f"PACS {peer.name} ({web.url})"
+        self._name = peer.name
+        self._limits = peer.limits
+        limits = peer.limits
+        self._http = httpx.AsyncClient(
+            base_url=f"{web.url.rstrip('/')}/",
+            headers={"Accept": "application/dicom+json", "Cache-Control": "no-cache", **_bearer(web)},
+            auth=(web.username, _secret(web.secret_file)) if web.username and web.secret_file else None,
+            verify=_tls(web),
+            timeout=httpx.Timeout(limits.idle_timeout, connect=limits.connect_timeout),
+            limits=httpx.Limits(max_connections=1),
+            follow_redirects=False,  # secrets go nowhere else
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._http.aclose()
+
+    async def page(self, path: str) -> Page:
+        """Ask for one page. TransientPeerError where it may come another time, RefusedError where a person must act."""
+        import httpx
+
+        try:
+            async with asyncio.timeout(self._limits.total_timeout), self._http.stream("GET", path) as response:
+                self._judge(response)
+                if not response.is_success:
+                    return Page([], status=status_of(response.status_code))
+                body = await _body(response)
+        except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
+            raise TransientPeerError(f"{self._who}: {_said(error)}") from None
+        if body is None:
+            return Page([], status=status_of(413))
+        try:
+            datasets = read_datasets(body)
+        except ProtocolError:  # it would be the same again; asking for less may leave out what breaks it
+            return Page([], status=UNABLE)
+        return Page(datasets, any(_MORE in warning for warning in response.headers.get_list("Warning")))
+
+    def _judge(self, response: httpx.Response) -> None:
+        """Raise where the answer is that of no search."""
+        status, section = response.status_code, f"pacs.{self._name}"
+        if status in _BUSY:
+            raise TransientPeerError(f"{self._who} answers with HTTP {status} for now")
+        if status in (401, 403):
+            raise RefusedError(
+                f"{self._who} answers with HTTP {status}: check {section}.username and password_file, or token_file"
+            )
+        if response.has_redirect_location or 300 <= status < 400:
+            raise RefusedError(f"{self._who} is to be found elsewhere: set {section}.url to where it redirects")
+        if status == 404 and response.url.path.count("/") == self._http.base_url.path.count("/"):
+            raise RefusedError(f"{self._who} has no search: check {section}.url, which ends where /studies follows")
+        kind = response.headers.get("Content-Type", "json")
+        if response.is_success and status != 204 and "json" not in kind:
+            raise RefusedError(f"{self._who} answers with no DICOM JSON: check {section}.url")
+
+
+async def _body(response: httpx.Response) -> bytes | None:
+    """Read it; None where it is too large."""
+    pieces, size = [], 0
+    async for piece in response.aiter_bytes():
+        size += len(piece)
+        if size > LARGEST_PAGE:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _said(error: Exception) -> str:
+    """Say what went wrong, in words of ours: those of libraries may quote the address, and with it a key."""
+    import httpx
+
+    if isinstance(error, httpx.ConnectTimeout):
+        return "does not take a connection in time; check that it runs, and its url"
+    if isinstance(error, httpx.ConnectError):
+        reason = error.__cause__ or error
+        while reason.__cause__ or reason.__context__:
+            reason = reason.__cause__ or reason.__context__ or reason
+        if isinstance(reason, ssl.SSLError):
+            return f"TLS fails ({reason.reason or 'no reason given'}); check its ca_file and certificate"
+        return "cannot be reached; check that it runs, and its url"
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        return "did not answer in time"
+    return f"the connection was lost ({type(error).__name__})"
+
+
+def _bearer(web: WebAccess) -> dict[str, str]:
+    if web.secret_file is None or web.username is not None:
+        return {}
+    return {"Authorization": f"Bearer {_secret(web.secret_file)}"}
+
+
+def _secret(path: Path) -> str:
+    """Read a file with one secret in it. RefusedError where that cannot be."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            secret = file.read(_LONGEST_SECRET).strip()
+    except (OSError, UnicodeDecodeError):
+        raise RefusedError(f"{path} cannot be read: it should hold the secret for a DICOMweb server") from None
+    if not secret or not secret.isprintable():
+        raise RefusedError(f"{path} should hold one line: the secret for a DICOMweb server")
+    return secret
+
+
+def _tls(web: WebAccess) -> ssl.SSLContext | bool:
+    if not web.url.startswith("https:"):
+        return False
+    try:
+        context = ssl.create_default_context(cafile=web.ca_file)
+        if web.certificate is not None:
+            context.load_cert_chain(web.certificate, web.key)
+    except (OSError, ssl.SSLError) as error:
+        files = ", ".join(str(path) for path in (web.ca_file, web.certificate, web.key) if path)
+        raise RefusedError(f"a certificate cannot be used ({type(error).__name__}); look at {files}") from None
+    return context
