@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from crawler.serve.web.doors import Door
 from crawler.serve.web.parts import Parts
 from crawler.settings import Settings
 from jobs.actions import LakeActions
+from jobs.answering import answering, query_socket
 from jobs.exits import Exit
 from jobs.reports import LakeReports
 from jobs.service import Service, Start
@@ -46,8 +47,12 @@ def run_serve(file: Path, settings: Settings, start: Start) -> int:
     """Serve; LakeLockedError where another service does for this lake, UserError where its address is taken."""
     service = Service(file, settings, start)
     settings.lake.path.mkdir(parents=True, exist_ok=True)
-    with OwnerLock(settings.lake.path, SERVICE_LOCK, "served by"), _entrance(settings) as entrance:
-        asyncio.run(_serve(service, entrance))
+    with (
+        OwnerLock(settings.lake.path, SERVICE_LOCK, "served by"),
+        _entrance(settings) as entrance,
+        query_socket(settings) if start.answers_queries else nullcontext() as channel,
+    ):
+        asyncio.run(_serve(service, entrance, channel))
     return Exit.OK
 
 
@@ -63,11 +68,13 @@ def _entrance(settings: Settings) -> Iterator[Entrance | None]:
         yield Entrance(channel, certificate, door, audit)
 
 
-async def _serve(service: Service, entrance: Entrance | None) -> None:
-    if entrance is None:
-        await service.run()
-        return
-    async with _pages(service, entrance):
+async def _serve(service: Service, entrance: Entrance | None, channel: socket.socket | None) -> None:
+    async with AsyncExitStack() as stack:
+        if entrance is not None:
+            await stack.enter_async_context(_pages(service, entrance))
+        if channel is not None:
+            queries = answering(lambda: service.settings, channel, service.start.log_level)
+            await stack.enter_async_context(queries)
         await service.run()
 
 

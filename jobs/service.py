@@ -46,6 +46,8 @@ class Start:
     watchdog: float | None = None
     """Seconds within which a sign of life is wanted."""
     log_level: str = "info"
+    answers_queries: bool = False
+    """Whether the lake is to answer C-FIND."""
 
 
 class Service:

@@ -31,6 +31,7 @@ def settings_anew(path: Path, before: Settings) -> Settings:
     settings = settings_from(path)
     fixed = [
         "lake.path",
+        "find_scp",
         *(f"serve.{name}" for name in type(settings.serve).model_fields if not name.startswith("sql_")),
     ]
     for name in fixed:

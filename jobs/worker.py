@@ -18,7 +18,7 @@ from crawler.settings import Settings
 _STOPPING = ((signal.SIGTERM, 3.0), (signal.SIGTERM, 6.0), (signal.SIGKILL, 0.5))
 """How to end a job within ten seconds, and how long to wait after each: it lets the queries under way end; it does not
 wait for them, and keeps all windows that are finished; it is killed."""
-_LONGEST_LINE = 1 << 20
+LONGEST_LINE = 1 << 20
 
 NEW_JOBS, COUNTING = "(new jobs)", "(counting)"
 """Names of chores."""
@@ -57,12 +57,12 @@ async def have_done(order: Order, stop: asyncio.Event) -> int:
         stdin=PIPE,
         stdout=DEVNULL,
         stderr=PIPE,
-        limit=_LONGEST_LINE,
+        limit=LONGEST_LINE,
         process_group=0,  # Ctrl-C in a terminal is for the service, which passes it on
     )
     assert process.stdin is not None
     process.stdin.write(pickle.dumps(order))
-    relay = asyncio.create_task(_relay(process, order.name))
+    relaying = asyncio.create_task(relay(process, job=order.name))
     ended = asyncio.create_task(process.wait())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -72,12 +72,12 @@ async def have_done(order: Order, stop: asyncio.Event) -> int:
             await asyncio.wait({ended}, timeout=patience)
     stopping.cancel()
     process.stdin.close()
-    await relay
+    await relaying
     return await ended
 
 
-async def _relay(process: Process, job: str) -> None:
-    """Log what the process says: its log lines as they are, other lines as what they are about."""
+async def relay(process: Process, **told: str) -> None:
+    """Log what the process says, with what is `told` of it: its log lines as they are, other lines as events."""
     assert process.stderr is not None
     log = structlog.get_logger()
     async for raw in process.stderr:
@@ -89,4 +89,4 @@ async def _relay(process: Process, job: str) -> None:
         except (ValueError, AttributeError, KeyError):
             level, event, said = "info", line.removeprefix("pacslake: "), {}
         if line:
-            getattr(log, level, log.info)(event, **{**said, "job": job})
+            getattr(log, level, log.info)(event, **{**said, **told})

@@ -8,6 +8,7 @@ Touches: network, clock.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -210,6 +211,11 @@ class Acceptor:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, host, port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    async def listen_on(self, channel: socket.socket) -> None:
+        """Begin to listen on a socket that somebody else has bound."""
+        self._server = await asyncio.get_running_loop().create_server(self._connection, sock=channel)
+        self.port = channel.getsockname()[1]
 
     async def close(self) -> None:
         """Stop listening and cut every association."""

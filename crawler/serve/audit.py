@@ -17,6 +17,7 @@ class Action(StrEnum):
 
     SQL = "sql"
     EXPORT = "export"
+    FIND = "find"
     BACKFILL = "backfill"
     PAUSE = "pause"
     RESUME = "resume"

@@ -64,6 +64,9 @@ def _check_names(path: Path, settings: Settings) -> None:
         raise UserError(f"{path}: {wrong}")
     if settings.phi is not None:
         _check_columns(path, settings, settings.phi)
+    for name in settings.find_scp.pacs:
+        if name not in settings.pacs:
+            raise UserError(f"{path}: find_scp.pacs: there is no PACS named {name!r}{nearest(name, settings.pacs)}")
     for cohort, told in settings.cohorts.items():
         if told.pacs is not None and told.pacs not in settings.pacs:
             hint = nearest(told.pacs, settings.pacs)

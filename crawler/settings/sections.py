@@ -15,6 +15,7 @@ from crawler.errors import UserError
 from crawler.model import AETitle, Level, Limits, Model, Peer
 from crawler.phi import Rules, Treatment
 from crawler.settings.alerts import AlertSettings, SmtpSettings
+from crawler.settings.finding import CallerSettings, FindScpSettings
 from crawler.settings.hours import AllowedHours, Holiday
 from crawler.settings.sentences import nearest
 from crawler.settings.serving import ServeSettings, TrustedProxySettings
@@ -258,6 +259,7 @@ class Settings(_Table):
     phi: PhiSettings | None = None
     deid: Annotated[DeidSettings, Field(default_factory=dict, validate_default=True)]
     serve: ServeSettings = ServeSettings()
+    find_scp: FindScpSettings = FindScpSettings()
     alerts: dict[str, AlertSettings] = {}
     smtp: SmtpSettings | None = None
 
@@ -293,6 +295,8 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("phi",): PhiSettings,
     ("deid",): DeidSettings,
     ("serve",): ServeSettings,
+    ("find_scp",): FindScpSettings,
+    ("find_scp", "callers", "*"): CallerSettings,
     ("alerts", "*"): AlertSettings,
     ("smtp",): SmtpSettings,
     ("serve", "*"): TrustedProxySettings,

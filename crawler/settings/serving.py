@@ -18,12 +18,13 @@ _WHO = "password_file = 'users' (which `pacslake users add` fills) or trusted_pr
 
 
 def _listen(text: str) -> str:
-    if text and _address(text) is None:
+    if text and address_of(text) is None:
         raise ValueError("must be an address and a port, as '127.0.0.1:8080' or '[::1]:8080', or '' for nowhere")
     return text
 
 
-def _address(text: str) -> tuple[str, int] | None:
+def address_of(text: str) -> tuple[str, int] | None:
+    """Give host and port of a `listen`, None where it is none."""
     found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s/:\[\]]+)):([0-9]{1,5})", text)
     if found is None or int(found[3]) > 65535:
         return None
@@ -104,7 +105,7 @@ class ServeSettings(BaseModel):
     @property
     def address(self) -> tuple[str, int] | None:
         """Host and port, None where it listens nowhere."""
-        return _address(self.listen)
+        return address_of(self.listen)
 
     @model_validator(mode="after")
     def _is_safe(self) -> ServeSettings:

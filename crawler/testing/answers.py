@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler.model import Level
+from crawler.pacs.encoding import Constant
+from crawler.pacs.numerals import Ints
 from crawler.testing import rows
 from crawler.testing.archive import Archive, Piece
 from crawler.testing.block import SERIES_UID_LENGTH, STUDY_UID_LENGTH, Block
 from crawler.testing.cache import BoundedCache
-from crawler.testing.encoding import Constant, encode
+from crawler.testing.encoding import encode
 from crawler.testing.matching import Criterion, as_date, criterion, date_bounds
-from crawler.testing.numbers import Ints
 from crawler.testing.patients import patient_columns
 from crawler.testing.people import patient_number
 from crawler.testing.question import QUERY_LEVEL, RETRIEVE_AE, Question, known

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crawler.pacs.numerals import Ints
 from crawler.testing.hospital import Hospital
-from crawler.testing.numbers import Ints, Reals, pick, uniform, unit_hash
+from crawler.testing.numbers import Reals, pick, uniform, unit_hash
 from crawler.testing.people import name_repertoires, physician_table
 from crawler.testing.schedule import seconds_of_day
 

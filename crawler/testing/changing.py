@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from crawler import columns
 from crawler.model import Level
+from crawler.pacs.encoding import Constant
 from crawler.testing.archive import Archive
-from crawler.testing.encoding import Constant, encode
+from crawler.testing.encoding import encode
 from crawler.testing.matching import criterion
 from crawler.testing.question import QUERY_LEVEL, RETRIEVE_AE, BadQuestionError, Question, known
 

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from crawler.testing.numbers import Ints, Reals, words
+from crawler.pacs.numerals import Ints
+from crawler.testing.numbers import Reals, words
 from crawler.testing.people import repertoire
 from crawler.testing.vocabulary import SCANNERS, Exam, SeriesKind, exams
 

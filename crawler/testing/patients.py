@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
+from crawler.pacs.numerals import Ints
 from crawler.testing import people
 from crawler.testing.block import Block
-from crawler.testing.numbers import Ints, chosen
+from crawler.testing.numbers import chosen
 from crawler.testing.rows import CHARSETS
 
 _KEYS = 10_000_000

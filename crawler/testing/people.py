@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from crawler.testing.numbers import Ints, chosen, digits, joined, unit_hash, words
+from crawler.pacs.numerals import Ints, digits, joined
+from crawler.testing.numbers import chosen, unit_hash, words
 from crawler.testing.vocabulary import FAMILY_NAMES, GIVEN_NAMES_F, GIVEN_NAMES_M, PHYSICIANS
 
 ASCII, LATIN_1, UTF_8 = 0, 1, 2

@@ -21,11 +21,11 @@ from crawler.pacs import command as dimse
 from crawler.pacs import framing
 from crawler.pacs.acceptor import AcceptedAssociation
 from crawler.pacs.command import Counters
+from crawler.pacs.encoding import Constant, element
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR
 from crawler.testing.breaking import break_off
 from crawler.testing.counts import Counts
-from crawler.testing.encoding import Constant, element
 from crawler.testing.objects import Objects, SyntheticObject
 from crawler.testing.question import BadQuestionError, Question, read_question
 from crawler.testing.quirks import Offline, Quirks

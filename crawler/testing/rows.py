@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crawler.pacs.numerals import NOTHING, Ints, calendar_numbers, digits, joined
 from crawler.testing import people
 from crawler.testing.block import UNDATED, Block
 from crawler.testing.hospital import MODALITIES
-from crawler.testing.numbers import EPOCH, NOTHING, Ints, calendar_numbers, chosen, digits, joined, unit_hash, words
+from crawler.testing.numbers import EPOCH, chosen, unit_hash, words
 from crawler.testing.schedule import DAY_SECONDS
 
 CHARSETS = pa.array([[], ["ISO_IR 100"], ["ISO_IR 192"]], pa.list_(pa.string()))

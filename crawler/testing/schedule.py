@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from crawler.testing.numbers import Ints, Reals, unit_hash
+from crawler.pacs.numerals import Ints
+from crawler.testing.numbers import Reals, unit_hash
 
 DAY_SECONDS = 86_400
 _WEEK = np.array([1.12, 1.1, 1.05, 1.06, 0.98, 0.22, 0.18])

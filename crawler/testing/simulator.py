@@ -19,20 +19,20 @@ from crawler.model import Level, Model
 from crawler.pacs import command as dimse
 from crawler.pacs import framing
 from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
+from crawler.pacs.encoding import Constant
 from crawler.pacs.messages import Message
+from crawler.pacs.pending import frame_responses
 from crawler.testing.answers import Answers
 from crawler.testing.archive import Archive
 from crawler.testing.breaking import break_off
 from crawler.testing.changing import ChangingArchive, TableAnswers
 from crawler.testing.counts import Counts
-from crawler.testing.encoding import Constant
 from crawler.testing.hospital import SOP_CLASSES
 from crawler.testing.matching import BadKeyError
 from crawler.testing.objects import Objects
 from crawler.testing.question import CHARSET, BadQuestionError, Question, read_question
 from crawler.testing.quirks import Quirks, misread, shaped
 from crawler.testing.relational import hierarchical
-from crawler.testing.responses import frame_responses
 from crawler.testing.retrieval import GET_MODELS, MOVE_MODELS, Retrievals
 
 IMPLICIT_VR = "1.2.840.10008.1.2"

@@ -13,8 +13,9 @@ from jobs.wiring import notify_address, settings_from, start_logging, watchdog_s
 @click.command()
 @config_option
 @talk_options
+@click.option("--find-scp", is_flag=True, help="Let the lake answer C-FIND too, as [find_scp] says.")
 @click.pass_obj
-def command(talk: Talk, config: Path) -> int:
+def command(talk: Talk, config: Path, find_scp: bool) -> int:
     """Do the jobs of pacslake.toml by the clock, until Ctrl-C or SIGTERM.
 
     What is due follows from what the lake says was done: after a week without power each job is done once, one after
@@ -24,9 +25,12 @@ def command(talk: Talk, config: Path) -> int:
     SIGTERM ends within ten seconds, and no finished window is lost. SIGHUP reads the settings anew; where they are
     wrong, it says so and keeps those of before.
 
+    With --find-scp viewers and scripts query the lake as they would a PACS, by C-FIND; no PACS notices.
+
     \b
     pacslake serve
     pacslake serve --config /etc/pacslake/pacslake.toml --log-level warning
+    pacslake serve --find-scp
 
     Exit codes: 0 stopped, 2 wrong settings, 11 another service serves this lake, 14 a later release wrote it.
     """
@@ -37,5 +41,5 @@ def command(talk: Talk, config: Path) -> int:
     from jobs.serve import run_serve
     from jobs.service import Start
 
-    start = Start(Notifier(notify_address()), watchdog_seconds(), talk.log_level)
+    start = Start(Notifier(notify_address()), watchdog_seconds(), talk.log_level, find_scp)
     return run_serve(config.absolute(), settings, start)

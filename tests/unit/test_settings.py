@@ -22,6 +22,7 @@ from crawler.pacs.profile import Profile, profile_from
 from crawler.settings import (
     AlertSettings,
     DeidSettings,
+    FindScpSettings,
     JobSettings,
     LakeSettings,
     LocalSettings,
@@ -61,7 +62,7 @@ def test_the_example_is_right_and_names_every_key() -> None:
     assert settings.jobs["nightly"].lookback_days == 7
     text = EXAMPLE.read_text()
     kinds = (LakeSettings, LocalSettings, PacsSettings, JobSettings, ServeSettings, AlertSettings, SmtpSettings)
-    for table in (*kinds, PhiSettings, DeidSettings):
+    for table in (*kinds, PhiSettings, DeidSettings, FindScpSettings):
         for key in table.model_fields:
             assert re.search(rf"^(# )?{key} = ", text, re.MULTILINE), key
     proxy = re.findall(r"^# trusted_proxy = (.*)", text, re.MULTILINE)[0]

@@ -15,9 +15,9 @@ from crawler.columns import CATALOGUE
 from crawler.decode.decode import decode
 from crawler.model import HIERARCHY, Identifiers, Level
 from crawler.pacs import framing
+from crawler.pacs.pending import frame_responses
 from crawler.testing.archive import Archive
 from crawler.testing.encoding import encode
-from crawler.testing.responses import frame_responses
 
 ARCHIVE = Archive(1500, date(2024, 2, 26), date(2024, 3, 3), undated=3)
 DAY = date(2024, 3, 2)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler.pacs import framing
-from crawler.testing.numbers import Ints, fixed_bytes
+from crawler.pacs.numerals import Ints, fixed_bytes
 
 _FEW = 24
 """Up to this many responses a Python loop is faster."""

@@ -1,0 +1,140 @@
+"""Rows of the lake as encoded identifiers, batch by batch. Touches: disk, through the lake."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from crawler.columns import CATALOGUE, Attribute, added_attributes
+from crawler.lake.asking import Asked
+from crawler.lake.query import Lake
+from crawler.lake.schema import LEVELS
+from crawler.model import Level
+from crawler.pacs.charsets import UTF8, CharsetError, encodings_of, writer
+from crawler.pacs.encoding import Constant, encode
+from crawler.serve.find.question import CHARSET, QUERY_LEVEL, RETRIEVE_AE, Question
+from crawler.serve.find.statement import Shown, statement
+
+_TITLE = next(one for one in CATALOGUE[Level.STUDY] if one.tag == RETRIEVE_AE)
+_NEWEST = "SELECT max(asked_at) FROM windows WHERE state = 'complete'"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the lake is at a moment."""
+
+    version: int
+    as_of: datetime | None
+    """When the newest complete answer of a PACS was asked for, in UTC; None where there is none."""
+    added: Mapping[Level, tuple[Attribute, ...]]
+    several: bool
+    """Whether rows of more than one PACS are shown."""
+
+
+class LakeAnswers:
+    """Answers over one lake, which follows its commits by `refresh`. Its methods may be called from any thread."""
+
+    def __init__(self, path: Path, titles: Mapping[str, str], charset: str = UTF8) -> None:
+        """`titles` are the AE titles of the PACS that are shown, by name. NoLakeError where there is no lake yet."""
+        self._lake = Lake(path)
+        self._lake.connection.execute("SET memory_limit = '1GB'; SET threads = 2; SET temp_directory = ''")
+        self._titles = dict(titles)
+        self._charset = charset
+        self._lock = threading.Lock()
+        self.known = self._look()
+
+    def refresh(self) -> bool:
+        """Follow the newest commit; give whether there was one."""
+        with self._lock:
+            if self._lake.refresh() == self.known.version:
+                return False
+            self.known = self._look()
+            return True
+
+    def close(self) -> None:
+        """Let go of the lake."""
+        self._lake.close()
+
+    def ask(self, question: Question, explicit_vr: bool) -> Answer:
+        """Give what a question finds. BadQuestionError where a key's value cannot be matched."""
+        wanted = statement(question, Shown(tuple(self._titles), self.known.several))
+        rows = Asked(self._lake, wanted.sql, wanted.parameters)
+        return Answer(rows, question, Form(self._titles, self._charset, explicit_vr))
+
+    def _look(self) -> Known:
+        with self._lake.connection.cursor() as cursor:
+            [(as_of,)] = cursor.execute(_NEWEST).fetchall()
+        added = {LEVELS[entity]: added_attributes(fields) for entity, fields in self._lake.added.items()}
+        return Known(self._lake.version, as_of, added, len(self._titles) > 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How answers are written."""
+
+    titles: Mapping[str, str]
+    """AE titles of PACS by name."""
+    charset: str
+    explicit_vr: bool
+
+
+class Answer:
+    """The identifiers that one question finds."""
+
+    def __init__(self, rows: Asked, question: Question, form: Form) -> None:
+        self._rows = rows
+        self._question = question
+        self._form = form
+
+    def batches(self) -> Iterator[pa.Array]:
+        """Give them encoded, as they are found. LakeError where the lake cannot be read."""
+        for batch in self._rows.batches():
+            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+            columns[_TITLE.keyword] = self._retrieve_titles(columns.pop("pacs"))
+            yield self._encoded(columns)
+
+    def interrupt(self) -> None:
+        """Have whoever waits for a batch told that there is none."""
+        self._rows.interrupt()
+
+    def close(self) -> None:
+        """Let go of it; nobody may be waiting."""
+        self._rows.close()
+
+    def _encoded(self, columns: Mapping[str, pa.Array]) -> pa.Array:
+        """Encode in the character set that was asked for, or in ours; in UTF-8 where that lacks a character."""
+        for charset in dict.fromkeys((self._asked_charset(), self._form.charset, UTF8)):
+            wanted: list[Attribute | Constant] = [Constant(CHARSET, "CS", charset), *self._question.constants]
+            wanted += [place.attribute for place in self._question.returned]
+            if self._question.level is not Level.WORKLIST:
+                wanted += [Constant(QUERY_LEVEL, "CS", self._question.level.query_retrieve_level), _TITLE]
+            try:
+                return encode(columns, wanted, explicit_vr=self._form.explicit_vr, write=writer(charset))
+            except CharsetError:
+                continue
+        raise AssertionError("UTF-8 has every character")
+
+    def _asked_charset(self) -> str:
+        asked = self._question.charset
+        try:
+            encodings_of(asked)
+        except CharsetError:
+            return self._form.charset
+        return asked or self._form.charset
+
+    def _retrieve_titles(self, pacs: pa.Array) -> pa.Array:
+        """Give the AE titles of the PACS that have each row: a name, or a list of names."""
+        distinct = pacs.dictionary_encode() if pa.types.is_string(pacs.type) else None
+        if distinct is not None:
+            titles = [[self._titles_of(name)] for name in distinct.dictionary.to_pylist()]
+            return pa.array(titles, pa.list_(pa.string())).take(distinct.indices)
+        rows = [sorted({self._titles_of(name) for name in names}) for names in pacs.to_pylist()]
+        return pa.array(rows, pa.list_(pa.string()))
+
+    def _titles_of(self, name: str) -> str:
+        return self._form.titles.get(name, "")

@@ -1,0 +1,57 @@
+"""`[find_scp]`: the lake as a PACS that others may query. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from crawler.settings.serving import Listen, address_of, is_loopback
+from crawler.settings.values import AEText, DefinedTerms, SenderText
+
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+
+class CallerSettings(BaseModel):
+    """One of `[find_scp] callers`: how much one AE title may ask."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    max_rows: Count = 0
+    max_queries_per_minute: Count = 0
+
+
+class FindScpSettings(BaseModel):
+    """`[find_scp]`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    listen: Listen = "127.0.0.1:11113"
+    ae_title: AEText | None = None
+    """None is that of `[local]`."""
+    allow: Annotated[tuple[SenderText, ...], Field(strict=False)] = ()
+    pacs: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Whose studies are shown; () for all."""
+    max_rows: Count = 0
+    max_queries_per_minute: Count = 0
+    callers: dict[AEText, CallerSettings] = {}
+    max_associations: Annotated[int, Field(ge=1, le=1000)] = 10
+    charset: DefinedTerms = "ISO_IR 192"
+    always_relational: bool = False
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        found = address_of(self.listen)
+        assert found is not None
+        return found
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> FindScpSettings:
+        if not self.listen:
+            raise ValueError("must say where to listen, as listen = '127.0.0.1:11113'")
+        if not self.allow and not is_loopback(self.address[0]):
+            raise ValueError(
+                f"listens at {self.listen}, which other machines reach: say who may ask, as allow = ['AE']"
+            )
+        return self

@@ -1,0 +1,113 @@
+"""The lake answers C-FIND: a process of its own beside the service, on a socket that the service has bound.
+
+The settings come on standard input, which the service holds open: where that ends, the service has died.
+Touches: network, disk, clock, signals, standard input and error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from crawler.errors import LakeError, NoLakeError
+from crawler.pacs.acceptor import Acceptor
+from crawler.retrieve.expectation import Sender, admits
+from crawler.serve.audit import Audit
+from crawler.serve.find.answering import LakeAnswers
+from crawler.serve.find.scp import Allowance, Allowances, FindScp
+from crawler.settings import FindScpSettings, Settings
+from jobs.wiring import start_logging
+
+GLANCE = 1.0
+"""Seconds between looks for a new commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What the process is started with."""
+
+    settings: Settings
+    descriptor: int
+    """Of the socket to listen on."""
+    log_level: str
+
+
+class Answering:
+    """Answers from a lake, and follows it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._answers: LakeAnswers | None = None
+        told = settings.find_scp
+        self._scp = FindScp(lambda: self._answers, Audit(settings.lake.path), _allowances(told))
+        self._scp.always_relational = told.always_relational
+        self._log = structlog.get_logger()
+
+    async def run(self, channel: socket.socket) -> None:
+        """Answer until a signal says stop."""
+        stopping, told = asyncio.Event(), self._settings.find_scp
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        senders = [Sender.of(text) for text in told.allow]
+        allowed = (lambda ae_title, address: admits(senders, ae_title, address)) if senders else None
+        ae_title = told.ae_title or self._settings.local.ae_title
+        await self._follow()
+        async with Acceptor(self._scp.service(ae_title, allowed, told.max_associations), self._scp.answer) as acceptor:
+            await acceptor.listen_on(channel)
+            self._log.info("answering queries", port=acceptor.port, ae_title=ae_title)
+            while not stopping.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stopping.wait(), GLANCE)
+                await self._follow()
+        self._scp.close()
+
+    async def _follow(self) -> None:
+        """Show the newest commit; what cannot be read is shown as it was."""
+        try:
+            await asyncio.to_thread(self._look)
+        except NoLakeError:
+            return  # until the first sweep
+        except LakeError as error:
+            self._log.warning("the newest commit cannot be shown", reason=str(error))
+
+    def _look(self) -> None:
+        if self._answers is not None:
+            self._answers.refresh()
+            return
+        told = self._settings.find_scp
+        titles = {name: pacs.ae_title for name, pacs in self._settings.pacs.items() if name in (told.pacs or (name,))}
+        self._answers = LakeAnswers(self._settings.lake.path, titles, told.charset)
+
+
+def _allowances(told: FindScpSettings) -> Allowances:
+    single = {str(name): Allowance(one.max_rows, one.max_queries_per_minute) for name, one in told.callers.items()}
+    return Allowances(Allowance(told.max_rows, told.max_queries_per_minute), single)
+
+
+def _stop_with_the_service() -> None:
+    """Wait for the end of standard input, then stop as if asked to."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    """Read what to do, and do it."""
+    errand: Errand = pickle.load(sys.stdin.buffer)
+    start_logging(errand.log_level)
+    threading.Thread(target=_stop_with_the_service, daemon=True).start()
+    with socket.socket(fileno=errand.descriptor) as channel:
+        asyncio.run(Answering(errand.settings).run(channel))
+
+
+if __name__ == "__main__":
+    main()
