@@ -6,31 +6,29 @@ Touches: network, disk, clock, standard output and error.
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from crawler.asking.question import Question
-from crawler.errors import LakeError, NotNowError, PeerError
-from crawler.lake.resume import findings_of
-from crawler.model import HIERARCHY, Identifiers, Level, Model, Outcome
-from crawler.pacs.association import FIND_CLASSES, Association, connect
+from crawler.errors import NotNowError, PeerError
+from crawler.model import Identifiers, Model
+from crawler.pacs.association import FIND_CLASSES, connect
 from crawler.pacs.find import FindStream
-from crawler.pacs.profile import Profile, profile_from
 from crawler.pacs.responses import MAX_ROWS
-from crawler.pacs.status import describe, outcome_of
+from jobs.endings import Ending, doubt, turned_down
 from jobs.exits import Exit
 from jobs.found import Asked, Files, Writer, opened, writer
 from jobs.peers import Called, Peers
 
 _AT_ONCE = ("text", "json", "jsonl")
 """Formats that show answers as they come."""
-_NEGOTIABLE = ("relational queries", "combined date and time", "fuzzy matching of names")
-"""What the bytes of the extended negotiation stand for, in their order (PS3.4 C.5.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,44 +54,21 @@ class Wanted:
         return {FIND_CLASSES[self.question.model]: sent} if sent else {}
 
 
-@dataclass(slots=True)
-class Ending:
-    """How it ended with one PACS."""
-
-    called: Called
-    rows: int = 0
-    status: int | None = None
-    limited: bool = False
-    trouble: str | None = None
-    seconds: float = 0.0
-    capped: bool = False
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether this is all that there is, or as much as was wanted."""
-        ended_well = self.limited or outcome_of(self.status) is Outcome.SUCCESS
-        return self.trouble is None and ended_well and not self.capped
-
-    def __str__(self) -> str:
-        if self.trouble and not self.rows:
-            return f"{self.called.peer.name}: {self.trouble}"
-        counted = f"{self.rows:,} answer{'' if self.rows == 1 else 's'}"
-        how = self.trouble or ("stopped there, as --limit says" if self.limited else describe(self.status))
-        return f"{self.called.peer.name}: {counted} in {self.seconds:.2f} s, {how}"
-
-
 def run_find(peers: Peers, wanted: Wanted) -> int:
     """Ask, write the answers, say how it ended; give the exit code."""
     charsets = {one.peer.name: one.pacs.charsets for one in peers.called}
     asked = Asked(wanted.question, charsets)
-    with ExitStack() as until:
-        rows = writer(wanted.kind, asked, opened(wanted.out, until))
-        files = Files(wanted.files, wanted.question) if wanted.files else None
-        endings = asyncio.run(_ask_all(peers, wanted, rows, files))
-        rows.end()
+    try:
+        with ExitStack() as until:
+            rows = writer(wanted.kind, asked, opened(wanted.out, until))
+            files = Files(wanted.files, wanted.question) if wanted.files else None
+            endings = asyncio.run(_ask_all(peers, wanted, rows, files))
+            rows.end()
+    except BrokenPipeError:  # whoever reads along, `head` say, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
     for ending in endings:
-        _doubt(peers, ending, wanted.question)
+        doubt(peers.settings, ending, wanted.question)
         for line in (str(ending), *(f"  {note}" for note in ending.notes)):
             click.echo(line, err=True)
     if rows.odd:
@@ -123,7 +98,7 @@ async def _ask(called: Called, wanted: Wanted, rows: Writer, files: Files | None
     model = wanted.question.model
     try:
         async with called.gate.asking(), connect(called.peer, [model], extended=wanted.extended) as association:
-            ending.notes += _turned_down(association, wanted)
+            ending.notes += turned_down(association, wanted.question.model, wanted.negotiated)
             at_once = wanted.kind in _AT_ONCE or wanted.limit is not None
             answer = association.find(wanted.question, batch_rows=1 if at_once else MAX_ROWS)
             await _receive(answer, wanted.limit, keep, ending)
@@ -152,40 +127,3 @@ def _first(batch: Identifiers, count: int) -> Identifiers:
     if count >= len(batch):
         return batch
     return replace(batch, starts=batch.starts[:count], ends=batch.ends[:count])
-
-
-def _turned_down(association: Association, wanted: Wanted) -> list[str]:
-    """Say what was asked for in the negotiation and not granted."""
-    granted = association.agreement.extended.get(FIND_CLASSES[wanted.question.model], b"").ljust(3, b"\0")
-    pairs = zip(_NEGOTIABLE, wanted.negotiated, granted, strict=False)
-    return [
-        f"it did not grant {what}; the question was asked all the same" for what, asked, yes in pairs if asked > yes
-    ]
-
-
-def _doubt(peers: Peers, ending: Ending, question: Question) -> None:
-    """Note why there may be more than came: what is known of the PACS, and what the question lacks."""
-    if not ending.rows and (missing := _missing(question)):
-        ending.notes.append(
-            f"a query at {question.level} level takes {' and '.join(missing)}, of one each; or --relational, "
-            "where it is granted"
-        )
-    name = ending.called.peer.name
-    if not ending.rows or peers.settings is None or not ending.called.peer.is_configured:
-        return
-    profile = Profile()
-    with suppress(LakeError):
-        profile = profile_from(findings_of(peers.settings.lake.path, name), ending.called.pacs.overrides)
-    if question.level is Level.STUDY and profile.cap and ending.rows == profile.cap:
-        ending.capped = True
-        ending.notes.append(f"{profile.cap:,} is its cap: there may be more, so ask for less at a time")
-    ending.notes += [f"it ignores {key} as a matching key" for key in sorted(profile.unsupported) if question.has(key)]
-
-
-def _missing(question: Question) -> list[str]:
-    """Name the unique keys of the levels above that a hierarchical question must have, and does not."""
-    if question.level is Level.WORKLIST:
-        return []
-    first = 1 if question.model is Model.STUDY_ROOT else 0
-    above = HIERARCHY[first : HIERARCHY.index(question.level)]
-    return [level.unique_key for level in above if not question.has(level.unique_key)]

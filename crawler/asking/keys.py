@@ -1,7 +1,8 @@
 """The keys of a question as people type them. Pure.
 
-`Keyword=value` matches, `Keyword` alone asks to be told. A tag may stand for a keyword, as `(gggg,eeee)`, `gggg,eeee`
-or `ggggeeee`; points lead into sequences, whose item is the first unless `[n]` says otherwise.
+`Keyword=value` matches, `Keyword` alone asks to be told, `Keyword=` takes back what matched before. A tag may stand for
+a keyword, as `(gggg,eeee)`, `gggg,eeee` or `ggggeeee`; points lead into sequences, whose item is the first unless `[n]`
+says otherwise.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: the way to its attribute, and the value to match; None for a return key."""
+    """One key: the way to its attribute, and the value to match; None where it only asks to be told."""
 
     path: tuple[Step, ...]
     value: str | None = None
@@ -67,22 +68,19 @@ def read_key(text: str) -> Key:
         raise UserError(f"{way}: {name_of(last.tag)} is no sequence and has no items")
     if is_sequence and value:
         raise UserError(f"{way} is a sequence: name what shall match in it, as {way}.Keyword=value")
-    return Key(steps, value if equals and value else None)
+    return Key(steps, value if equals else None)
 
 
 def put(tree: Tree, key: Key) -> None:
-    """Put a key into a question, over what stands there."""
+    """Put a key into a question. Only one with a value, be it empty, changes what is there already."""
     *above, last = key.path
     for step in above:
         tree = _item(tree, step)
-    if vr_of(last.tag) != "SQ":
-        before = tree.get(last.tag)
-        vr = before.vr if before is not None and before.vr != "SQ" else _asked_vr(last.tag)
-        tree[last.tag] = Field(vr, key.value or "")
-    elif last.item is None:
-        tree[last.tag] = Field("SQ", [])
-    else:
+    if last.item is not None:
         _item(tree, last)
+    elif key.value is not None or last.tag not in tree:
+        is_sequence = vr_of(last.tag) == "SQ"
+        tree[last.tag] = Field("SQ", []) if is_sequence else Field(_asked_vr(last.tag, tree), key.value or "")
 
 
 def _item(tree: Tree, step: Step) -> Tree:
@@ -95,9 +93,10 @@ def _item(tree: Tree, step: Step) -> Tree:
     return items[step.item or 0]
 
 
-def _asked_vr(tag: int) -> str:
+def _asked_vr(tag: int, tree: Tree) -> str:
     """Give the VR in which an attribute is asked for; of what PS3.6 does not know nearly everything is text."""
-    vr = vr_of(tag)
+    before = tree.get(tag)
+    vr = before.vr if before is not None and before.vr != "SQ" else vr_of(tag)
     return "LO" if vr == "UN" else vr
 
 

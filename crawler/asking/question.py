@@ -79,7 +79,7 @@ def ask(model: Model, level: Level | None, texts: Iterable[str], base: Tree | No
     if level is not Level.WORKLIST:
         tree[_QUERY_RETRIEVE_LEVEL] = Field("CS", level.query_retrieve_level)
     asks = [key for key in keys if key.tags not in ((_QUERY_RETRIEVE_LEVEL,), (SPECIFIC_CHARACTER_SET,))]
-    if all(key.value is not None for key in asks):
+    if all(key.value for key in asks):
         shown = {key.tags for key in asks}
         more = [key for key in map(read_key, _DEFAULTS[level].split()) if key.tags not in shown]
         for key in more:
@@ -98,7 +98,7 @@ def _keys_of(tree: Tree, above: tuple[Step, ...] = ()) -> list[Key]:
     keys = []
     for tag, (_, value) in sorted(tree.items()):
         if isinstance(value, str):
-            keys.append(Key((*above, Step(tag)), value or None))
+            keys.append(Key((*above, Step(tag)), value))
         elif not value:
             keys.append(Key((*above, Step(tag))))
         for place, item in enumerate(value if not isinstance(value, str) else ()):

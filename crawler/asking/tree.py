@@ -7,7 +7,6 @@ hexadecimal. So a question and an answer are one kind of value, whatever they we
 from __future__ import annotations
 
 import struct
-import warnings
 from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
@@ -136,7 +135,8 @@ def bytes_of(tag: int, vr: str, text: str, codecs: tuple[str, ...]) -> bytes:
             return b"".join(struct.pack("<HH", int(one[:4], 16), int(one[4:], 16)) for one in tags)
         value = bytes(int(part, 16) for part in _parts(text)) if vr in BYTES else _encoded(vr, text, codecs)
     except (ValueError, struct.error, OverflowError):
-        raise UserError(f"the value of ({tag >> 16:04x},{tag & 0xFFFF:04x}) is none of VR {vr}") from None
+        wrong = "has characters that its character set lacks" if vr in CHARSET_VRS else f"is none of VR {vr}"
+        raise UserError(f"the value of ({tag >> 16:04x},{tag & 0xFFFF:04x}) {wrong}") from None
     return value + (b"\0" if vr == "UI" or vr in BYTES else b" ") if len(value) % 2 else value
 
 
@@ -177,12 +177,17 @@ def _encoded_parts(text: str, separators: str, codecs: tuple[str, ...]) -> bytes
     if separators:
         parts = (_encoded_parts(part, separators[1:], codecs) for part in text.split(separators[0]))
         return separators[0].encode().join(parts)
+    if not all(any(_holds(codec, one) for codec in codecs) for one in set(text)):
+        raise ValueError
+    return tables.encode_string(text, codecs)
+
+
+def _holds(codec: str, character: str) -> bool:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return tables.encode_string(text, codecs)
-    except UserWarning as lossy:
-        raise ValueError from lossy
+        character.encode(codec)
+    except UnicodeError:
+        return False
+    return True
 
 
 def _header(tag: int, vr: str, length: int, *, explicit_vr: bool) -> bytes:

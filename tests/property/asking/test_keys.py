@@ -19,7 +19,7 @@ KEYS = st.builds(
     lambda above, tag, value: Key((*above, Step(tag)), value),
     st.lists(STEPS, max_size=3),
     st.sampled_from(LEAVES),
-    st.none() | VALUES,
+    st.none() | st.just("") | VALUES,
 )
 NOISE = st.text(st.sampled_from("0123456789abcdef(),.[]=*PatientID\\ ü") | st.characters(), max_size=40)
 
