@@ -1,12 +1,11 @@
 """`pacslake sql --live`: ask a PACS for what a statement can want, and let DuckDB answer it from that.
 
-Touches: network, disk, standard error.
+Touches: network, standard error.
 """
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,15 @@ from pathlib import Path
 import click
 
 from crawler.errors import NotNowError, UserError
-from crawler.lake.passing import open_passing
+from crawler.lake.passing import Passing
 from crawler.live.requests import below
 from crawler.model import Level
-from jobs.asking import Asking
 from jobs.exits import Exit
+from jobs.gathering import Gatherer
+from jobs.live_asking import Asking
 from jobs.live_plan import Plan, estimate_of, explain, levels_below, plan_of, refuse_too_much
 from jobs.peers import Calling, Peers
-from jobs.publish import Publisher, Source
+from jobs.publish import Source
 from jobs.query import Form, write
 from jobs.stopping import stopping_on_signals
 
@@ -53,30 +53,29 @@ def answer_live(config: Path, wish: Wish, form: Form) -> int:
         return Exit.OK
     if not wish.yes:
         refuse_too_much(called.peer.name, plan, estimates)
-    with tempfile.TemporaryDirectory(prefix="pacslake-live-") as folder:
-        lake = Path(folder) / "lake"
-        try:
-            asking = asyncio.run(_ask(peers, plan, lake, home))
-        except asyncio.CancelledError:
-            asking = None
-        if asking is None:
-            click.echo("pacslake: stopped, and nothing is answered", err=True)
-            return Exit.INTERRUPTED
-        with open_passing(lake) as opened:
-            write(opened, plan.question.statement, form)
+    passing = Passing(called.peer.name, plan.profile.added)
+    try:
+        asking = asyncio.run(_ask(peers, plan, passing, home))
+    except asyncio.CancelledError:  # a second Ctrl-C
+        asking = None
+    if asking is None:
+        click.echo("pacslake: stopped, and nothing is answered", err=True)
+        return Exit.INTERRUPTED
+    write(passing.tables(), plan.question.statement, form)
+    passing.close()
     for part in dict.fromkeys(asking.unproven):
         click.echo(f"pacslake: {called.peer.name} may have more than was answered from: {part}", err=True)
     return Exit.PARTIAL if asking.unproven else Exit.OK
 
 
-async def _ask(peers: Peers, plan: Plan, lake: Path, home: Path | None) -> Asking | None:
-    """Have the PACS asked, and its rows kept in a lake of their own. None where somebody stopped it."""
+async def _ask(peers: Peers, plan: Plan, passing: Passing, home: Path | None) -> Asking | None:
+    """Have the PACS asked, and its rows gathered. None where somebody stopped it."""
     [called] = peers.called
     peer, gate, pacs = called.peer, called.gate, called.pacs
     gate.insists = False
     source = Source(peer.name, uuid.uuid4().hex, pacs.charsets, plan.profile, plan.level is not Level.STUDY)
-    async with Publisher(lake) as publisher:
-        asking = Asking(peer, source, publisher, gate, lake, pacs.max_associations, home)
+    async with Gatherer(passing) as gatherer:
+        asking = Asking(peer, source, gatherer, gate, pacs.max_associations, home)
         with stopping_on_signals([asking.stop]):
             async with peers.permitted():
                 await asking.studies(plan.requests)

@@ -13,7 +13,7 @@ import click
 from crawler.columns import schema
 from crawler.errors import NoLakeError, UserError
 from crawler.lake.catalog import ledgers
-from crawler.lake.passing import counted
+from crawler.lake.passing import studies_known
 from crawler.lake.resume import findings_of
 from crawler.live.question import TABLES, Question, read
 from crawler.live.requests import Request, below, deepest, study_requests
@@ -76,7 +76,7 @@ def estimate_of(pacs: str, home: Path | None, plan: Plan, request: Request) -> E
     """Say how much one request asks for, by what the lake knows of this PACS."""
     if request.matching:
         return Estimate(1, None)
-    studies = total = counted(home, pacs) if home else None
+    studies = total = studies_known(home, pacs) if home else None
     if request.days.low is not None:
         last = min(request.days.high or date.today(), date.today())
         a_day = _a_day(home, pacs) if home else None

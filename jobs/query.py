@@ -17,6 +17,7 @@ from jobs.statements import is_blank, split
 from jobs.table import render
 
 if TYPE_CHECKING:
+    from crawler.lake.passing import Passing
     from crawler.lake.query import Lake
 
 TABLE = "table"
@@ -42,8 +43,8 @@ def answer(path: Path, text: str, form: Form, as_of: str | None = None) -> None:
             write(lake, statement, form)
 
 
-def write(lake: Lake, statement: str, form: Form) -> None:
-    """Run one statement on an open lake and write its answer."""
+def write(lake: Lake | Passing, statement: str, form: Form) -> None:
+    """Run one statement on an open lake, or on what passes for one, and write its answer."""
     connection = lake.connection
     with plain_errors():
         relation = interruptibly(connection, lambda: lake.sql(statement))

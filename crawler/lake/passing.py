@@ -1,21 +1,31 @@
-"""A lake that holds what one question brought, and is thrown away with it. Touches: disk."""
+"""The tables of a lake in memory, for one question: what a PACS answered, typed and named as a lake has it.
+
+Also what a lake on disk knows of that PACS beforehand. Touches: disk.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import Self
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from crawler import columns
+from crawler.columns import Attribute
 from crawler.errors import LakeError, NoLakeError
+from crawler.lake.change import keyless
 from crawler.lake.memory import Memory
-from crawler.lake.query import Lake, open_lake
-from crawler.lake.schema import TABLES
-from crawler.model import Level, Window
+from crawler.lake.query import NO_EXTENSIONS, open_lake
+from crawler.lake.schema import TABLES, literal
+from crawler.lake.views import patients_statement
+from crawler.model import HIERARCHY, Level, Window
 
-_UNKNOWN = "CAST(NULL AS TIMESTAMP) AS first_seen_at, CAST(NULL AS TIMESTAMP) AS changed_at, NULL::VARCHAR AS sweep_id"
+_UNKNOWN = "CAST(NULL AS TIMESTAMP) AS first_seen_at, CAST(NULL AS TIMESTAMP) AS changed_at, "
+_UNKNOWN += "CAST(NULL AS TIMESTAMP) AS removed_at, CAST(NULL AS VARCHAR) AS sweep_id"
 """What a PACS does not say of a row, and only a lake that has watched it for some time knows."""
 
 _PARENTS = {
@@ -24,33 +34,61 @@ _PARENTS = {
 }
 
 
-@contextmanager
-def open_passing(path: Path) -> Iterator[Lake]:
-    """Open it with just the tables that a PACS can fill, under the names that a lake has them under."""
-    with open_lake(path) as lake:
-        lake.sql("CREATE SCHEMA live")
-        for table in (name for entity, name in TABLES.items() if entity != "worklist"):
-            lake.sql(f"CREATE VIEW live.{table} AS SELECT * REPLACE ({_UNKNOWN}) FROM main.{table}")
-        lake.sql("SET search_path = 'live'")
-        yield lake
+class Passing:
+    """Rows that came from one PACS. `tables` shows them; of rows with one key the last counts. For one thread."""
 
+    def __init__(self, pacs: str, added: Sequence[tuple[Level, Attribute]] = ()) -> None:
+        self.connection = duckdb.connect(config=NO_EXTENSIONS)
+        self._pacs = pacs
+        self._came: dict[Level, list[pa.Table]] = {}
+        for level in HIERARCHY:
+            mine = tuple(key for at, key in added if at is level)
+            self._came[level] = [columns.schema(level, mine).empty_table()]
 
-def parents(path: Path, level: Level, conditions: Sequence[str]) -> dict[tuple[str, ...], int | None]:
-    """Give the unique keys of studies, or series, below which is asked, and how many rows the PACS counts there.
+    def add(self, level: Level, rows: pa.Table) -> int:
+        """Take decoded answers in; gives how many had no key and are left out."""
+        bad = keyless(level, rows)
+        self._came[level].append(rows.filter(pc.invert(bad)))
+        return pc.sum(bad).as_py() or 0
 
-    They meet one of the conditions; a condition that fails for some row is met by each.
-    """
-    table, keys, counted = _PARENTS[level]
-    query = f"SELECT {keys}, {counted} FROM {table}"
-    with open_lake(path) as lake:
+    def tables(self) -> Self:
+        """Make the tables anew of all that came."""
+        self.connection.register("patients_told", self._came[Level.PATIENT][0])
+        for level in HIERARCHY[1:]:
+            self.connection.register("came", pa.concat_tables(self._came[level]))
+            self.connection.execute(
+                f"""CREATE OR REPLACE TABLE {TABLES[level.entity]} AS SELECT {literal(self._pacs)} AS pacs,
+                    * EXCLUDE (faults, raw, place), {_UNKNOWN}, faults, raw
+                FROM (SELECT *, row_number() OVER () AS place FROM came)
+                QUALIFY row_number() OVER (PARTITION BY {level.unique_key} ORDER BY place DESC) = 1"""
+            )
+        told = f"SELECT {literal(self._pacs)} AS pacs, * EXCLUDE (faults, raw), {_UNKNOWN}, faults, raw"
+        self.connection.execute(patients_statement(f"{told} FROM patients_told", f"({told} FROM patients_told)"))
+        return self
+
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+        """Ask in SQL, as a lake is asked."""
+        return self.connection.sql(query)
+
+    def parents(self, level: Level, conditions: Sequence[str]) -> dict[tuple[str, ...], int | None]:
+        """Give the unique keys of studies, or series, below which is asked, and how many rows the PACS counts there.
+
+        They meet one of the conditions; a condition that fails for some row is met by each.
+        """
+        table, keys, counted = _PARENTS[level]
+        query = f"SELECT {keys}, {counted} FROM {table}"
         try:
-            rows = lake.sql(f"{query} WHERE {' OR '.join(f'({one})' for one in conditions)} ORDER BY ALL").fetchall()
+            rows = self.sql(f"{query} WHERE {' OR '.join(f'({one})' for one in conditions)} ORDER BY ALL").fetchall()
         except duckdb.Error:
-            rows = lake.sql(f"{query} ORDER BY ALL").fetchall()
-    return {tuple(keys): count for *keys, count in rows}
+            rows = self.sql(f"{query} ORDER BY ALL").fetchall()
+        return {tuple(keys): count for *keys, count in rows}
+
+    def close(self) -> None:
+        """Forget all of it."""
+        self.connection.close()
 
 
-def counted(path: Path, pacs: str) -> int | None:
+def studies_known(path: Path, pacs: str) -> int | None:
     """Give how many studies of a PACS a lake has; None where there is no lake or nothing of this PACS."""
     try:
         with open_lake(path) as lake:

@@ -86,8 +86,7 @@ def view_statements(
         statements += [current.substitute(names), history.substitute(names)]
         told = statements[-2].partition(" AS\n")[2]
         if entity == "patient":
-            [of_patients] = map(Template, _statements("views_of_patients.sql"))
-            patients = of_patients.substitute(names, told=told)
+            patients = patients_statement(told, names["versions"])
         elif entity == "instance" and "file" in of:
             [of_instances] = map(Template, _statements("views_of_instances.sql"))
             statements[-2] = of_instances.substitute(_told_by_files(beyond), told=told, files=known("file"))
@@ -95,6 +94,12 @@ def view_statements(
     sources = {name: known(entity) for entity, name in _TOLD.items()}
     statements += [view.substitute(sources, version=str(version), format=str(FORMAT)) for view in ledger]
     return [*statements, *_statements("views_for_people.sql")]
+
+
+def patients_statement(told: str, versions: str) -> str:
+    """Give the statement that makes `patients`: those that PACS tell of, and those that only `studies` names."""
+    [of_patients] = map(Template, _statements("views_of_patients.sql"))
+    return of_patients.substitute(told=told, versions=versions)
 
 
 def catalog_statements(log: Log) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from crawler.errors import PeerError, RefusedError, TransientPeerError
-from crawler.lake.passing import busy_near, parents
+from crawler.lake.passing import busy_near
 from crawler.live.requests import Below, Request
 from crawler.model import Identifiers, Level, Model, Outcome, Peer, SweepRecord, SweepState, Window
 from crawler.pacs.identifier import Query
@@ -21,10 +21,11 @@ from crawler.plan.sweep import SweepMachine
 from jobs.below import CHILD_TRIES, Descent
 from jobs.doubting import verdict_below
 from jobs.gate import Gate
+from jobs.gathering import Gatherer
 from jobs.ledger import Ledger, Tally
 from jobs.lists import LEAST_CAP
 from jobs.narrowed import NarrowedCaller, PartCrawl
-from jobs.publish import Publisher, Source
+from jobs.publish import Source
 
 ANYWHERE = Window()
 PARENTS = 50
@@ -36,13 +37,12 @@ R = TypeVar("R")
 
 @dataclass
 class Asking:
-    """One question to one PACS. Its rows go into a lake of its own, what is not proven into `unproven`."""
+    """One question to one PACS. Its rows go to the gatherer, what is not proven into `unproven`."""
 
     peer: Peer
     source: Source
-    publisher: Publisher
+    gatherer: Gatherer
     gate: Gate
-    lake: Path
     associations: int
     home: Path | None = None
     """The lake that knows the PACS, where there is one."""
@@ -65,13 +65,14 @@ class Asking:
         doubtful = [one for one, believed in zip(single, unbelieved, strict=True) if not believed]
         for request in (*doubtful, *(one for one in requests if one not in single)):
             await self._sweep(request)
-        await self.publisher.commit()
+        await self.gatherer.commit()
 
     async def below(self, level: Level, wanted: Sequence[Below]) -> None:
         """Ask for series, or images, below what the answers so far have that is wanted."""
-        found = await self.publisher.read(lambda: parents(self.lake, level, [_condition(one, level) for one in wanted]))
+        conditions = [_condition(one, level) for one in wanted]
+        found = await self.gatherer.read(lambda: self.gatherer.passing.parents(level, conditions))
         counts = {keys: count for keys, count in found.items() if count is not None}
-        descent = Descent(Model.STUDY_ROOT, self.source, self.publisher, Tally(), self.gate.stopping)
+        descent = Descent(Model.STUDY_ROOT, self.source, self.gatherer, Tally(), self.gate.stopping)
         keys = list(found)
 
         async def ask(caller: NarrowedCaller, group: Sequence[tuple[str, ...]]) -> Ledger:
@@ -84,14 +85,14 @@ class Asking:
             verdict = verdict_below(ledger, largest, self.source.profile.cap) if ledger.complete else ledger.verdict
             if verdict is not None:
                 self.unproven.append(f"{level.value} level: {verdict.state}, {verdict.reason}")
-        await self.publisher.commit()
+        await self.gatherer.commit()
 
     async def _ask_once(self, caller: NarrowedCaller, request: Request) -> bool:
         """Ask for studies by one query; say whether all came that there are."""
         ledger = Ledger(Level.STUDY)
 
         async def keep(batch: Identifiers) -> None:
-            kept = await self.publisher.keep(self.source, batch, Ask(ANYWHERE, ANYWHERE))
+            kept = await self.gatherer.keep(self.source, batch, Ask(ANYWHERE, ANYWHERE))
             ledger.count(len(batch), kept)
 
         for _ in range(CHILD_TRIES):
@@ -119,7 +120,7 @@ class Asking:
         unusable = profile.unsupported | keys.keys()
         days = (request.days.low, request.days.high)
         home = None if keys else self.home
-        busy = await self.publisher.read(lambda: busy_near(home, self.source.pacs, days)) if home else ()
+        busy = await self.gatherer.read(lambda: busy_near(home, self.source.pacs, days)) if home else ()
         known = Known(profile.cap, frozenset(unusable), profile.always_timed or None, busy)
         crawl = PartCrawl(
             peer=self.peer,
@@ -127,7 +128,7 @@ class Asking:
             levels=(Level.STUDY,),
             source=self.source,
             machine=SweepMachine(*days, date.today(), known=known),
-            publisher=self.publisher,
+            publisher=self.gatherer,
             begun=SweepRecord(
                 self.source.sweep_id, self.source.pacs, (Level.STUDY,), *days, SweepState.RUNNING, datetime.now(UTC)
             ),
