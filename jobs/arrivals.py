@@ -23,7 +23,7 @@ from jobs.publish import Publisher
 class Arrivals:
     """Takes the receiver's reports in its thread. Orders are told in the event loop, by which they are run."""
 
-    def __init__(self, publisher: Publisher, store: Path, orders: Mapping[str, Order]) -> None:
+    def __init__(self, publisher: Publisher | None, store: Path, orders: Mapping[str, Order]) -> None:
         self.instances = 0
         """Arrived so far, those too that were here already."""
         self.size = 0
@@ -39,11 +39,12 @@ class Arrivals:
         self._unread: dict[str, list[Told]] = defaultdict(list)
 
     def report(self, rows: pa.Table) -> None:
-        """Write down what is durable now, then tell of it."""
-        rows = pa.concat_tables([self._unrecorded(rows), rows])
-        series = set(rows["SeriesInstanceUID"].to_pylist())
-        asked = {uid: name for name, order in self._orders.items() for uid in series & order.tracks.keys()}
-        self._publisher.append("file", file_rows(rows, asked))
+        """Write down what is durable now, where there is a lake, then tell of it."""
+        if self._publisher is not None:
+            rows = pa.concat_tables([self._unrecorded(rows), rows])
+            series = set(rows["SeriesInstanceUID"].to_pylist())
+            asked = {uid: name for name, order in self._orders.items() for uid in series & order.tracks.keys()}
+            self._publisher.append("file", file_rows(rows, asked))
         self._loop.call_soon_threadsafe(self._tell, rows)
 
     async def broken(self, series: str) -> Collection[str]:

@@ -22,6 +22,8 @@ COMMANDS = {
     "check": "Find out what a PACS can do, and what must be set.",
     "find": "Ask a PACS one question (C-FIND) and show the answers.",
     "echo": "Call PACS, and say whether they answer.",
+    "move": "Bring studies, series or images into a folder, or have them sent elsewhere (C-MOVE).",
+    "get": "Bring studies, series or images into a folder (C-GET).",
     "sweep": "Crawl PACS into the lake.",
     "pacs": "Show which PACS may be asked now; pause and resume them.",
     "plan": "Show what the next night will ask, and how long it will take.",

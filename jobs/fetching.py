@@ -21,7 +21,7 @@ from crawler.retrieve.wanted import Wanted, wanted_by
 from jobs.arrivals import Arrivals
 from jobs.caller import Besides, Caller
 from jobs.gate import Gate
-from jobs.looking import Looking, listing_of, series_of
+from jobs.looking import Looks
 
 GLANCE = 0.5
 """Seconds between looks at whether something has changed of which nobody tells."""
@@ -32,7 +32,7 @@ class Fetching:
     """One PACS in one retrieval. `run` returns when its order is finished, or soon after its gate is stopped."""
 
     peer: Peer
-    looking: Looking
+    looking: Looks
     gate: Gate
     order: Order
     storing: Storing
@@ -124,18 +124,19 @@ class Fetching:
 
     async def _look(self, caller: Caller, look: Look) -> None:
         """Ask what there is of a series, or which series a study has."""
-        ledger = await self.looking.ask(caller, look.item)
+        if look.item.series_uid:
+            listing = await self.looking.listing(caller, look.item)
+        else:
+            series, trouble = await self.looking.series(caller, look.item)
         if self.gate.stopping.is_set():
             self.order.put_back(look)
-            return
-        if not caller.reached:
+        elif not caller.reached:
             raise RefusedError(caller.trouble or "the PACS was never reached")
-        if look.item.series_uid:
-            self.order.looked(look, listing_of(ledger, look.item), _now())
-            return
-        trouble = None if ledger.complete else ledger.verdict.reason or "its series cannot be listed"
-        self.order.found(look, series_of(ledger, look.item), trouble)
-        self.expect()
+        elif look.item.series_uid:
+            self.order.looked(look, listing, _now())
+        else:
+            self.order.found(look, series, trouble)
+            self.expect()
 
     def expect(self) -> None:
         """Have what is wanted accepted."""

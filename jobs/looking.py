@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from crawler.model import Level, Model
 from crawler.retrieve.reconcile import Listing
@@ -16,6 +17,19 @@ from jobs.ledger import Ledger, Tally
 from jobs.publish import Publisher, Source
 
 
+class Looks(Protocol):
+    """Asks a PACS what there is to bring."""
+
+    model: Model
+    source: Source
+
+    async def listing(self, caller: Caller, item: Item) -> Listing:
+        """Say which instances a series has. Raises RefusedError."""
+
+    async def series(self, caller: Caller, item: Item) -> tuple[list[Item], str | None]:
+        """Say which series a study has, and what is wrong with that, if something is. Raises RefusedError."""
+
+
 @dataclass
 class Looking:
     """What looks at one PACS have in common."""
@@ -26,8 +40,23 @@ class Looking:
     stopping: asyncio.Event
     tally: Tally = field(default_factory=Tally)
 
-    async def ask(self, caller: Caller, item: Item) -> Ledger:
-        """Ask for what lies below a series, or a study. Raises RefusedError."""
+    async def listing(self, caller: Caller, item: Item) -> Listing:
+        """Ask which instances a series has; where the answer proves nothing, give what was known of it before.
+
+        Raises RefusedError, as all that asks.
+        """
+        ledger = await self._ask(caller, item)
+        proven = ledger.complete and not ledger.rejects
+        return Listing(frozenset(keys[-1] for keys in ledger.keys)) if proven else Listing(count=item.instances)
+
+    async def series(self, caller: Caller, item: Item) -> tuple[list[Item], str | None]:
+        """Ask which series a study has; give what is wrong with the answer too, None where all is well."""
+        ledger = await self._ask(caller, item)
+        trouble = None if ledger.complete else ledger.verdict.reason or "its series cannot be listed"
+        return [Item(item.study_uid, uid, item.patient_id) for _, uid in ledger.keys], trouble
+
+    async def _ask(self, caller: Caller, item: Item) -> Ledger:
+        """Ask for what lies below a series, or a study."""
         above = {"PatientID": item.patient_id or ""} if self.model is not Model.STUDY_ROOT else {}
         profile = replace(self.source.profile, uid_lists=False, relational=False)
         source = replace(self.source, profile=profile, names_images=True)
@@ -38,14 +67,3 @@ class Looking:
         ledger = await descent.ask(caller, level, [parent], known)
         ledger.verdict = verdict_below(ledger, ledger.largest, profile.cap) or ledger.verdict
         return ledger
-
-
-def listing_of(ledger: Ledger, item: Item) -> Listing:
-    """Say what is known of a series; where the answer about it proves nothing, what was known of it before."""
-    proven = ledger.complete and not ledger.rejects
-    return Listing(frozenset(keys[-1] for keys in ledger.keys)) if proven else Listing(count=item.instances)
-
-
-def series_of(ledger: Ledger, item: Item) -> list[Item]:
-    """Give the series of a study."""
-    return [Item(item.study_uid, uid, item.patient_id) for _, uid in ledger.keys]

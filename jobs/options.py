@@ -83,6 +83,24 @@ def calling_options(command: Command) -> Command:
     return aet(timeout(now_option(config_option(command))))
 
 
+def named_options(command: Command) -> Command:
+    """Add --patient, --study, --series and --image, by which a person names what is to be brought."""
+    options = (
+        click.option("--patient", multiple=True, metavar="ID", help="All of a patient, or whose the rest is."),
+        click.option("--study", multiple=True, metavar="UID", help="A study, or where the rest lies."),
+        click.option("--series", multiple=True, metavar="UID", help="A series, or where the images lie."),
+        click.option("--image", multiple=True, metavar="UID", help="A single instance."),
+        click.option(
+            "--model",
+            type=click.Choice(["study", "patient"]),
+            help="Study Root or Patient Root.  [default: study, or as set]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def talk_options(command: Command) -> Command:
     """Add --log-level and --debug, which `Talk` holds."""
     level = click.option(

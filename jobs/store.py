@@ -45,27 +45,28 @@ async def opened_store(settings: Settings, names: Sequence[str], report: Report)
         return
     senders = [Sender.of(text) for text in local.allowed_senders]
     for pacs in moving:
-        senders += await _senders(pacs)
+        senders += await senders_of(pacs)
     receiving = Receiving(local.store_path, local.ae_title, tuple(senders), port=local.port)
-    async with _listening(receiving, report) as receiver:
+    async with listening(receiving, report) as receiver:
         receiver.expectation = expected
         yield Store(receiver, receiver.port, receiver.acceptor.rejections)
 
 
 @asynccontextmanager
-async def _listening(receiving: Receiving, report: Report) -> AsyncIterator[Receiver]:
-    listening = receive(receiving, report)
+async def listening(receiving: Receiving, report: Report) -> AsyncIterator[Receiver]:
+    """Listen, as `receive` does. UserError where the store or the port is in use."""
+    opening = receive(receiving, report)
     try:
-        receiver = await listening.__aenter__()
+        receiver = await opening.__aenter__()
     except OSError as error:
         raise UserError(f"port {receiving.port} cannot be listened on: {error.strerror}; see [local] port") from error
     try:
         yield receiver
     finally:
-        await listening.__aexit__(None, None, None)
+        await opening.__aexit__(None, None, None)
 
 
-async def _senders(pacs: PacsSettings) -> list[Sender]:
+async def senders_of(pacs: PacsSettings) -> list[Sender]:
     """Give who may send for a PACS: its AE title, from the addresses of its host."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(pacs.host, pacs.port, type=socket.SOCK_STREAM)

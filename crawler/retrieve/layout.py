@@ -1,12 +1,16 @@
-"""Where an instance lies in the store: by a hash of its UID, so that nothing a peer says becomes a path. Pure."""
+"""Where an instance lies in a store: by a hash of its UID, or by checked UIDs, so that no peer names a path. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
 
 SPOOL = ".incoming"
 """Folder of the files that are not yet known to be on disk; no shard has such a name."""
+Layout = Callable[[str, str, str], str]
+"""Gives the path of an instance relative to the store, by the UIDs of its study, its series and its own."""
+_NAMELESS = "other"
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
@@ -22,6 +26,16 @@ def place_of(instance_uid: str) -> str:
     """
     name = sha256(instance_uid.encode("ascii")).hexdigest()[:32]
     return f"{name[:2]}/{name}.dcm"
+
+
+def by_hash(_study: str, _series: str, instance: str) -> str:
+    """Lay instances out as a lake's store has them."""
+    return place_of(instance)
+
+
+def by_series(study: str, series: str, instance: str) -> str:
+    """Lay them out for people: a folder for each study, in it one for each series."""
+    return "/".join(uid if is_uid(uid) else _NAMELESS for uid in (study, series, instance)) + ".dcm"
 
 
 def place_beside(place: str, digest: str) -> str:

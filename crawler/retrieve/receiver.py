@@ -15,6 +15,7 @@ from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
 from crawler.pacs.messages import Message, Sink
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR
 from crawler.retrieve.expectation import Sender, admits
+from crawler.retrieve.layout import Layout, by_hash
 from crawler.retrieve.storing import Report, Storing
 
 _TRANSFER_SYNTAXES = tuple(dict.fromkeys((EXPLICIT_VR, IMPLICIT_VR, *ALL_TRANSFER_SYNTAXES)))
@@ -33,6 +34,7 @@ class Receiving:
     store: Path
     ae_title: AETitle
     senders: tuple[Sender, ...]
+    layout: Layout = by_hash
     host: str = "0.0.0.0"
     port: int = 0
     max_associations: int = 25
@@ -74,7 +76,7 @@ async def receive(receiving: Receiving, report: Report) -> AsyncIterator[Receive
 
     Raises UserError when another process owns the store, OSError when the port cannot be had, and what `report` raised.
     """
-    async with Receiver.opened(receiving.store, report) as receiver:
+    async with Receiver.opened(receiving.store, report, receiving.layout) as receiver:
         service = Service(
             syntaxes=_SYNTAXES,
             ae_title=receiving.ae_title,

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from crawler.errors import UserError
 from crawler.retrieve.durable import sync_filesystem
-from crawler.retrieve.header import HEAD
+from crawler.retrieve.header import HEAD, SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
 from crawler.retrieve.instance import OUT_OF_RESOURCES, SUCCESS, Instance, Kept, Outcome
-from crawler.retrieve.layout import SPOOL, place_beside, place_of
+from crawler.retrieve.layout import SPOOL, Layout, by_hash, place_beside
 
 
 class Incoming:
@@ -100,17 +100,18 @@ class Incoming:
 class Spool:
     """A store and the objects on their way into it."""
 
-    def __init__(self, store: Path, lock: int) -> None:
+    def __init__(self, store: Path, lock: int, layout: Layout) -> None:
         self.store = store
         self.trouble: OSError | None = None
         """Why nothing can be written, a full disk say; nothing is tried until it is set to None."""
         self._lock = lock
+        self._layout = layout
         self._folder = store / SPOOL
         self._created = 0
         self._known: set[str] = set()
 
     @staticmethod
-    def open(store: Path) -> Spool:
+    def open(store: Path, layout: Layout = by_hash) -> Spool:
         """Make the store or take it over, and throw away what another owner left half done. UserError when it lives."""
         folder = store / SPOOL
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +123,7 @@ class Spool:
             raise UserError(f"Another process receives into {store}. Wait until it ends, or stop it.") from None
         for left in folder.iterdir():
             left.unlink()
-        return Spool(store, lock)
+        return Spool(store, lock, layout)
 
     def close(self) -> None:
         """Let others have the store."""
@@ -147,7 +148,7 @@ class Spool:
         """Move files to their places, and give those that have one, and those whose place is taken."""
         kept, namesakes = [], []
         for incoming in group:
-            place = place_of(incoming.instance.sop_instance)
+            place = self._place(incoming)
             if self._has(place):
                 namesakes.append(incoming)
             elif (one := self._moved(incoming, place, Outcome.STORED)) is not None:
@@ -158,7 +159,7 @@ class Spool:
         """Keep those beside what has their place that are not the same."""
         kept = []
         for incoming in namesakes:
-            place, outcome = place_of(incoming.instance.sop_instance), Outcome.AGAIN
+            place, outcome = self._place(incoming), Outcome.AGAIN
             try:
                 if not self._is_same(place, incoming):
                     place = place_beside(place, incoming.sha256)
@@ -170,6 +171,10 @@ class Spool:
             if (one := self._moved(incoming, place, outcome)) is not None:
                 kept.append(one)
         return kept
+
+    def _place(self, incoming: Incoming) -> str:
+        one = incoming.instance
+        return self._layout(one.text(STUDY_INSTANCE_UID), one.text(SERIES_INSTANCE_UID), one.sop_instance)
 
     def _moved(self, incoming: Incoming, place: str, outcome: Outcome) -> Kept | None:
         """Move a file to its place, or throw it away when it is there already."""

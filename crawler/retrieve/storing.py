@@ -34,6 +34,7 @@ from crawler.retrieve.instance import (
     row_of,
     table_of,
 )
+from crawler.retrieve.layout import Layout, by_hash
 from crawler.retrieve.spool import Incoming, Spool
 
 _UNRECOGNIZED_OPERATION = 0x0211
@@ -59,12 +60,12 @@ class Storing:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, store: Path, report: Report) -> AsyncIterator[Self]:
+    async def opened(cls, store: Path, report: Report, layout: Layout = by_hash) -> AsyncIterator[Self]:
         """Own a store until the block ends; what was answered with success is then reported.
 
         Raises UserError when another process owns it, and what `report` raised.
         """
-        spool = Spool.open(store)
+        spool = Spool.open(store, layout)
         try:
             storing = cls(spool, report)
             try:

@@ -23,6 +23,8 @@ class Item:
     patient_id: str | None = None
     instances: int | None = None
     """How many it had when somebody looked before."""
+    by_name: bool = False
+    """Whether not all of it is wanted, so that instances are asked for by name alone."""
 
     @property
     def uid(self) -> str:
@@ -110,7 +112,7 @@ class Track:
     def request(self) -> Fetch:
         """Make the next request: by name for what is missing of a series that is here in part, else for all of it."""
         names = sorted((self.listing.instances or frozenset()) - self.here)
-        mostly_here = bool(names) and len(self.here) >= len(names)
+        mostly_here = self.item.by_name or (bool(names) and len(self.here) >= len(names))
         tried = self.asked is not None and self.asked.level is Level.SERIES
         by_name = names and Level.IMAGE in self._levels and (mostly_here or tried or Level.SERIES not in self._levels)
         self.asked = Fetch(self.item, tuple(names[: self._most]) if by_name else ())
@@ -130,4 +132,6 @@ class Track:
         """Note that the PACS refuses requests like the last one; say whether there is another way to ask."""
         if self.asked is not None:
             self._levels = self._levels - {self.asked.level}
+        if self.item.by_name:
+            return Level.IMAGE in self._levels
         return bool(self._levels) and (Level.SERIES in self._levels or self.listing.instances is not None)
