@@ -32,6 +32,8 @@ from crawler.settings import TrustedProxySettings
 from crawler.settings.serving import RoleName, is_loopback
 
 FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
+PROGRAMS = ("/api/", "/dicom-web/")
+"""Where programs ask, which are told in JSON what is wrong."""
 
 
 class TurnedAwayError(PacslakeError):
@@ -157,7 +159,7 @@ class PasswordDoor:
         if session and account and session.proof == _proof(account):
             return Visit(_person(account, request), self._tokens.of(session_id), has_session=True)
         kind, _, sent = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "basic" and request.scope["path"].startswith(("/api/", "/metrics", "/healthz", "/readyz")):
+        if kind.lower() == "basic" and request.scope["path"].startswith((*PROGRAMS, "/metrics", "/healthz", "/readyz")):
             person = await self._by_password(request, sent)
             return Visit(person, secrets.token_urlsafe(32))
         form = request.cookies.get(self.form_cookie)

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from crawler.errors import PacslakeError
 from crawler.serve.access import Person
 from crawler.serve.rates import Buckets
-from crawler.serve.web.doors import Door, TurnedAwayError, address_of, is_local, network_of
+from crawler.serve.web.doors import PROGRAMS, Door, TurnedAwayError, address_of, is_local, network_of
 from crawler.serve.web.login import LOGIN
 
 POLICY = "; ".join(
@@ -142,7 +142,7 @@ class Safety:
 def _to_login(request: Request) -> Response:
     """Send a person to the page where one logs in, and tell a program to."""
     path = request.scope["path"]
-    if path.startswith("/api/") or path in MACHINES:
+    if path.startswith(PROGRAMS) or path in MACHINES:
         refusal = _refusal(request, 401, "log in: send a name and a password (HTTP Basic)")
         if "sec-fetch-site" not in request.headers:  # browsers would ask for them in a box of their own
             refusal.headers["WWW-Authenticate"] = 'Basic realm="pacslake", charset="UTF-8"'
@@ -157,7 +157,7 @@ def _to_login(request: Request) -> Response:
 def _refusal(request: Request, status: int, said: str, wait: float = 0.0) -> Response:
     """Refuse, as JSON to programs and as text to people."""
     headers = {"Retry-After": str(math.ceil(wait))} if wait else None
-    if request.scope["path"].startswith("/api/"):
+    if request.scope["path"].startswith(PROGRAMS):
         return JSONResponse({"detail": said}, status, headers)
     return PlainTextResponse(f"{said}\n", status, headers)
 
