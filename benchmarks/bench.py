@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from benchmarks import caps, dataset, exports, nightly, queries, receive, retrieve, upkeep
+from benchmarks import caps, dataset, exports, find_scp, nightly, queries, receive, retrieve, upkeep
 from benchmarks.measure import Cost, best, run, simulated_pacs
 from crawler.columns import CATALOGUE
 from crawler.model import Level
@@ -58,6 +58,7 @@ def main(quick: bool) -> None:
         objects_received,
         images_retrieved,
         datasets_made,
+        lake_asked,
     ):
         for line in part(10 if quick else 1):
             print(f"{line.what}: {line.ours} against {line.peer}: {line.figure} (aim: {line.aim})", flush=True)
@@ -184,6 +185,15 @@ def datasets_made(share: int) -> Iterator[Line]:
         what = "slices a second as a de-identified dataset, against pydicom's read and write, two processes each"
         ratio = f"{rate.ours / rate.theirs:.2f} times as many"
         yield Line(what, f"{rate.ours:,.0f}", f"{rate.theirs:,.0f}", ratio, "0.6 or more")
+
+
+def lake_asked(share: int) -> Iterator[Line]:
+    """C-FIND of a lake of a million studies, against C-FIND of Orthanc."""
+    studies = find_scp.STUDIES // share
+    taken = find_scp.measure(studies, Path(tool("Orthanc")))
+    first = f"{taken.first * 1000:.0f} ms"
+    yield Line(f"first answer to C-FIND for a day of a lake of {studies:,} studies", first, "-", first, "50 ms or less")
+    yield faster("STUDY answers per second to C-FIND, against Orthanc's", taken.ours, taken.theirs, 5)
 
 
 def nights(share: int) -> Iterator[Line]:

@@ -69,6 +69,8 @@ class Answering:
                     await asyncio.wait_for(stopping.wait(), GLANCE)
                 await self._follow()
         self._scp.close()
+        if self._answers is not None:
+            self._answers.close()
 
     async def _follow(self) -> None:
         """Show the newest commit; what cannot be read is shown as it was."""
@@ -81,7 +83,9 @@ class Answering:
 
     def _look(self) -> None:
         if self._answers is not None:
-            self._answers.refresh()
+            if self._answers.refresh():
+                known = self._answers.known
+                self._log.info("lake shown", version=known.version, as_of=str(known.as_of))
             return
         told = self._settings.find_scp
         titles = {name: pacs.ae_title for name, pacs in self._settings.pacs.items() if name in (told.pacs or (name,))}

@@ -20,11 +20,11 @@ from crawler.pacs.numerals import NOTHING, Ints, calendar_numbers, digits, fixed
 
 _BACKSLASH = text("\\")
 _NO_BYTES = pa.scalar(b"", pa.binary())
-_LENGTHS = 1026
-"""Lengths below this have their header made in advance; a PatientName of three groups is the longest usual one."""
 _ZERO_PADDED = ("UI", "OB", "UN")
 _LONG_VRS = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
 """VRs whose length takes four bytes, after two that mean nothing (PS3.5 7.1.2)."""
+_LONGEST_SHORT = 0xFFFE
+"""What the other lengths of Explicit VR can say."""
 _BINARY = {"US": "<u2", "SS": "<i2", "UL": "<u4", "SL": "<i4", "FL": "<f4", "FD": "<f8"}
 _ITEM = 0xFFFEE000
 _LONGEST_DECIMAL = 16
@@ -112,16 +112,15 @@ class _Encoder:
     def _items(self, datasets: pa.Array) -> pa.Array:
         """Put each dataset into an item of its own (PS3.5 7.5), whose header has no VR."""
         lengths = np.asarray(pc.binary_length(datasets))
-        return pc.binary_join_element_wise(_plain_headers(_ITEM, lengths), datasets, _NO_BYTES)
+        return pc.binary_join_element_wise(_headers(_ITEM, "", lengths), datasets, _NO_BYTES)
 
     def _framed(self, values: pa.Array, tag: int, vr: str) -> tuple[pa.Array, pa.Array, pa.Array]:
+        if self.explicit_vr and vr not in _LONG_VRS:
+            values = pc.binary_slice(values, 0, _LONGEST_SHORT)
         lengths: Ints = np.asarray(pc.binary_length(values)).astype(np.int64)
-        if lengths.max(initial=0) < _LENGTHS:
-            headers, pads = _headers(tag, vr, self.explicit_vr)
-            taken = pa.array(lengths)
-            return headers.take(taken), values, pads.take(taken)
-        padding = pa.array([b"", _pad(vr)], pa.binary()).take(pa.array(lengths % 2))
-        return _wide_headers(tag, vr, lengths + lengths % 2, self.explicit_vr), values, padding
+        odd = lengths % 2
+        padding = _paddings(_pad(vr)).take(pa.array(odd))
+        return _headers(tag, vr if self.explicit_vr else "", lengths + odd), values, padding
 
     def _values(self, column: pa.Array, vr: str) -> pa.Array:
         """Give the values as bytes without padding; null is a value of no length."""
@@ -180,27 +179,20 @@ def _header(tag: int, vr: str, length: int, explicit_vr: bool) -> bytes:
     return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, length)
 
 
-@cache
-def _headers(tag: int, vr: str, explicit_vr: bool) -> tuple[pa.Array, pa.Array]:
-    """Give, by unpadded length, tag with length, and padding."""
-    headers = [_header(tag, vr, n + n % 2, explicit_vr) for n in range(_LENGTHS)]
-    return pa.array(headers, pa.binary()), pa.array([_pad(vr) * (n % 2) for n in range(_LENGTHS)], pa.binary())
-
-
-def _wide_headers(tag: int, vr: str, lengths: Ints, explicit_vr: bool) -> pa.Array:
-    if explicit_vr and vr not in _LONG_VRS:
-        return pa.array([_header(tag, vr, min(length, 0xFFFE), True) for length in lengths.tolist()], pa.binary())
-    before = struct.pack("<2sH", vr.encode(), 0) if explicit_vr else b""
-    return _plain_headers(tag, lengths, before)
-
-
-def _plain_headers(tag: int, lengths: Ints, between: bytes = b"") -> pa.Array:
-    """Give tags with lengths of four bytes, and what stands between them."""
-    front = np.frombuffer(struct.pack("<HH", tag >> 16, tag & 0xFFFF) + between, np.uint8)
-    matrix = np.empty((len(lengths), len(front) + 4), np.uint8)
-    matrix[:, : len(front)] = front
-    matrix[:, len(front) :] = lengths.astype("<u4").view(np.uint8).reshape(-1, 4)
+def _headers(tag: int, vr: str, lengths: Ints) -> pa.Array:
+    """Give tags with lengths; without a VR there is none between them."""
+    front = struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr.encode() + (b"\0\0" if vr in _LONG_VRS else b"")
+    width = 4 if not vr or vr in _LONG_VRS else 2
+    matrix = np.empty((len(lengths), len(front) + width), np.uint8)
+    matrix[:, : len(front)] = np.frombuffer(front, np.uint8)
+    matrix[:, len(front) :] = lengths.astype(f"<u{width}").view(np.uint8).reshape(-1, width)
     return fixed_bytes(matrix)
+
+
+@cache
+def _paddings(pad: bytes) -> pa.Array:
+    """Give what is added to a value, by whether its length is odd."""
+    return pa.array([b"", pad], pa.binary())
 
 
 def date_texts(column: pa.Array) -> pa.Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
+from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,13 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
 from pynetdicom.association import Association
+from pynetdicom.dsutils import encode
 
 from crawler.lake.audit import AuditLog
+from crawler.lake.upkeep import Wanted, maintain
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level, Model
 from crawler.serve.find.answering import LakeAnswers
-from crawler.serve.find.question import Granted, Question, Reader
+from crawler.serve.find.question import Granted, Reader
 from crawler.serve.find.scp import Allowance, Allowances
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
@@ -323,22 +327,37 @@ def test_every_query_is_in_the_audit_without_a_value(tmp_path: Path) -> None:
     assert "secret" not in str(line)
 
 
-def test_new_commits_are_followed(tmp_path: Path) -> None:
-    lake = lake_of(tmp_path, {"main": {Level.STUDY: pa.table({"StudyInstanceUID": ["1.1"]})}})
+def test_new_commits_are_followed_and_the_copy_by_days_with_them(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, {"main": {Level.STUDY: studies_of("1.1 1.2 1.3", "a b c")}})
     answers = LakeAnswers(lake, {"main": "A"})
-    asked = Reader({}).read(
-        b"\x08\0\x52\0\x06\0\0\0STUDY \x20\0\x0d\0\0\0\0\0", explicit_vr=False, model=ROOT, granted=Granted()
-    )
-    assert len(rows_of(answers, asked)) == 1
+    asked = identifier(Level.STUDY, StudyInstanceUID="", PatientID="")
+    assert found(answers, asked) == {"1.1": "a", "1.2": "b", "1.3": "c"}
+    assert answers.refresh()
+    assert not answers.refresh()
+    assert found(answers, asked) == {"1.1": "a", "1.2": "b", "1.3": "c"}
     with LakeWriter.open(lake) as writer:
-        writer.stage(Level.STUDY, "main", "s2", decoded(Level.STUDY, pa.table({"StudyInstanceUID": ["1.2"]})))
+        writer.stage(Level.STUDY, "main", "s2", decoded(Level.STUDY, studies_of("1.2 1.4", "B d")))
         writer.commit()
     assert answers.refresh()
-    assert len(rows_of(answers, asked)) == 2
-    assert not answers.refresh()
+    assert found(answers, asked) == {"1.1": "a", "1.2": "B", "1.3": "c", "1.4": "d"}
+    with LakeWriter.open(lake) as writer:
+        maintain(writer, Wanted())
+    assert answers.refresh()
+    assert found(answers, asked) == {"1.1": "a", "1.2": "B", "1.3": "c", "1.4": "d"}
+    assert list(lake.glob("studies-by-day*"))
     answers.close()
+    assert not list(lake.glob("studies-by-day*"))
 
 
-def rows_of(answers: LakeAnswers, asked: Question) -> list[bytes]:
-    answer = answers.ask(asked, explicit_vr=False)
-    return [row for batch in answer.batches() for row in batch.to_pylist()]
+def studies_of(uids: str, patients: str) -> pa.Table:
+    return pa.table({"StudyInstanceUID": uids.split(), "PatientID": patients.split()})
+
+
+def found(answers: LakeAnswers, asked: Dataset) -> dict[str, str]:
+    """Ask for studies, and give their patients."""
+    encoded = encode(asked, is_implicit_vr=True, is_little_endian=True) or b""
+    question = Reader({}).read(encoded, explicit_vr=False, model=ROOT, granted=Granted())
+    answer = answers.ask(question, explicit_vr=False)
+    rows = [read_dataset(BytesIO(row), True, True) for batch in answer.batches() for row in batch.to_pylist()]
+    answer.close()
+    return {row.StudyInstanceUID: row.PatientID for row in rows}

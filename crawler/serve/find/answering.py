@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from crawler.columns import CATALOGUE, Attribute, added_attributes
 from crawler.lake.asking import Asked
+from crawler.lake.by_day import TABLE, StudiesByDay
 from crawler.lake.query import Lake
 from crawler.lake.schema import LEVELS
 from crawler.model import Level
@@ -21,6 +22,7 @@ from crawler.serve.find.question import CHARSET, QUERY_LEVEL, RETRIEVE_AE, Quest
 from crawler.serve.find.statement import Shown, statement
 
 _TITLE = next(one for one in CATALOGUE[Level.STUDY] if one.tag == RETRIEVE_AE)
+_MODESTY = "SET memory_limit = '1GB'; SET threads = 2"
 _NEWEST = "SELECT max(asked_at) FROM windows WHERE state = 'complete'"
 
 
@@ -42,27 +44,34 @@ class LakeAnswers:
     def __init__(self, path: Path, titles: Mapping[str, str], charset: str = UTF8) -> None:
         """`titles` are the AE titles of the PACS that are shown, by name. NoLakeError where there is no lake yet."""
         self._lake = Lake(path)
-        self._lake.connection.execute("SET memory_limit = '1GB'; SET threads = 2; SET temp_directory = ''")
+        self._lake.connection.execute(_MODESTY)
+        self._by_day = StudiesByDay(self._lake)
+        self._tried = -1
         self._titles = dict(titles)
         self._charset = charset
         self._lock = threading.Lock()
         self.known = self._look()
 
     def refresh(self) -> bool:
-        """Follow the newest commit; give whether there was one."""
+        """Follow the newest commit; give whether there was more to show. LakeError where the copy by days fails."""
         with self._lock:
-            if self._lake.refresh() == self.known.version:
+            if self._lake.refresh() != self.known.version:
+                self.known = self._look()
+            if self._tried == self.known.version:  # what fails is tried again with the next commit
                 return False
-            self.known = self._look()
+            self._tried = self.known.version
+            self._by_day.follow()
             return True
 
     def close(self) -> None:
         """Let go of the lake."""
+        self._by_day.close()
         self._lake.close()
 
     def ask(self, question: Question, explicit_vr: bool) -> Answer:
         """Give what a question finds. BadQuestionError where a key's value cannot be matched."""
-        wanted = statement(question, Shown(tuple(self._titles), self.known.several))
+        studies = TABLE if self._by_day.is_ready else "studies"
+        wanted = statement(question, Shown(tuple(self._titles), self.known.several, studies))
         rows = Asked(self._lake, wanted.sql, wanted.parameters)
         return Answer(rows, question, Form(self._titles, self._charset, explicit_vr))
 
