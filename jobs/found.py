@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import shutil
 import sys
@@ -20,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from crawler.asking.columns import attributes_of
-from crawler.asking.dicom_json import as_json
+from crawler.asking.dicom_json import json_text
 from crawler.asking.dump import as_lines
 from crawler.asking.files import file_of
 from crawler.asking.question import Question
@@ -104,7 +103,7 @@ class _Datasets:
     def _json(self, source: str, tree: Tree) -> str:
         if self._asked.several:
             tree = {**tree, _BLOCK: Field("LO", "PACSLAKE"), _BLOCK & 0xFFFF0000 | 0x1001: Field("LO", source)}
-        shown = json.dumps(as_json(tree), ensure_ascii=False, separators=(",", ":"))
+        shown = json_text(tree)
         if self._kind == "jsonl":
             return shown + "\n"
         return ("[\n" if self._count == 1 else ",\n") + shown

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 import re
+from functools import lru_cache
 from typing import Any
 
 from crawler.asking.tree import BYTES, DEEPEST, NUMBERS, ONE_VALUE, Field, Tree
@@ -13,7 +15,28 @@ from crawler.errors import UserError
 
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NUMERIC = frozenset((*NUMBERS, "DS", "IS"))
+_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""What a terminal would obey and JSON lets stand."""
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
+
+
+def json_text(tree: Tree) -> str:
+    """Write a dataset in one line that no terminal obeys."""
+    elements = (
+        f'"{tag:08X}":' + (_leaf(vr, value) if isinstance(value, str) else _dumped(_element(vr, value)))
+        for tag, (vr, value) in sorted(tree.items())
+    )
+    return "{" + ",".join(elements) + "}"
+
+
+@lru_cache(1 << 16)
+def _leaf(vr: str, value: str) -> str:
+    """Write a value; most come again and again."""
+    return _dumped(_element(vr, value))
+
+
+def _dumped(content: object) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).translate(_CONTROLS)
 
 
 def as_json(tree: Tree) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from pydicom._uid_dict import UID_dictionary
 from pydicom.datadict import keyword_for_tag
@@ -28,7 +28,7 @@ def as_lines(tree: Tree, indent: str = "") -> Iterator[str]:
     """Write a dataset."""
     for tag, (vr, value) in sorted(tree.items()):
         if isinstance(value, str):
-            yield indent + _head(tag, vr) + _shown(vr, value).ljust(_WIDTH) + _tail(tag, vr, value)
+            yield indent + _line(tag, vr, value)
             continue
         yield indent + _frame(tag, vr, f"(Sequence with undefined length #={len(value)})", f"u/l, 1 {_keyword(tag)}")
         for item in value:
@@ -41,6 +41,12 @@ def as_lines(tree: Tree, indent: str = "") -> Iterator[str]:
 
 def _frame(tag: int, vr: str, shown: str, tail: str) -> str:
     return f"{_head(tag, vr)}{shown.ljust(_WIDTH)} # {tail}"
+
+
+@lru_cache(1 << 16)
+def _line(tag: int, vr: str, value: str) -> str:
+    """Write an element; most values come again and again."""
+    return _head(tag, vr) + _shown(vr, value).ljust(_WIDTH) + _tail(tag, vr, value)
 
 
 @cache

@@ -72,7 +72,8 @@ class _Reader:
         self._vrs = vrs
 
     def read(self, data: bytes, charset: Charset, depth: int = DEEPEST) -> Tree | None:
-        elements = top_elements(data, self._explicit_vr)
+        plain = None if self._explicit_vr else _plain_elements(data)
+        elements = plain if plain is not None else top_elements(data, self._explicit_vr)
         if elements is None or not depth:
             return None
         declared = elements.get(SPECIFIC_CHARACTER_SET, b"").decode("ascii", "replace").strip(" \0")
@@ -91,6 +92,21 @@ class _Reader:
                 return None
             tree[tag] = Field(vr, [one for one in inner if one is not None])
         return tree
+
+
+def _plain_elements(data: bytes) -> dict[int, bytes] | None:
+    """Read what most answers are, Implicit VR and no undefined length, several times as fast; None for others."""
+    values, at, end = dict[int, bytes](), 0, len(data)
+    while at < end:
+        begin = at + _HEADER.size
+        if begin > end:
+            return None
+        group, number, length = _HEADER.unpack_from(data, at)
+        at = begin + length
+        if at > end or group == _ITEM[0]:
+            return None
+        values[group << 16 | number] = data[begin:at]
+    return values
 
 
 def text_of(vr: str, value: bytes, charset: Charset) -> str:
