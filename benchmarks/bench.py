@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -47,6 +47,7 @@ def main(quick: bool) -> None:
     lines: list[Line] = []
     for part in (
         study_answers,
+        answers_shown,
         series_queries,
         whole_archive,
         start_up,
@@ -83,6 +84,18 @@ def study_answers(share: int) -> Iterator[Line]:
         cost = run([tool("odil"), "find", *place, "QueryRetrieveLevel=STUDY", f"StudyDate={RANGE}", *STUDY_KEYS])
         assert cost.code == 0, f"odil find ended with {cost.code}"
         yield faster("STUDY answers per second, against odil find", rate, rows / cost.seconds, 30)
+
+
+def answers_shown(share: int) -> Iterator[Line]:
+    """Answers on a terminal: many at once, and one small answer, start included."""
+    keys = ["PatientName", "PatientID", "StudyTime", "AccessionNumber", "StudyInstanceUID"]
+    for studies, aim in ((100_000 // share, "1.5 or less"), (10, "-")):
+        with simulated_pacs("--studies", str(studies)) as port:
+            asked = [f"StudyDate={RANGE}", *keys]
+            theirs = best(3, findscu(port, keys, quiet=False))
+            ours = best(3, ["pacslake", "find", f"SIM@127.0.0.1:{port}", *asked, "--format", "text"])
+            what = f"{studies:,} STUDY answers printed, against findscu"
+            yield Line(what, seconds(ours), seconds(theirs), f"{ours.seconds / theirs.seconds:.2f} times its time", aim)
 
 
 def series_queries(share: int) -> Iterator[Line]:
@@ -244,11 +257,12 @@ def sweep(port: int, level: str, folder: Path | None = None) -> Cost:
         return cost
 
 
-def findscu(port: int) -> list[str]:
-    """Give the command that asks DCMTK's findscu for every study and all of its keys, and prints nothing."""
-    keys = [word for keyword in STUDY_KEYS for word in ("-k", keyword)]
+def findscu(port: int, wanted: Sequence[str] = STUDY_KEYS, *, quiet: bool = True) -> list[str]:
+    """Give the command that asks DCMTK's findscu for some keys of every study, and prints nothing where it is quiet."""
+    keys = [word for keyword in wanted for word in ("-k", keyword)]
     level = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyDate={RANGE}"]
-    return [tool("findscu"), "-q", "-S", "-aec", "SIM", *level, *keys, "127.0.0.1", str(port)]
+    said = ["-q"] if quiet else []
+    return [tool("findscu"), *said, "-S", "-aec", "SIM", *level, *keys, "127.0.0.1", str(port)]
 
 
 def pynetdicom(port: int, ae_title: str, *words: str) -> tuple[int, float]:
