@@ -13,7 +13,9 @@ from pathlib import Path
 import click
 
 from crawler.errors import NotNowError, UserError
+from crawler.lake.answer import plain_errors
 from crawler.lake.passing import Passing
+from crawler.live.question import TABLES
 from crawler.live.requests import below
 from crawler.model import Level
 from jobs.exits import Exit
@@ -47,13 +49,14 @@ def answer_live(config: Path, wish: Wish, form: Form) -> int:
     home = peers.settings.lake.path if peers.settings else None
     [called] = peers.called
     plan = plan_of(called, home, wish.statement)
+    passing = Passing(called.peer.name, plan.profile.added)
+    _require_sense(passing, wish.statement)
     estimates = [estimate_of(called.peer.name, home, plan, one) for one in plan.requests]
     if wish.explain:
         explain(plan, estimates, as_json=form.kind == "json")
         return Exit.OK
     if not wish.yes:
         refuse_too_much(called.peer.name, plan, estimates)
-    passing = Passing(called.peer.name, plan.profile.added)
     try:
         asking = asyncio.run(_ask(peers, plan, passing, home))
     except asyncio.CancelledError:  # a second Ctrl-C
@@ -66,6 +69,15 @@ def answer_live(config: Path, wish: Wish, form: Form) -> int:
     for part in dict.fromkeys(asking.unproven):
         click.echo(f"pacslake: {called.peer.name} may have more than was answered from: {part}", err=True)
     return Exit.PARTIAL if asking.unproven else Exit.OK
+
+
+def _require_sense(passing: Passing, statement: str) -> None:
+    """Have DuckDB look at a statement before anything is asked. UserError for a name that there is not."""
+    try:
+        with plain_errors():
+            passing.tables().sql(f"EXPLAIN {statement}").fetchall()
+    except UserError as error:
+        raise UserError(f"{error}\n--live has the tables {', '.join(TABLES)}; the lake has the others") from error
 
 
 async def _ask(peers: Peers, plan: Plan, passing: Passing, home: Path | None) -> Asking | None:

@@ -1,4 +1,7 @@
-"""What a statement asks a PACS for, about how much that is, and the same for people to read. Touches: disk, clock."""
+"""What a statement asks a PACS for, about how much that is, and the same for people to read.
+
+Touches: disk, clock, standard output.
+"""
 
 from __future__ import annotations
 
