@@ -201,12 +201,12 @@ def date_texts(column: pa.Array) -> pa.Array:
 
 
 def time_texts(column: pa.Array) -> pa.Array:
-    """Write microseconds of a day as HHMMSS, with six decimals where they are not zero."""
+    """Write microseconds of a day as HHMMSS, with as many decimals as it takes."""
     seconds, fraction = np.divmod(np.asarray(column.fill_null(0)), 1_000_000)
     minutes, second = np.divmod(seconds, 60)
     texts = digits(minutes // 60 * 10_000 + minutes % 60 * 100 + second, 6)
     if fraction.any():
-        decimals = pc.if_else(pa.array(fraction > 0), joined(".", digits(fraction, 6)), NOTHING)
+        decimals = pc.if_else(pa.array(fraction > 0), joined(".", pc.utf8_rtrim(digits(fraction, 6), "0")), NOTHING)
         texts = joined(texts, decimals)
     return _nulled(texts, column)
 
