@@ -6,11 +6,12 @@ STAMP  := $(VENV)/.installed
 DIST   ?= dist
 # For which Python and which machines the wheels of $(DIST)/wheelhouse are.
 TAG     = $(shell $(BIN)/python -c 'import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PIN    := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz shots soak peers check format lock wheelhouse bench clean
+.PHONY: help setup demo test fuzz compare shots soak peers check format lock wheelhouse bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -23,8 +24,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "This Python has no venv. On Debian or Ubuntu type: apt-get install python3-venv" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions with SQL
@@ -35,6 +36,9 @@ test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
 
 fuzz: $(STAMP) ## attack the interface /api/v1 with a thousand examples of each operation
 	PACSLAKE_FUZZ=1000 $(BIN)/python -m pytest tests/acceptance/test_interface_attacked.py
+
+compare: $(STAMP) peers ## ask four real servers 81 questions, with pacslake find and three other tools
+	PACSLAKE_COMPARE=all $(BIN)/python -m pytest tests/integration/test_same_answers.py
 
 shots: $(STAMP) ## take the pictures of docs/pages.md anew, with Chromium
 	$(BIN)/python -m tests.browser.shots
@@ -64,16 +68,12 @@ lock: ## pin every dependency anew, with hashes (needs uv)
 
 wheelhouse: $(STAMP) ## pack pacslake and all it needs into dist/, for machines without internet
 	rm -rf $(DIST)/wheelhouse && mkdir -p $(DIST)
-	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
-	  -r requirements.run.lock --dest $(DIST)/wheelhouse
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
-	  --wheel-dir $(DIST)/wheelhouse .
-	cp config/wheelhouse.txt $(DIST)/wheelhouse/README.txt
-	cd $(DIST)/wheelhouse && sha256sum *.whl > SHA256SUMS
+	$(PIP) download --require-hashes --only-binary :all: -r requirements.run.lock --dest $(DIST)/wheelhouse
+	$(PIP) wheel --no-deps --no-build-isolation --no-index --wheel-dir $(DIST)/wheelhouse .
+	cp config/wheelhouse.txt $(DIST)/wheelhouse/README.txt && cd $(DIST)/wheelhouse && sha256sum *.whl > SHA256SUMS
 	tar -C $(DIST) -cf $(DIST)/$$(cd $(DIST)/wheelhouse && echo pacslake-*.whl | cut -d- -f1,2)-$(TAG).tar wheelhouse
 
 bench: $(STAMP) ## measure against findscu, pynetdicom and odil; prints ratios
-	@test -x benchmarks/run || { echo "There is no benchmarks/run yet." >&2; exit 1; }
 	@PATH="$(CURDIR)/$(BIN):$$PATH" benchmarks/run
 
 clean: ## remove the virtual environment and what tools leave behind
