@@ -360,4 +360,4 @@ class Peer:
 
     def setting(self, key: str) -> str:
         """Name what a person changes to call it otherwise."""
-        return f"pacs.{self.name}.{key}" if self.is_configured else f"the {key.replace('_', ' ')} in {self.name}"
+        return f"pacs.{self.name}.{key}" if self.is_configured else f"the {key.replace('ae_', 'AE ')} in {self.name}"

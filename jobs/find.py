@@ -55,29 +55,31 @@ class Wanted:
 
 
 def run_find(peers: Peers, wanted: Wanted) -> int:
-    """Ask, write the answers, say how it ended; give the exit code."""
+    """Ask, write the answers, say how it ended; give the exit code. PeerError where nothing came of it."""
     charsets = {one.peer.name: one.pacs.charsets for one in peers.called}
-    asked = Asked(wanted.question, charsets)
     try:
         with ExitStack() as until:
-            rows = writer(wanted.kind, asked, opened(wanted.out, until))
+            rows = writer(wanted.kind, Asked(wanted.question, charsets), opened(wanted.out, until))
             files = Files(wanted.files, wanted.question) if wanted.files else None
             endings = asyncio.run(_ask_all(peers, wanted, rows, files))
+            if not any(ending.rows or ending.is_whole for ending in endings):
+                _say(peers, wanted.question, endings)
+                raise PeerError("no PACS answered the question")
             rows.end()
     except BrokenPipeError:  # whoever reads along, `head` say, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
+    _say(peers, wanted.question, endings)
+    if rows.odd:
+        click.echo(f"{rows.odd:,} answers hold something malformed, left out here; --files keeps all bytes", err=True)
+    return Exit.OK if all(ending.is_whole for ending in endings) and not rows.odd else Exit.PARTIAL
+
+
+def _say(peers: Peers, question: Question, endings: list[Ending]) -> None:
     for ending in endings:
-        doubt(peers.settings, ending, wanted.question)
+        doubt(peers.settings, ending, question)
         for line in (str(ending), *(f"  {note}" for note in ending.notes)):
             click.echo(line, err=True)
-    if rows.odd:
-        click.echo(
-            f"{rows.odd:,} answers hold something malformed, which is left out; --files keeps all bytes", err=True
-        )
-    if all(ending.is_whole for ending in endings):
-        return Exit.PARTIAL if rows.odd else Exit.OK
-    return Exit.PARTIAL if any(ending.rows or ending.is_whole for ending in endings) else Exit.ERROR
 
 
 async def _ask_all(peers: Peers, wanted: Wanted, rows: Writer, files: Files | None) -> list[Ending]:

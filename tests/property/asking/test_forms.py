@@ -83,11 +83,13 @@ def encoded_or_not(content: bytes, path: Path) -> None:
         json.dumps(as_json(tree))
 
 
+@SOME
 @given(st.binary(max_size=300) | st.binary(max_size=100).map(lambda rest: bytes(128) + b"DICM" + rest))
 def test_any_file_is_read_or_refused_in_a_sentence(tmp_path_factory: Any, content: bytes) -> None:
     encoded_or_not(content, tmp_path_factory.getbasetemp() / "any")
 
 
+@SOME
 @given(st.lists(st.sampled_from(SCRAPS)).map("".join))
 def test_any_dump_is_read_or_refused_in_a_sentence(tmp_path_factory: Any, text: str) -> None:
     encoded_or_not(b"#\n" + text.encode(), tmp_path_factory.getbasetemp() / "any.txt")
@@ -109,11 +111,13 @@ ELEMENTS = st.fixed_dictionaries(
 )
 
 
+@SOME
 @given(st.dictionaries(st.sampled_from(["00400100", "00080005", "00080052", "00100010"]), ELEMENTS | JSON) | JSON)
 def test_any_json_is_read_or_refused_in_a_sentence(tmp_path_factory: Any, content: object) -> None:
     encoded_or_not(b" " + json.dumps(content).encode(), tmp_path_factory.getbasetemp() / "any.json")
 
 
+@SOME
 @given(st.binary(max_size=200), st.booleans())
 def test_any_answer_is_shown_or_counted(content: bytes, explicit_vr: bool) -> None:
     tree = read_tree(content, explicit_vr=explicit_vr)
