@@ -21,7 +21,7 @@ from crawler.model import Level
 from jobs.exits import Exit
 from jobs.gathering import Gatherer
 from jobs.live_asking import Asking
-from jobs.live_plan import Plan, estimate_of, explain, levels_below, plan_of, refuse_too_much
+from jobs.live_plan import MOST_QUERIES, Plan, estimate_of, explain, levels_below, plan_of, refuse_too_much
 from jobs.peers import Calling, Peers
 from jobs.publish import Source
 from jobs.query import Form, write
@@ -58,7 +58,7 @@ def answer_live(config: Path, wish: Wish, form: Form) -> int:
     if not wish.yes:
         refuse_too_much(called.peer.name, plan, estimates)
     try:
-        asking = asyncio.run(_ask(peers, plan, passing, home))
+        asking = asyncio.run(_ask(peers, plan, passing, None if wish.yes else MOST_QUERIES))
     except asyncio.CancelledError:  # a second Ctrl-C
         asking = None
     if asking is None:
@@ -80,14 +80,15 @@ def _require_sense(passing: Passing, statement: str) -> None:
         raise UserError(f"{error}\n--live has the tables {', '.join(TABLES)}; the lake has the others") from error
 
 
-async def _ask(peers: Peers, plan: Plan, passing: Passing, home: Path | None) -> Asking | None:
+async def _ask(peers: Peers, plan: Plan, passing: Passing, most: int | None) -> Asking | None:
     """Have the PACS asked, and its rows gathered. None where somebody stopped it."""
     [called] = peers.called
+    home = peers.settings.lake.path if peers.settings else None
     peer, gate, pacs = called.peer, called.gate, called.pacs
     gate.insists = False
     source = Source(peer.name, uuid.uuid4().hex, pacs.charsets, plan.profile, plan.level is not Level.STUDY)
     async with Gatherer(passing) as gatherer:
-        asking = Asking(peer, source, gatherer, gate, pacs.max_associations, home)
+        asking = Asking(peer, source, gatherer, gate, pacs.max_associations, home, most)
         with stopping_on_signals([asking.stop]):
             async with peers.permitted():
                 await asking.studies(plan.requests)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from crawler.errors import PeerError, RefusedError, TransientPeerError
+from crawler.errors import PeerError, RefusedError, TransientPeerError, UserError
 from crawler.lake.passing import busy_near
 from crawler.live.requests import Below, Request
 from crawler.model import Identifiers, Level, Model, Outcome, Peer, SweepRecord, SweepState, Window
@@ -46,6 +46,8 @@ class Asking:
     associations: int
     home: Path | None = None
     """The lake that knows the PACS, where there is one."""
+    most_queries: int | None = None
+    """So many at one level below the studies are sent, None for any number."""
     queries: int = 0
     unproven: list[str] = field(default_factory=list)
     _stops: list[Callable[[], None]] = field(default_factory=list)
@@ -68,9 +70,12 @@ class Asking:
         await self.gatherer.commit()
 
     async def below(self, level: Level, wanted: Sequence[Below]) -> None:
-        """Ask for series, or images, below what the answers so far have that is wanted."""
+        """Ask for series, or images, below what the answers so far have that is wanted. UserError for too many."""
         conditions = [_condition(one, level) for one in wanted]
         found = await self.gatherer.read(lambda: self.gatherer.passing.parents(level, conditions))
+        if self.most_queries is not None and len(found) > self.most_queries:
+            at = f"{level.query_retrieve_level} level"
+            raise UserError(f"this takes {len(found):,} queries at {at}: narrow it further, or add --yes")
         counts = {keys: count for keys, count in found.items() if count is not None}
         descent = Descent(Model.STUDY_ROOT, self.source, self.gatherer, Tally(), self.gate.stopping)
         keys = list(found)

@@ -6,6 +6,7 @@ Touches: disk, clock, standard output.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,7 +29,8 @@ from jobs.table import render
 
 MOST_STUDIES = 20_000
 MOST_QUERIES = 1000
-"""What is asked for without --yes, as far as an estimate goes."""
+MOST_DAYS = 366
+"""What is asked for without --yes: by an estimate, and where nothing tells so many days."""
 
 OWN = ("pacs", "first_seen_at", "changed_at", "removed_at", "sweep_id")
 """Columns that a lake adds to those of a PACS."""
@@ -77,13 +79,12 @@ def plan_of(called: Called, home: Path | None, statement: str) -> Plan:
 
 def estimate_of(pacs: str, home: Path | None, plan: Plan, request: Request) -> Estimate:
     """Say how much one request asks for, by what the lake knows of this PACS."""
-    if request.matching:
+    if request.is_narrow:
         return Estimate(1, None)
     studies = total = studies_known(home, pacs) if home else None
     if request.days.low is not None:
-        last = min(request.days.high or date.today(), date.today())
         a_day = _a_day(home, pacs) if home else None
-        studies = round(max(0, (last - request.days.low).days + 1) * a_day) if a_day else None
+        studies = round(max(0, _days_of(request)) * a_day) if a_day else None
         studies = min(studies, total) if studies is not None and total is not None else studies
     return Estimate(None if plan.level is Level.STUDY else studies, studies)
 
@@ -105,8 +106,17 @@ def refuse_too_much(pacs: str, plan: Plan, estimates: Sequence[Estimate]) -> Non
     for request, estimate in zip(plan.requests, estimates, strict=True):
         if request.is_everything:
             raise UserError(f"this asks {pacs} for all of its studies, {estimate.words}: {hint}")
-        if (estimate.studies or 0) > MOST_STUDIES or (estimate.queries or 0) > MOST_QUERIES:
-            raise UserError(f"this asks {pacs} for {estimate.words}: {hint}")
+        is_unknown = estimate.studies is None and not request.is_narrow and _days_of(request) > MOST_DAYS
+        if is_unknown or (estimate.studies or 0) > MOST_STUDIES or (estimate.queries or 0) > MOST_QUERIES:
+            raise UserError(f"this asks {pacs} for many studies, {estimate.words}: {hint}")
+
+
+def _days_of(request: Request) -> float:
+    """Give how many days a request is about; those to come have few studies."""
+    if request.days.low is None:
+        return math.inf
+    first: date = request.days.low
+    return (min(request.days.high or date.today(), date.today()) - first).days + 1
 
 
 def explain(plan: Plan, estimates: Sequence[Estimate], *, as_json: bool) -> None:

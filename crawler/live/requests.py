@@ -17,6 +17,10 @@ SINGLE = frozenset(("PatientID", "AccessionNumber", "StudyInstanceUID", "StudyID
 """Keys of which one value is never too much to answer: no rows are believed."""
 
 
+COMMON = frozenset(("ModalitiesInStudy", "PatientSex", "InstitutionName", "IssuerOfPatientID"))
+"""Keys whose values large parts of an archive may share: with these alone, days say how much is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Studies to ask for. Without days: of any day, and those without one too."""
@@ -36,6 +40,11 @@ class Request:
     def is_everything(self) -> bool:
         """Whether it names all studies."""
         return not self.keys
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it is for some patients, orders or studies of all days."""
+        return any(keyword not in COMMON for keyword, _ in self.matching)
 
     @property
     def is_single(self) -> bool:

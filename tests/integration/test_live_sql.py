@@ -25,6 +25,7 @@ from crawler.testing.archive import Archive
 from crawler.testing.quirks import OverCap, Quirks
 from crawler.testing.simulator import Simulator, running
 from jobs.live import Wish, answer_live
+from jobs.live_plan import MOST_QUERIES
 from jobs.query import Form
 from jobs.sweep import SweepRequest, run_sweep
 from tests.acceptance.sweeping import configure
@@ -109,6 +110,28 @@ def test_a_key_that_is_known_to_be_matched_wrongly_is_not_relied_on(tmp_path: Pa
         statement = f"from studies where PatientID = '{ONE['PatientID']}'"
         with pytest.raises(UserError, match="all of its studies, nobody knows how many"):
             ask(tmp_path, statement)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["StudyDate >= '2001-01-01'", "StudyDate < '2001-01-01'", "PatientSex = 'F'", "StudyTime > '10:00:00'"],
+)
+def test_what_nobody_can_estimate_is_asked_on_request_alone(tmp_path: Path, condition: str) -> None:
+    configure(tmp_path, {"main": 1})
+    with pytest.raises(UserError, match=r"many studies, nobody knows how many these are: .* or add --yes"):
+        ask(tmp_path, f"from studies where {condition}")
+
+
+def test_what_turns_out_to_take_many_queries_stops_there(tmp_path: Path) -> None:
+    many = Archive(MOST_QUERIES + 1, date(2024, 1, 1), date(2024, 1, 20), seed=6, series_per_study=1)
+    with running(Simulator(many)) as simulator:
+        configure(tmp_path, {"main": simulator.port})
+        with pytest.raises(UserError, match=r"1,001 queries at SERIES level: narrow it further, or add --yes"):
+            ask(
+                tmp_path,
+                "select count(*) from studies join series using (StudyInstanceUID) where year(StudyDate) = 2024",
+            )
+        assert not simulator.counts.queries[Level.SERIES]
 
 
 def test_estimates_go_by_what_the_lake_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
