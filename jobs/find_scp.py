@@ -88,7 +88,8 @@ class Answering:
                 self._log.info("lake shown", version=known.version, as_of=str(known.as_of))
             return
         told = self._settings.find_scp
-        titles = {name: pacs.ae_title for name, pacs in self._settings.pacs.items() if name in (told.pacs or (name,))}
+        shown = ((name, pacs) for name, pacs in self._settings.pacs.items() if name in (told.pacs or (name,)))
+        titles = {name: "" if pacs.web else pacs.ae_title for name, pacs in shown}
         self._answers = LakeAnswers(self._settings.lake.path, titles, told.charset)
 
 

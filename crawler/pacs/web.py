@@ -76,6 +76,10 @@ class WebClient:
                     return Page([], status=status_of(response.status_code))
                 body = await _body(response)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
+            if _is_distrust(error):
+                raise RefusedError(
+                    f"{self._who}: its certificate is not trusted; set pacs.{self._name}.ca_file"
+                ) from None
             raise TransientPeerError(f"{self._who}: {_said(error)}") from None
         if body is None:
             return Page([], status=status_of(413))
@@ -121,15 +125,17 @@ def _said(error: Exception) -> str:
     if isinstance(error, httpx.ConnectTimeout):
         return "does not take a connection in time; check that it runs, and its url"
     if isinstance(error, httpx.ConnectError):
-        reason = error.__cause__ or error
-        while reason.__cause__ or reason.__context__:
-            reason = reason.__cause__ or reason.__context__ or reason
-        if isinstance(reason, ssl.SSLError):
-            return f"TLS fails ({reason.reason or 'no reason given'}); check its ca_file and certificate"
         return "cannot be reached; check that it runs, and its url"
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return "did not answer in time"
     return f"the connection was lost ({type(error).__name__})"
+
+
+def _is_distrust(error: BaseException | None) -> bool:
+    """Whether TLS failed for a certificate, somewhere below the errors that libraries wrap around that."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _bearer(web: WebAccess) -> dict[str, str]:

@@ -8,9 +8,11 @@ everything else matches as it is written. Values become parameters, which JSON c
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from math import isfinite
 
 from crawler.columns import Attribute
 from crawler.errors import UserError
@@ -20,8 +22,10 @@ _TEXTS = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))
 _NUMBERS = {"IS": "BIGINT", "US": "BIGINT", "UL": "BIGINT", "SS": "BIGINT", "SL": "BIGINT"} | dict.fromkeys(
     ("DS", "FL", "FD"), "DOUBLE"
 )
+_WHOLE = re.compile(r"[+-]?[0-9]{1,12}")
+_REAL = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]{1,3})?")
 _TIME = re.compile(r"([01]\d|2[0-3])(?:([0-5]\d)(?:([0-5]\d|60)(?:\.(\d{1,6}))?)?)?")
-_MOMENT = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.(\d{1,6}))?([+-]\d{4})?")
+_MOMENT = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.(\d{1,6}))?([+-]\d{4})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +145,11 @@ def _named(value: str, column: str) -> Condition:
 
 
 def _number(vr: str, value: str, column: str) -> Condition:
-    try:
-        wanted = float(value) if _NUMBERS[vr] == "DOUBLE" else int(value)
-    except ValueError:
-        raise UserError(f"a key of VR {vr} wants a number") from None
-    return Condition(f"{column} = CAST(? AS {_NUMBERS[vr]})", (wanted,))
+    whole = _NUMBERS[vr] == "BIGINT"
+    text = value.strip(" ")
+    if not (_WHOLE if whole else _REAL).fullmatch(text) or not isfinite(float(text)):
+        raise UserError(f"a key of VR {vr} wants a number")
+    return Condition(f"{column} = CAST(? AS {_NUMBERS[vr]})", (int(text) if whole else float(text),))
 
 
 def _between(column: str, kind: str, low: str | None, high: str | None) -> Condition:
@@ -212,6 +216,5 @@ def _moment(found: re.Match[str], *, last: bool) -> str:
         month=int(month or 12), hour=int(hour or 23), minute=int(minute or 59), second=int(second or 59)
     )
     if not day:
-        following = date(end.year + end.month // 12, end.month % 12 + 1, 1) if end.year < 9999 else date.max
-        end = end.replace(day=date.fromordinal(following.toordinal() - 1).day)
+        end = end.replace(day=monthrange(end.year, end.month)[1])
     return f"{end.isoformat(sep=' ')}.{(fraction or '').ljust(6, '9')}"

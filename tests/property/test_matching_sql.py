@@ -25,7 +25,7 @@ VALUES: dict[str, tuple[st.SearchStrategy[object], st.SearchStrategy[str]]] = {
     "StudyInstanceUID": (UIDS, st.lists(UIDS, min_size=1, max_size=3).map("\\".join)),
     "ModalitiesInStudy": (
         st.lists(st.sampled_from(("CT", "MR", "C_")), max_size=3),
-        st.lists(st.sampled_from(("CT", "M*", "?T", "C_", "")), min_size=1, max_size=2).map("\\".join),
+        st.lists(st.sampled_from(("CT", "M*", "?T", "C_")), max_size=2).map("\\".join),
     ),
     "StudyDate": (
         st.dates(date(2024, 1, 1), date(2024, 1, 9)),

@@ -61,12 +61,26 @@ def test_moments_match_by_what_is_given_of_them(asked: str, matches: bool) -> No
 
 @pytest.mark.parametrize(
     ("keyword", "asked"),
-    [("StudyDate", "2024"), ("StudyTime", "25"), ("AcquisitionDateTime", "20241301"), ("StudyDate", "-")],
+    [
+        ("StudyDate", "2024"),
+        ("StudyDate", "-"),
+        ("StudyTime", "25"),
+        ("AcquisitionDateTime", "20241301"),
+        ("AcquisitionDateTime", "٢٠٢٤"),
+        ("SeriesNumber", "1_0"),
+        ("SeriesNumber", "9" * 30),
+        ("SliceThickness", "nan"),
+        ("SliceThickness", "1e999"),
+    ],
 )
 def test_a_wrong_value_is_refused_without_being_repeated(keyword: str, asked: str) -> None:
     with pytest.raises(UserError) as refused:
         condition(KEYS[keyword], asked)
     assert asked not in str(refused.value).replace(" - ", "").replace("20240101-", "")
+
+
+def test_the_last_year_has_its_last_day() -> None:
+    assert _matches(MOMENT, "9999-12-31 23:59:59", "9999")
 
 
 def test_days_and_times_together_are_one_range() -> None:
