@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from crawler.asking.keys import Key, Step, put, read_key
@@ -65,10 +65,17 @@ class Question:
         return asked is not None and bool(asked.value)
 
 
-def ask(model: Model, level: Level | None, texts: Iterable[str], base: Tree | None = None) -> Question:
+def ask(
+    model: Model,
+    level: Level | None,
+    texts: Iterable[str],
+    base: Tree | None = None,
+    omit: Container[str] = (),
+) -> Question:
     """Make a question of keys as typed, over those of `base`. Raises UserError.
 
-    The level is the one said, else that of the keys, else STUDY. Where no key asks to be told, a helpful handful does.
+    The level is the one said, else that of the keys, else STUDY. Where no key asks to be told, a helpful handful does,
+    without those that a PACS cannot bear, which `omit` names.
     SpecificCharacterSet is always among them, because some PACS leave it out of the answer otherwise.
     """
     tree = copy.deepcopy(base or {})
@@ -81,7 +88,8 @@ def ask(model: Model, level: Level | None, texts: Iterable[str], base: Tree | No
     asks = [key for key in keys if key.tags not in ((_QUERY_RETRIEVE_LEVEL,), (SPECIFIC_CHARACTER_SET,))]
     if all(key.value for key in asks):
         shown = {key.tags for key in asks}
-        more = [key for key in map(read_key, _DEFAULTS[level].split()) if key.tags not in shown]
+        handful = [read_key(name) for name in _DEFAULTS[level].split() if name not in omit]
+        more = [key for key in handful if key.tags not in shown]
         for key in more:
             put(tree, key)
         asks += more

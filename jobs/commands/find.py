@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+import difflib
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from crawler.errors import UserError
 from crawler.model import HIERARCHY, Level, Model
 from jobs.options import Talk, calling_options, talk_options
 from jobs.wiring import start_logging
@@ -66,7 +68,8 @@ def command(talk: Talk, /, **typed: Any) -> int:
     peers = Peers(names, calling)
     model = Model(typed["model"]) if typed["model"] else peers.called[0].pacs.model
     base = read_query(typed["query"]) if typed["query"] else None
-    question = ask(model, Level(typed["level"]) if typed["level"] else None, keys, base)
+    omit = {name for one in peers.called for name in one.pacs.omit_keys or ()}
+    question = ask(model, Level(typed["level"]) if typed["level"] else None, keys, base, omit)
     negotiated = (typed["relational"], typed["combined_datetime"], typed["fuzzy"])
     kind = _kind(typed["kind"], typed["out"])
     return run_find(peers, Wanted(question, negotiated, typed["limit"], kind, typed["out"], typed["files"]))
@@ -78,11 +81,14 @@ def _kind(said: str | None, out: Path | None) -> str:
     return said or (named if named in _FORMATS else "table")
 
 
-def told_apart(words: Sequence[str], known: Container[str]) -> tuple[list[str], list[str]]:
+def told_apart(words: Sequence[str], known: Collection[str]) -> tuple[list[str], list[str]]:
     """Tell PACS from keys: the first word is a PACS, and so are addresses and known names after it."""
     names: list[str] = [words[0]]
     keys: list[str] = []
     for word in words[1:]:
         is_pacs = word in known or ("@" in word and "=" not in word)
+        near = difflib.get_close_matches(word, known, n=1)
+        if near and not is_pacs and word.islower():  # no keyword is
+            raise UserError(f"there is no PACS named {word!r}, nor an attribute; did you mean {near[0]!r}?")
         (names if is_pacs else keys).append(word)
     return names, keys

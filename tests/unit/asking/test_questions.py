@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from crawler.asking.columns import attributes_of
 from crawler.asking.keys import read_key
 from crawler.asking.question import Question, ask
-from crawler.asking.tree import Field, Tree
+from crawler.asking.tree import Field, Tree, read_tree
 from crawler.errors import UserError
 from crawler.model import Level, Model
+from jobs.commands.find import told_apart
 
 STEPS = "ScheduledProcedureStepSequence"
 LEVEL = 0x00080052
@@ -119,3 +122,29 @@ def test_a_character_that_the_character_set_lacks_is_told() -> None:
 
 def test_a_key_is_shown_as_it_may_be_typed() -> None:
     assert str(read_key("(0040,0100)[2].00080060=MR")) == f"{STEPS}[2].Modality=MR"
+
+
+def test_what_a_pacs_cannot_bear_is_not_in_the_handful() -> None:
+    handful = ask(Model.STUDY_ROOT, None, ["StudyDate=20240101"], omit={"StudyDescription"}).tree
+    assert 0x00081030 not in handful
+    assert 0x0020000D in handful
+    assert 0x00081030 in ask(Model.STUDY_ROOT, None, ["StudyDescription"], omit={"StudyDescription"}).tree
+
+
+@pytest.mark.parametrize(
+    ("declared", "meant"), [(b"", {"": "ISO_IR 144"}), (b"ISO_IR 100", {"ISO_IR 100": "ISO_IR 144"})]
+)
+def test_text_is_read_in_the_character_set_that_the_settings_say(declared: bytes, meant: dict[str, str]) -> None:
+    name = "Щукин ".encode("iso8859_5")
+    encoded = struct.pack("<HHI", 0x0008, 0x0005, len(declared)) + declared
+    encoded += struct.pack("<HHI", 0x0010, 0x0010, len(name)) + name
+    tree = read_tree(encoded, explicit_vr=False, meant=meant)
+    assert tree is not None
+    assert tree[0x00100010] == Field("PN", "Щукин")
+
+
+def test_pacs_and_keys_are_told_apart() -> None:
+    words = ["main", "archive", "X@127.0.0.1:104", "PatientName=a@b", "PatientID"]
+    assert told_apart(words, {"main", "archive"}) == (words[:3], words[3:])
+    with pytest.raises(UserError, match="did you mean 'archive'"):
+        told_apart(["main", "archiv", "PatientID"], {"main", "archive"})
