@@ -186,5 +186,5 @@ async def _opened(peers: Peers, request: Request, report: Report) -> AsyncIterat
     local = _local(peers, request)
     senders = [*map(Sender.of, local.allowed_senders), *await senders_of(peers.called[0].pacs)]
     receiving = Receiving(request.to, local.ae_title, tuple(senders), by_series, port=local.port)
-    async with listening(receiving, report) as receiver:
+    async with listening(receiving, report, "choose another by --port") as receiver:
         yield Store(receiver, receiver.port, receiver.acceptor.rejections)

@@ -141,7 +141,11 @@ class _Forwarding:
 def run_forward(peers: Peers, forward: Forward) -> Exit:
     """Have what is named sent; give the exit code: 0 the PACS says that all was, 3 it does not, 130 interrupted."""
     destination = ae_title(forward.destination)
-    return asyncio.run(_run(peers, forward, destination))
+    try:
+        return asyncio.run(_run(peers, forward, destination))
+    except asyncio.CancelledError:  # a second Ctrl-C
+        click.echo("pacslake: stopped at once; the PACS may go on sending.", err=True)
+        return Exit.INTERRUPTED
 
 
 async def _run(peers: Peers, forward: Forward, destination: AETitle) -> Exit:
@@ -167,14 +171,16 @@ async def _run(peers: Peers, forward: Forward, destination: AETitle) -> Exit:
 def _lines(name: str, forwarding: _Forwarding, values: dict[str, Any]) -> list[str]:
     counted, series = values["instances"], values["series"]
     listed = "" if counted["listed"] is None else f" of {counted['listed']:,} that it lists"
-    lines = [
+    lines = [f"{name} lists nothing of {visible(value)}." for value in forwarding.meant.unknown]
+    if not forwarding.meant.items:
+        return lines
+    lines += [
         f"{name} says that it sent {series['sent']:,} of {series['of']:,} series to {forwarding.destination}: "
         f"{counted['completed']:,} instances{listed}, {counted['failed']:,} failed, "
         f"{counted['warning']:,} with warnings.",
         "  Whether they arrived cannot be seen from here.",
     ]
     lines += [f"  {visible(one['SeriesInstanceUID'])}: {one['reason']}" for one in values["not_sent"]]
-    lines += [f"  It lists nothing of {visible(value)}." for value in forwarding.meant.unknown]
     endings = {one.said.ending for one in forwarding.sent if one.said and not one.well}
     if endings & {Ending.UNKNOWN_DESTINATION, Ending.BUSY, Ending.FAILED}:
         lines.append(f"  Have it checked that {forwarding.destination}, its host and port, is registered at {name}.")

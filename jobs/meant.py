@@ -63,7 +63,7 @@ class Meant:
     sop_classes: set[str] = field(default_factory=set)
     """Of images that are named."""
     unknown: list[str] = field(default_factory=list)
-    """Values of which the PACS lists nothing."""
+    """What the PACS lists nothing of: UIDs, and no PatientID, because errors name no patient."""
 
     def add(self, row: Mapping[str, Any], above: Mapping[str, str], *, by_name: bool) -> None:
         """Take in the row of a series, or of an image. UserError where it does not say where that lies."""
@@ -91,7 +91,7 @@ async def meant_by(named: Named, asking: Asking) -> Meant:
     association = await Association.open(asking.called.peer, [asking.model], extended=relational)
     try:
         level = max(named.level, Level.SERIES, key=HIERARCHY.index)
-        for value, keys in await _questions(named, asking, association):
+        for value, keys in await _questions(named, asking, association, found):
             rows = await asking.all_rows(association, level, keys)
             for row in rows:
                 found.add(row, named.above | keys, by_name=level is Level.IMAGE)
@@ -102,7 +102,9 @@ async def meant_by(named: Named, asking: Asking) -> Meant:
     return found
 
 
-async def _questions(named: Named, asking: Asking, association: Association) -> list[tuple[str, dict[str, str]]]:
+async def _questions(
+    named: Named, asking: Asking, association: Association, found: Meant
+) -> list[tuple[str, dict[str, str]]]:
     """Give the keys of what to ask, each with the value that it is asked for."""
     if named.level is not Level.PATIENT:
         above = named.above
@@ -113,6 +115,8 @@ async def _questions(named: Named, asking: Asking, association: Association) -> 
     for patient in named.wanted:
         rows = await asking.all_rows(association, Level.STUDY, {"PatientID": patient})
         keys = {"PatientID": patient} if asking.model is Model.PATIENT_ROOT else {}
+        if not rows:
+            found.unknown.append("this patient")
         questions += [(row["StudyInstanceUID"], keys | {"StudyInstanceUID": row["StudyInstanceUID"]}) for row in rows]
     return questions
 

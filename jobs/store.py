@@ -53,13 +53,13 @@ async def opened_store(settings: Settings, names: Sequence[str], report: Report)
 
 
 @asynccontextmanager
-async def listening(receiving: Receiving, report: Report) -> AsyncIterator[Receiver]:
+async def listening(receiving: Receiving, report: Report, hint: str = "see [local] port") -> AsyncIterator[Receiver]:
     """Listen, as `receive` does. UserError where the store or the port is in use."""
     opening = receive(receiving, report)
     try:
         receiver = await opening.__aenter__()
     except OSError as error:
-        raise UserError(f"port {receiving.port} cannot be listened on: {error.strerror}; see [local] port") from error
+        raise UserError(f"port {receiving.port} cannot be listened on: {error.strerror}; {hint}") from error
     try:
         yield receiver
     finally:

@@ -72,6 +72,15 @@ def test_a_pacs_that_sends_nothing_and_says_success_is_not_believed(
     assert "the PACS answered success and sent nothing" in printed.err
 
 
+def test_a_patient_of_whom_there_is_nothing_is_not_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with asked(tmp_path, Quirks()):
+        assert run(tmp_path, "get", "main", "--patient", "SECRET", "--to", "out", "--format", "json") == 3
+    printed = capsys.readouterr()
+    assert "main lists nothing of this patient" in printed.err
+    assert "SECRET" not in printed.err
+    assert json.loads(printed.out)["complete"] is False
+
+
 def test_an_instance_alone_is_all_that_is_asked_for(tmp_path: Path) -> None:
     one = HELD.table(Level.IMAGE).to_pylist()[0]["SOPInstanceUID"]
     with asked(tmp_path, Quirks(relational=True)) as pacs:
@@ -80,14 +89,15 @@ def test_an_instance_alone_is_all_that_is_asked_for(tmp_path: Path) -> None:
     assert instances(tmp_path / "out") == [one]
 
 
-def test_ctrl_c_ends_it_and_it_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_it_goes_on_where_it_was_ended(tmp_path: Path, number: signal.Signals, code: int) -> None:
     words = ["pacslake", "get", "main", "--study", STUDY, "--to", "out"]
     slow = asked(tmp_path, Quirks(sends_per_second=1))
     with slow, subprocess.Popen(words, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE) as process:
         while not instances(tmp_path):
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        process.send_signal(number)
+        assert process.wait(30) == code
     before = instances(tmp_path)
     for path in tmp_path.rglob("*.dcm"):
         assert pydicom.dcmread(path).SOPInstanceUID == path.stem
