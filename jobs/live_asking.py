@@ -62,10 +62,11 @@ class Asking:
 
     async def studies(self, requests: Sequence[Request]) -> None:
         """Ask for studies: by one query where its answer can be believed, else by days as a sweep does."""
-        single = [one for one in requests if one.matching or one.times]
-        unbelieved = await self._by_workers(single, self._ask_once)
-        doubtful = [one for one, believed in zip(single, unbelieved, strict=True) if not believed]
-        for request in (*doubtful, *(one for one in requests if one not in single)):
+        keyed = [one for one in requests if one.matching or one.times]
+        doubtful = await self._doubtful(keyed)
+        again = await self._doubtful([part for one in doubtful for part in one.listed])
+        by_days = [one for one in requests if one not in keyed]
+        for request in (*again, *(one for one in doubtful if not one.listed), *by_days):
             await self._sweep(request)
         await self.gatherer.commit()
 
@@ -92,6 +93,11 @@ class Asking:
                 self.unproven.append(f"{level.value} level: {verdict.state}, {verdict.reason}")
         await self.gatherer.commit()
 
+    async def _doubtful(self, requests: Sequence[Request]) -> list[Request]:
+        """Ask for studies by one query each; give those that may have brought less than there is."""
+        believed = await self._by_workers(requests, self._ask_once)
+        return [one for one, is_believed in zip(requests, believed, strict=True) if not is_believed]
+
     async def _ask_once(self, caller: NarrowedCaller, request: Request) -> bool:
         """Ask for studies by one query; say whether all came that there are."""
         ledger = Ledger(Level.STUDY)
@@ -105,10 +111,12 @@ class Asking:
             if ended is not Outcome.INTERRUPTED or self.gate.stopping.is_set():
                 break
         self.queries += ledger.queries
-        if ended is Outcome.REFUSED:
+        if ended is Outcome.REFUSED and not request.listed:
             raise RefusedError(f"{self.peer.name} refuses the question: it ended with {describe(ledger.status)}")
         if ended is not Outcome.SUCCESS:
             return False
+        if request.listed and ledger.answers < len(request.listed):
+            return False  # some are not there, or the list was not understood
         if ledger.answers:
             return ledger.answers < (self.source.profile.cap or LEAST_CAP)
         if request.is_single:

@@ -22,7 +22,7 @@ from crawler.lake.resume import findings_of
 from crawler.live.question import TABLES, Question, read
 from crawler.live.requests import Request, below, deepest, study_requests
 from crawler.model import HIERARCHY, Level, Model
-from crawler.pacs.profile import Profile, added, profile_from
+from crawler.pacs.profile import UID_LISTS, YES, Profile, added, profile_from
 from crawler.plan.estimate import cost_of_a_day
 from jobs.peers import Called
 from jobs.table import render
@@ -67,14 +67,17 @@ def plan_of(called: Called, home: Path | None, statement: str) -> Plan:
     pacs, name = called.pacs, called.peer.name
     if pacs.model is not Model.STUDY_ROOT:
         raise UserError(f'--live asks by Study Root, and pacs.{name}.model is "{pacs.model.value}"')
-    profile = profile_from(findings_of(home, name) if home else (), pacs.overrides)
+    findings = findings_of(home, name) if home else []
+    profile = profile_from(findings, pacs.overrides)
+    by_lists = any((one.name, one.level, one.value) == (UID_LISTS, Level.STUDY, YES) for one in findings)
     columns = {
         table: (*OWN, *schema(level, added(profile, level)).names)
         for table, level in zip(TABLES, HIERARCHY, strict=True)
     }
     question = read(statement, columns, date.today())
     unusable = profile.unsupported | profile.omit | ({"ModalitiesInStudy"} if profile.study_modality else frozenset())
-    return Plan(question, study_requests(question, frozenset(unusable)), deepest(question), profile)
+    requests = study_requests(question, frozenset(unusable), by_lists=by_lists)
+    return Plan(question, requests, deepest(question), profile)
 
 
 def estimate_of(pacs: str, home: Path | None, plan: Plan, request: Request) -> Estimate:

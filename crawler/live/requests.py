@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from crawler.live.keys import Between, Keys, Texts, both, day_key, is_impossible, time_key
@@ -12,6 +12,9 @@ from crawler.model import Level
 
 MOST_PRODUCTS = 100
 """Where lists of several columns would make more queries than this, the longest is left to DuckDB."""
+
+MOST_LISTED = 50
+"""StudyInstanceUIDs in a list."""
 
 SINGLE = frozenset(("PatientID", "AccessionNumber", "StudyInstanceUID", "StudyID"))
 """Keys of which one value is never too much to answer: no rows are believed."""
@@ -35,6 +38,15 @@ class Request:
         """All keys, as one query has them."""
         dated = {} if self.days == Between() else {"StudyDate": day_key(self.days)}
         return {**dict(self.matching), **dated, **({"StudyTime": self.times} if self.times else {})}
+
+    @property
+    def listed(self) -> tuple[Request, ...]:
+        """The same asked study by study, where it is a list of StudyInstanceUIDs (PS3.4 C.2.2.2.2); else nothing."""
+        uids = dict(self.matching).get("StudyInstanceUID", "").split("\\")
+        if len(uids) == 1:
+            return ()
+        others = [(keyword, value) for keyword, value in self.matching if keyword != "StudyInstanceUID"]
+        return tuple(replace(self, matching=(*others, ("StudyInstanceUID", uid))) for uid in uids)
 
     @property
     def is_everything(self) -> bool:
@@ -68,12 +80,15 @@ def deepest(question: Question) -> Level:
     return Level.SERIES if "series" in tables else Level.STUDY
 
 
-def study_requests(question: Question, unusable: frozenset[str]) -> list[Request]:
-    """Give what studies to ask for, so that each mention has its rows; keys that are of no use here are left out."""
+def study_requests(question: Question, unusable: frozenset[str], *, by_lists: bool = False) -> list[Request]:
+    """Give what studies to ask for, so that each mention has its rows; keys that are of no use here are left out.
+
+    With `by_lists` many studies are asked for by lists of their UIDs.
+    """
     found: dict[Request, None] = {}
     for mention in question.mentions:
         if mention.above is None:
-            found.update(dict.fromkeys(_expanded(_of_studies(mention), unusable)))
+            found.update(dict.fromkeys(_expanded(_of_studies(mention), unusable, by_lists)))
     everything = [one for one in found if one.is_everything]
     return everything or list(found)
 
@@ -92,12 +107,16 @@ def _of_studies(mention: Mention) -> Keys:
     return {kept: mention.keys[kept]} if kept in mention.keys else {}
 
 
-def _expanded(keys: Keys, unusable: frozenset[str]) -> Iterator[Request]:
+def _expanded(keys: Keys, unusable: frozenset[str], by_lists: bool) -> Iterator[Request]:
     """Give a request for each combination of values."""
     if is_impossible(keys):
         return
     usable = {keyword: value for keyword, value in keys.items() if keyword not in unusable}
     texts = {keyword: sorted(value.values) for keyword, value in usable.items() if isinstance(value, Texts)}
+    uids = texts.get("StudyInstanceUID", [])
+    if by_lists and uids:
+        lists = ("\\".join(uids[at : at + MOST_LISTED]) for at in range(0, len(uids), MOST_LISTED))
+        texts["StudyInstanceUID"] = list(lists)
     kept: dict[str, list[str]] = {}
     count = 1
     for keyword in sorted(texts, key=lambda one: (one not in SINGLE, len(texts[one]))):

@@ -56,12 +56,12 @@ def command(
         kind = _kind_of(output, kind)
     if live is None and (explain or yes):
         raise click.UsageError("--explain and --yes belong to --live PACS")
-    if live is not None and as_of is not None:
-        raise click.UsageError("a PACS knows today alone: leave --live out, or --as-of")
 
     from jobs.query import TABLE, Form, answer
 
     if live is not None:
+        if as_of is not None or (statement is None and sys.stdin.isatty()):
+            raise click.UsageError("--live takes a statement, and neither --as-of nor a prompt")
         from jobs.live import Wish, answer_live
 
         wish = Wish(live, sys.stdin.read() if statement is None else statement, yes=yes, explain=explain)

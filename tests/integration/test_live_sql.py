@@ -19,7 +19,7 @@ from crawler.errors import TransientPeerError, UserError
 from crawler.lake.query import open_lake
 from crawler.lake.writer import LakeWriter
 from crawler.model import Finding, Level
-from crawler.pacs.profile import CAP, UNSUPPORTED_KEY
+from crawler.pacs.profile import CAP, UID_LISTS, UNSUPPORTED_KEY, YES
 from crawler.settings import load
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import OverCap, Quirks
@@ -132,6 +132,18 @@ def test_what_turns_out_to_take_many_queries_stops_there(tmp_path: Path) -> None
                 "select count(*) from studies join series using (StudyInstanceUID) where year(StudyDate) = 2024",
             )
         assert not simulator.counts.queries[Level.SERIES]
+
+
+@pytest.mark.parametrize(("uids", "queries"), [(3, 1), (4, 5)], ids=["all there", "one is not"])
+def test_a_list_is_believed_when_all_of_it_came(tmp_path: Path, uids: int, queries: int) -> None:
+    known = [*ARCHIVE.table(Level.STUDY)["StudyInstanceUID"].to_pylist()[:3], "1.2.3"]
+    with running(Simulator(ARCHIVE)) as simulator:
+        configure(tmp_path, {"main": simulator.port})
+        with LakeWriter.open(tmp_path / "lake") as writer:
+            writer.commit(findings=[Finding("main", Level.STUDY, UID_LISTS, YES, "", datetime.now(UTC))])
+        code, rows = ask(tmp_path, f"from studies where StudyInstanceUID in {tuple(known[:uids])}")
+        assert (code, len(rows)) == (0, 3)
+        assert simulator.counts.queries[Level.STUDY] == queries
 
 
 def test_estimates_go_by_what_the_lake_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

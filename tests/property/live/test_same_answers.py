@@ -25,7 +25,7 @@ from jobs.sweep import SweepRequest, run_sweep
 from tests.acceptance.sweeping import configure
 from tests.property.live.statements import statements
 
-ARCHIVE = Archive(150, date(2024, 1, 1), date(2024, 3, 31), 8, 1.5, undated=4, untimed=0.1, most_images=2)
+ARCHIVE = Archive(100, date(2024, 1, 1), date(2024, 3, 31), 8, 1.5, undated=4, untimed=0.1, most_images=2)
 ROWS: list[dict[str, Any]] = ARCHIVE.table(Level.STUDY).to_pylist()
 
 QUIRKS = {
@@ -74,13 +74,13 @@ def rows_of(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(repr([value for name, value in row.items() if name != "pacs"]) for row in rows)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(statement=statements(ROWS))
 def test_a_pacs_without_quirks_answers_as_a_lake_does(world: tuple[Lake, Path], statement: str) -> None:
     assert compare(world, "plain", statement) == 0
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(statement=statements(ROWS), pacs=st.sampled_from(sorted(QUIRKS.keys() - {"plain"})))
 def test_whatever_a_pacs_does_the_answer_is_right_or_said_not_to_be(
     world: tuple[Lake, Path], statement: str, pacs: str

@@ -120,6 +120,14 @@ def test_several_values_are_several_queries() -> None:
     assert asked(union) == [{"PatientID": "1"}, {"StudyID": "7"}]
 
 
+def test_studies_are_asked_for_by_lists_where_these_work() -> None:
+    found = question("from studies where StudyInstanceUID in ('1.2', '1.3') and PatientID = '1'")
+    [request] = study_requests(found, frozenset(), by_lists=True)
+    assert request.keys == {"PatientID": "1", "StudyInstanceUID": "1.2\\1.3"}
+    assert [one.keys["StudyInstanceUID"] for one in request.listed] == ["1.2", "1.3"]
+    assert [one.listed for one in study_requests(found, frozenset())] == [(), ()]
+
+
 def test_what_cannot_be_is_not_asked_for() -> None:
     assert asked("from studies where PatientID = '1' and PatientID = '2'") == []
     assert asked("from studies where StudyDate > '2024-02-01' and StudyDate < '2024-01-01'") == []
