@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from crawler.errors import RefusedError, TransientPeerError
-from crawler.model import Model, Outcome, Peer, WebAccess
+from crawler.model import Level, Model, Outcome, Peer, WebAccess
 from crawler.pacs.dicom_json import encode_datasets
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import Profile
@@ -31,11 +31,13 @@ class WebCaller(Caller):
         self._client: WebClient | None = None
         self._asking: asyncio.Task[Page] | None = None
         self._web = web
+        self._largest: dict[Level, int] = {}
+        """Rows of the largest page of each level."""
 
     async def ask(self, query: Query, ledger: Ledger, sink: Sink) -> Outcome:
         """Ask one question, hand on each page of its answer, and say how it ended. Raises RefusedError."""
         ledger.status = None
-        pages = Pages(query, self._web.page_rows)
+        pages = Pages(query, self._web.page_rows, self._largest.get(query.level, 0))
         until = time.monotonic() + self._peer.limits.total_timeout
         while (path := pages.path) is not None:
             if time.monotonic() > until:
@@ -55,6 +57,7 @@ class WebCaller(Caller):
                 continue
             if fresh := pages.take(page.datasets, more=page.more):
                 await sink(encode_datasets(fresh))
+        self._largest[query.level] = pages.largest
         ledger.status = pages.status
         return outcome_of(pages.status)
 

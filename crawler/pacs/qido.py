@@ -1,8 +1,10 @@
 """QIDO-RS (PS3.18 10.6): a query as the path of a search, and the pages in which its answer comes.
 
 A page proves nothing by being short: servers cap pages, ignore `offset`, and sort anew for each request. So each page
-begins with the last row of the one before it, and the answer is whole when that row comes alone. What the pages do not
-prove ends with a status that makes the sweep ask for less, as a C-FIND that was refused for its size does. Pure.
+begins with the last row of the one before it, and the answer is whole when that row comes alone. Only an answer that is
+shorter than a page that came before is whole at once: a server that gave so many rows does not cap at fewer. What the
+pages do not prove ends with a status that makes the sweep ask for less, as a C-FIND that was refused for its size does.
+Pure.
 """
 
 from __future__ import annotations
@@ -16,9 +18,6 @@ from crawler.pacs.identifier import Query
 
 SUCCESS, TOO_MANY, UNABLE = 0x0000, 0xA700, 0xC000
 """Final statuses of C-FIND (PS3.4 C.4.1.1.4) that say the same of a search."""
-
-BELIEVED = 50
-"""No server is known to truncate answers that are shorter than this."""
 
 _RESOURCES = {Level.STUDY: "studies", Level.SERIES: "series", Level.IMAGE: "instances"}
 _ABOVE = {Level.STUDY: (), Level.SERIES: (Level.STUDY,), Level.IMAGE: (Level.STUDY, Level.SERIES)}
@@ -44,7 +43,7 @@ def search_path(query: Query) -> str:
             break
         path += f"{_RESOURCES[level]}/{quote(uid, safe='')}/"
         del keys[level.unique_key]
-    lists = {f"{level.unique_key}" for level in HIERARCHY if level is not Level.PATIENT}
+    lists = {level.unique_key for level in _RESOURCES}
     asked = [(name, value.replace("\\", ",") if name in lists else value) for name, value in keys.items() if value]
     tops = sorted({key.top for key in query.attributes or CATALOGUE[query.level]} - {_CHARSET})
     asked.append(("includefield", ",".join(f"{tag:08X}" for tag in tops)))
@@ -54,12 +53,14 @@ def search_path(query: Query) -> str:
 class Pages:
     """The pages of one answer: `path` is the next to ask for, None when the answer is over and has its `status`."""
 
-    def __init__(self, query: Query, rows: int) -> None:
+    def __init__(self, query: Query, limit: int, largest: int = 0) -> None:
+        """Ask for so many rows at once; `largest` is how many the server once gave in a page of this level."""
         self.status: int | None = None
         self.rows = 0
         """Datasets taken so far."""
+        self.largest = largest
         self._search = search_path(query)
-        self._limit = rows
+        self._limit = limit
         self._unique = _UNIQUE[query.level]
         self._page: list[str] = []
         """Which datasets the last page had, by their unique keys."""
@@ -69,7 +70,12 @@ class Pages:
         """The path of the next page."""
         if self.status is not None:
             return None
-        return f"{self._search}&limit={self._limit}&offset={max(self.rows - 1, 0)}"
+        return f"{self._search}&limit={self._limit}&offset={self.rows - self._again}"
+
+    @property
+    def _again(self) -> int:
+        """How many rows of the last page are asked for again. Of a single one nothing would be learned by that."""
+        return 1 if self.rows > 1 else 0
 
     def refused(self, status: int) -> None:
         """End the answer: the server did not give this page."""
@@ -78,26 +84,28 @@ class Pages:
     def take(self, page: list[Dataset], *, more: bool) -> list[Dataset]:
         """Give what is new of a page; `more` is whether the server says that there is more (Warning 299)."""
         named = [first_value(dataset, self._unique) for dataset in page]
-        if not self.rows:
-            fresh = page
-            ended = not page or (len(page) < min(BELIEVED, self._limit) and not more)
-        elif named[:1] == self._page[-1:]:
-            fresh = page[1:]
-            ended = not fresh
-        else:
+        again = self._again
+        begins_right = not again or named[:1] == self._page[-1:]
+        seen_before = set(named[again:]) & set(self._page) - {""}  # all was sorted anew: some may never be seen
+        if seen_before or not begins_right:
             self.status = self._not_followed(named, more)
             return []
-        if fresh and self.rows and set(named[1:]) & set(self._page):
-            self.status = UNABLE  # sorted anew meanwhile: what moved to the pages before was never seen
-            return []
+        fresh = page[again:]
+        if not fresh or (not self.rows and len(page) < self.largest and not more):
+            self.status = self._ended(more)
+        self.largest = max(self.largest, len(page))
         self.rows += len(fresh)
         self._page = named
-        if ended:
-            self.status = TOO_MANY if more else SUCCESS
         return fresh
 
+    def _ended(self, more: bool) -> int:
+        """Judge an answer that ended. Where pages have one row at most, the last one alone does not say so."""
+        if self._again and self.largest < 2:
+            return UNABLE
+        return TOO_MANY if more else SUCCESS
+
     def _not_followed(self, named: list[str], more: bool) -> int:
-        """Judge a page that does not begin where it was to: the answer so far is all there will be of it.
+        """Judge a page that does not follow the one before: the answer so far is all there will be of it.
 
         A server that ignores `offset` sent everything if it ignores `limit` too, or had less: then this is an answer as
         any C-FIND's, whose size the sweep judges.

@@ -20,6 +20,7 @@ PAGE = 100
 MANNERS = {
     "right": Manner(),
     "small_pages": Manner(page_cap=60),
+    "tiny_pages": Manner(studies=30, page_cap=2),
     "warns": Manner(page_cap=60, warns=True),
     "no_offset": Manner(page_cap=70, ignores_offset=True),
     "no_offset_warns": Manner(page_cap=70, ignores_offset=True, warns=True),
@@ -30,8 +31,11 @@ MANNERS = {
     "token": Manner(studies=5, secret="Bearer s3cret"),
     "password": Manner(studies=5, secret="Basic bWU6b3BlbiBzZXNhbWU="),
 }
-CAPPED = {"capped": Manner(studies=1000, page_cap=60, ignores_offset=True, ignores_time=True)}
-"""Each day has a hundred studies, of which it gives sixty; no key but days is of use to it."""
+CAPPED = {
+    "capped": Manner(studies=1000, page_cap=60, ignores_offset=True, ignores_time=True),
+    "one_by_one": Manner(studies=30, page_cap=1, ignores_time=True),
+}
+"""Days have more than these ever show; no key but days is of use to them."""
 WRONG = {
     "secret": (Manner(secret="Bearer other"), "HTTP 401: check pacs.secret.username and password_file, or token_file"),
     "nowhere": (Manner(status=404), "has no search: check pacs.nowhere.url"),
@@ -86,9 +90,10 @@ def test_everything_comes(swept: Swept, name: str) -> None:
     assert _open_windows(swept, name) == 0
 
 
-def test_what_cannot_be_had_is_not_believed(swept: Swept) -> None:
-    assert _studies(swept, "capped") < 1000
-    assert _open_windows(swept, "capped")
+@pytest.mark.parametrize("name", CAPPED)
+def test_what_cannot_be_had_is_not_believed(swept: Swept, name: str) -> None:
+    assert _studies(swept, name) < CAPPED[name].studies
+    assert _open_windows(swept, name)
     assert swept.code == 3
 
 

@@ -14,7 +14,6 @@ from crawler.pacs.qido import SUCCESS, TOO_MANY, UNABLE, Pages, search_path
 
 STUDIES = Query.of_window(Model.STUDY_ROOT, Window(date(2024, 1, 1), date(2024, 1, 31)))
 SOME = 60
-"""More rows than are believed without another look."""
 
 
 def _named(*uids: int) -> list[dict[str, object]]:
@@ -53,18 +52,21 @@ def test_a_query_becomes_a_path(query: Query, path: str, keys: dict[str, list[st
     assert included == [f"{key.tag:08X}" for key in CATALOGUE[query.level] if key.keyword != "SpecificCharacterSet"]
 
 
-def _taken(*pages: tuple[list[dict[str, object]], bool], limit: int = 1000) -> tuple[int, int | None, str | None]:
+def _taken(
+    *pages: tuple[list[dict[str, object]], bool], limit: int = 1000, largest: int = 0
+) -> tuple[int, int | None, str | None]:
     """Give how many rows came of these pages, the status, and the last path."""
-    answer, rows = Pages(STUDIES, limit), 0
+    answer, rows = Pages(STUDIES, limit, largest), 0
     for page, more in pages:
         assert answer.path is not None
         rows += len(answer.take(list(page), more=more))
     return rows, answer.status, answer.path
 
 
-def test_a_short_answer_is_whole() -> None:
+def test_nothing_is_whole_and_so_is_what_is_shorter_than_a_page_before() -> None:
     assert _taken(([], False)) == (0, SUCCESS, None)
-    assert _taken((_rows(0, 49), False)) == (49, SUCCESS, None)
+    assert _taken((_rows(0, 49), False), largest=50) == (49, SUCCESS, None)
+    assert _taken((_rows(0, 49), False), largest=49)[1] is None
 
 
 def test_an_answer_is_whole_when_its_last_row_comes_alone() -> None:
@@ -76,8 +78,17 @@ def test_an_answer_is_whole_when_its_last_row_comes_alone() -> None:
     assert _taken((_rows(0, SOME), False), (_rows(59, 90), False), (_rows(89, 90), False))[:2] == (90, SUCCESS)
 
 
+def test_a_single_row_is_whole_when_nothing_follows_it() -> None:
+    _, status, path = _taken((_rows(0, 1), False))
+    assert (status, (path or "")[-9:]) == (None, "&offset=1")
+    assert _taken((_rows(0, 1), False), ([], False)) == (1, SUCCESS, None)
+    assert _taken((_rows(0, 1), False), (_rows(0, 1), False)) == (1, SUCCESS, None)  # offset is not heeded
+    assert _taken((_rows(0, 1), False), (_rows(1, 4), False), (_rows(3, 4), False)) == (4, SUCCESS, None)
+    assert _taken((_rows(0, 1), False), (_rows(1, 2), False), (_rows(1, 2), False)) == (2, UNABLE, None)
+
+
 def test_a_warning_makes_a_short_answer_go_on() -> None:
-    assert _taken((_rows(0, 3), True))[1] is None
+    assert _taken((_rows(0, 3), True), largest=50)[1] is None
     assert _taken((_rows(0, 3), True), (_rows(2, 3), True))[1] == TOO_MANY
     assert _taken(([], True))[1] == TOO_MANY
 
