@@ -161,12 +161,17 @@ def _value(vr: str, text: str) -> str:
 
 @cache
 def _uids() -> dict[str, str]:
-    return {name: uid for uid, told in UID_dictionary.items() for name in (told[0].replace(" ", ""), told[4]) if name}
+    """Give UIDs by name, whatever hyphens and capitals somebody writes it with."""
+    return {_letters(name): uid for uid, told in UID_dictionary.items() for name in (told[0], told[4])}
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 def _uid(name: str) -> str:
     """Give the UID that dcmdump prints by its name."""
-    uid = _uids().get(name)
+    uid = _uids().get(_letters(name))
     if uid is None:
         raise UserError(f"has a UID by a name, {name}, that is not known here: write it in figures")
     return uid

@@ -149,7 +149,7 @@ def bytes_of(tag: int, vr: str, text: str, codecs: tuple[str, ...]) -> bytes:
         if vr == "AT":
             tags = (part.strip("()").replace(",", "").rjust(8, "0") for part in _parts(text))
             return b"".join(struct.pack("<HH", int(one[:4], 16), int(one[4:], 16)) for one in tags)
-        value = bytes(int(part, 16) for part in _parts(text)) if vr in BYTES else _encoded(vr, text, codecs)
+        value = b"".join(map(_byte, _parts(text))) if vr in BYTES else _encoded(vr, text, codecs)
     except (ValueError, struct.error, OverflowError):
         wrong = "has characters that its character set lacks" if vr in CHARSET_VRS else f"is none of VR {vr}"
         raise UserError(f"the value of ({tag >> 16:04x},{tag & 0xFFFF:04x}) {wrong}") from None
@@ -165,6 +165,12 @@ def needs_charset(tree: Tree) -> bool:
 
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split("\\")] if text else []
+
+
+def _byte(part: str) -> bytes:
+    if len(part) != 2:
+        raise ValueError
+    return bytes.fromhex(part)
 
 
 def _number(vr: str, part: str) -> int | float:

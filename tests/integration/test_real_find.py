@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import date, time
 from pathlib import Path
@@ -12,9 +13,12 @@ import pytest
 
 import crawler
 from crawler.asking.command import PartialAnswerWarning
+from crawler.asking.files import read_query
+from crawler.asking.tree import vr_of
+from crawler.decode.text import CHARSET_VRS
 from crawler.errors import PeerError, UserError
 from jobs.cli import main
-from tests.integration.files import made_files
+from tests.integration.files import bundled_files, made_files
 from tests.integration.real_pacs import orthanc
 from tests.integration.worklists import AE_TITLE, Entry, wlmscpfs
 
@@ -93,3 +97,19 @@ def test_a_table_of_a_worklist_has_the_columns_of_the_lake(ris: str) -> None:
     assert row["ScheduledProcedureStepStartDate"] == date(2026, 3, 5)
     assert row["ScheduledProcedureStepStartTime"] == time(9, 30)
     assert (row["Modality"], row["ScheduledStationAETitle"]) == ("MR", ["CT01", "CT02"])
+
+
+def test_what_dcmdump_prints_is_a_question(
+    files: list[Path], tmp_path: Path, dcmtk_tool: Callable[[str], Path]
+) -> None:
+    legible, compared = CHARSET_VRS | {"UI", "DA", "IS"}, 0
+    for name in (files[-1], *bundled_files()):
+        printed = subprocess.run([dcmtk_tool("dcmdump"), "+L", name], capture_output=True).stdout
+        if b"PixelSequence" in printed or b"\x1b" in printed or not printed.isascii():
+            continue  # no question has pixels, and a dump says not in which character set it is
+        (tmp_path / "question.txt").write_bytes(printed)
+        read, expected = read_query(tmp_path / "question.txt"), read_query(name)
+        assert read.keys() == expected.keys()
+        assert [tag for tag in read if vr_of(tag) in legible and read[tag] != expected[tag]] == []
+        compared += 1
+    assert compared >= 5
