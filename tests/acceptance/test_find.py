@@ -21,7 +21,7 @@ from tests.acceptance.installed import ENVIRONMENT, pacslake
 from tests.acceptance.sweeping import configure
 
 DAY = date(2024, 3, 5)
-GOLDEN = Path(__file__).parent / "golden" / "find.txt"
+GOLDEN = Path(__file__).parent / "golden" / "find" / "session.txt"
 ARCHIVE = Archive(studies=300, first=date(2024, 3, 1), last=date(2024, 3, 10))
 
 
