@@ -70,13 +70,8 @@ async def _retrieve(settings: Settings, plan: Plan, *, as_json: bool) -> Exit:
         settings.require_pacs([name])
         if settings.pacs[name].model is Model.WORKLIST:
             raise UserError(f"{name} is a worklist, which has no images")
-        if settings.pacs[name].web:
-            raise UserError(
-                f"{name} is asked by DICOMweb, by which nothing is retrieved: "
-                f"where it speaks DICOM too, add a section with its host, port and ae_title, and sweep by that"
-            )
         require_patient_ids(settings, name)
-    names = admitted(settings, plan.orders)
+    names = admitted(settings, _asked_by_dicom(settings, tuple(plan.orders)))
     async with Publisher(settings.lake.path, policy_of(settings)) as publisher:
         arrivals = Arrivals(publisher, settings.local.store_path, {name: plan.orders[name] for name in names})
         async with opened_store(settings, names, arrivals.report) as store:
@@ -92,6 +87,18 @@ async def _retrieve(settings: Settings, plan: Plan, *, as_json: bool) -> Exit:
     if any(one.gate.stopping.is_set() and not one.gate.stopped for one in run.pacs.values()):
         return Exit.INTERRUPTED
     return Exit.OK if outcome.complete else Exit.PARTIAL
+
+
+def _asked_by_dicom(settings: Settings, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Give those PACS that images can be had from, and name the others. UserError when there is none."""
+    found = tuple(name for name in names if not settings.pacs[name].web)
+    for name in names:
+        if settings.pacs[name].web:
+            why = f"{name} is asked by DICOMweb, by which nothing is retrieved"
+            if not found:
+                raise UserError(f"{why}; where it speaks DICOM too, add a section with its host, port and ae_title")
+            click.echo(f"pacslake: {why}. It is left out.", err=True)
+    return found
 
 
 @dataclass

@@ -102,10 +102,3 @@ def test_the_check_says_what_it_can_look_at(folder: Path) -> None:
         "sweeps",
     ):
         assert words in " ".join(done.stdout.split())
-
-
-def test_nothing_is_retrieved_by_it(folder: Path, lake: Path) -> None:
-    with crawler.open_lake(lake) as opened:
-        (uid,) = opened.sql("SELECT SeriesInstanceUID FROM series WHERE pacs = 'web' LIMIT 1").fetchall()[0]
-    done = _pacslake(folder, "cohort", "retrieve", "--series", uid, "--pacs", "web")
-    assert (done.returncode, "asked by DICOMweb, by which nothing is retrieved" in done.stderr) == (2, True)
