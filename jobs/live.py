@@ -28,6 +28,10 @@ from jobs.query import Form, write
 from jobs.stopping import stopping_on_signals
 
 
+MOST_SAID = 10
+"""Parts that may lack something are named one by one, up to so many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What was typed."""
@@ -66,8 +70,11 @@ def answer_live(config: Path, wish: Wish, form: Form) -> int:
         return Exit.INTERRUPTED
     write(passing.tables(), plan.question.statement, form)
     passing.close()
-    for part in dict.fromkeys(asking.unproven):
+    parts = list(dict.fromkeys(asking.unproven))
+    for part in parts[:MOST_SAID]:
         click.echo(f"pacslake: {called.peer.name} may have more than was answered from: {part}", err=True)
+    if len(parts) > MOST_SAID:
+        click.echo(f"pacslake: and so it may of {len(parts) - MOST_SAID} further parts", err=True)
     return Exit.PARTIAL if asking.unproven else Exit.OK
 
 

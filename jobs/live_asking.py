@@ -153,6 +153,8 @@ class Asking:
         self._stops.remove(crawl.stop)
         self.queries += crawl.tally.queries
         self.unproven += crawl.unproven
+        if crawl.tally.trouble and not crawl.tally.queries:  # it was never reached
+            raise TransientPeerError(crawl.tally.trouble)
         if crawl.tally.trouble:
             self.unproven.append(crawl.tally.trouble)
 

@@ -6,6 +6,7 @@ condition on that mention is left to DuckDB, which runs the whole statement over
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +18,8 @@ from sqlglot.errors import SqlglotError
 from crawler.errors import UserError
 from crawler.live.keys import Keys, both
 from crawler.live.predicates import Reader
+
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it quotes statements, which may name patients
 
 TABLES = ("patients", "studies", "series", "instances")
 

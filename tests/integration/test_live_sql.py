@@ -54,10 +54,11 @@ def ask(folder: Path, statement: str, pacs: str = "main", *, yes: bool = False) 
     return code, pq.read_table(target).to_pylist() if code in (0, 3) else []
 
 
-def test_a_pacs_that_is_away_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("condition", ["PatientID = '1'", "StudyDate = '2024-01-01'"])
+def test_a_pacs_that_is_away_is_an_error(tmp_path: Path, condition: str) -> None:
     configure(tmp_path, {"main": 1})
     with pytest.raises(TransientPeerError, match="nothing listens"):
-        ask(tmp_path, "from studies where PatientID = '1'")
+        ask(tmp_path, f"from studies where {condition}")
 
 
 def test_a_name_that_there_is_not_is_found_before_anything_is_asked(tmp_path: Path) -> None:

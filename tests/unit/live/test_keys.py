@@ -171,6 +171,15 @@ def test_what_is_no_select_is_refused(statement: str) -> None:
         question(statement)
 
 
+def test_no_statement_is_logged(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    for statement in ("explain select 'Doe^Jane'", "select 'Doe^Jane' from from ("):
+        with pytest.raises(UserError) as refused:
+            question(statement)
+        assert "Doe" not in str(refused.value)
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_table_behind_a_function_is_refused() -> None:
     with pytest.raises(UserError, match="query_table"):
         question("select * from query_table('studies')")
