@@ -27,7 +27,6 @@ from jobs.publish import Source
 from jobs.query import Form, write
 from jobs.stopping import stopping_on_signals
 
-
 MOST_SAID = 10
 """Parts that may lack something are named one by one, up to so many."""
 
