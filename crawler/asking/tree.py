@@ -15,7 +15,7 @@ from pydicom import charset as tables
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 
 from crawler.decode.charset import ESC, Charset, charset_of, decode_text
-from crawler.decode.fallback import items, top_elements
+from crawler.decode.fallback import elements_with_vrs, items
 from crawler.decode.text import CHARSET_VRS
 from crawler.errors import UserError
 
@@ -30,6 +30,8 @@ ONE_VALUE = frozenset(("LT", "ST", "UT", "UR"))
 BYTES = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
 LONG_VRS = BYTES | {"SQ", "SV", "UC", "UR", "UT", "UV"}
 """VRs whose length takes four bytes in Explicit VR (PS3.5 7.1.2)."""
+_VRS = CHARSET_VRS | LONG_VRS - {"UN"} | NUMBERS.keys() | {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
+"""VRs that are believed where an answer writes them; UN says nothing."""
 _CHOICES = {"US or SS": "US", "OB or OW": "OW", "US or OW": "US", "US or SS or OW": "US"}
 _HEADER = struct.Struct("<HHI")
 _ITEM = (0xFFFE, 0xE000)
@@ -73,15 +75,16 @@ class _Reader:
 
     def read(self, data: bytes, charset: Charset, depth: int = DEEPEST) -> Tree | None:
         plain = None if self._explicit_vr else _plain_elements(data)
-        elements = plain if plain is not None else top_elements(data, self._explicit_vr)
+        elements = plain if plain is not None else elements_with_vrs(data, self._explicit_vr)
         if elements is None or not depth:
             return None
-        declared = elements.get(SPECIFIC_CHARACTER_SET, b"").decode("ascii", "replace").strip(" \0")
+        terms = next((value for tag, _, value in elements if tag == SPECIFIC_CHARACTER_SET), b"")
+        declared = terms.decode("ascii", "replace").strip(" \0")
         if declared:
             charset = charset_of(self._meant.get(declared, declared))
         tree: Tree = {}
-        for tag, value in elements.items():
-            vr = self._vrs.get(tag) or vr_of(tag)
+        for tag, written, value in elements:
+            vr = written if written in _VRS else self._vrs.get(tag) or vr_of(tag)
             if vr != "SQ":
                 tree[tag] = Field(vr, text_of(vr, value, charset))
                 continue
@@ -94,9 +97,9 @@ class _Reader:
         return tree
 
 
-def _plain_elements(data: bytes) -> dict[int, bytes] | None:
+def _plain_elements(data: bytes) -> list[tuple[int, str, bytes]] | None:
     """Read what most answers are, Implicit VR and no undefined length, several times as fast; None for others."""
-    values, at, end = dict[int, bytes](), 0, len(data)
+    found, at, end = list[tuple[int, str, bytes]](), 0, len(data)
     while at < end:
         begin = at + _HEADER.size
         if begin > end:
@@ -105,8 +108,8 @@ def _plain_elements(data: bytes) -> dict[int, bytes] | None:
         at = begin + length
         if at > end or group == _ITEM[0]:
             return None
-        values[group << 16 | number] = data[begin:at]
-    return values
+        found.append((group << 16 | number, "", data[begin:at]))
+    return found
 
 
 def text_of(vr: str, value: bytes, charset: Charset) -> str:

@@ -122,15 +122,22 @@ def items(sequence: bytes, explicit_vr: bool) -> Iterator[bytes | None]:
 
 def top_elements(item: bytes, explicit_vr: bool) -> dict[int, bytes] | None:
     """Give the values of an item's elements by tag, None where it cannot be read to its end."""
-    values, at = dict[int, bytes](), 0
+    found = elements_with_vrs(item, explicit_vr)
+    return None if found is None else {tag: value for tag, _, value in found}
+
+
+def elements_with_vrs(item: bytes, explicit_vr: bool) -> list[tuple[int, str, bytes]] | None:
+    """Give tag, VR and value of an item's elements, None where it cannot be read to its end; Implicit VR says none."""
+    found, at = [], 0
     while at < len(item):
         element = _read_header(item, at, explicit_vr)
         end = None if element is None else _end_of(item, element, explicit_vr)
         if element is None or end is None or end > len(item):
             return None
-        values[element.tag] = item[element.begin : end]
+        vr = element.vr.decode("ascii", "replace") if element.vr else ""
+        found.append((element.tag, vr, item[element.begin : end]))
         at = end
-    return values
+    return found
 
 
 def _unfit(element: _Element, cut_off: bool, vr: str | None) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from crawler.asking.columns import attributes_of
 from crawler.asking.keys import read_key
 from crawler.asking.question import Question, ask
-from crawler.asking.tree import Field, Tree, read_tree
+from crawler.asking.tree import Field, Tree, encode_tree, read_tree
 from crawler.errors import UserError
 from crawler.model import Level, Model
 from jobs.commands.find import told_apart
@@ -148,3 +148,14 @@ def test_pacs_and_keys_are_told_apart() -> None:
     assert told_apart(words, {"main", "archive"}) == (words[:3], words[3:])
     with pytest.raises(UserError, match="did you mean 'archive'"):
         told_apart(["main", "archiv", "PatientID"], {"main", "archive"})
+
+
+def test_an_answer_that_writes_its_vrs_is_believed() -> None:
+    tree: Tree = {0x00190010: Field("LO", "SIEMENS MR HEADER"), 0x0019100C: Field("IS", "1000")}
+    assert read_tree(encode_tree(tree, explicit_vr=True), explicit_vr=True) == tree
+    unwritten = read_tree(encode_tree(tree), explicit_vr=False)
+    assert unwritten == {**tree, 0x0019100C: Field("UN", "31\\30\\30\\30")}
+    assert read_tree(encode_tree(tree), explicit_vr=False, vrs={0x0019100C: "LO"}) == {
+        **tree,
+        0x0019100C: Field("LO", "1000"),
+    }
