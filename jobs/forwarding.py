@@ -23,6 +23,7 @@ from crawler.retrieve.status import Ending, Moved, describe
 from crawler.retrieve.track import Fetch, Item
 from crawler.retrieve.wanted import wanted_by
 from crawler.settings.address import ae_title
+from jobs.brought import SHOWN
 from jobs.direct import asking_of
 from jobs.exits import Exit
 from jobs.meant import Asking, Meant, meant_by
@@ -93,6 +94,8 @@ class _Forwarding:
                 break
         if association is not None:
             await association.release()
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")  # below what `_tell` has drawn
 
     async def _move(self, association: Association, item: Item) -> Moved:
         images = tuple(sorted(self.meant.images.get(item.uid, ())))
@@ -180,7 +183,10 @@ def _lines(name: str, forwarding: _Forwarding, values: dict[str, Any]) -> list[s
         f"{counted['warning']:,} with warnings.",
         "  Whether they arrived cannot be seen from here.",
     ]
-    lines += [f"  {visible(one['SeriesInstanceUID'])}: {one['reason']}" for one in values["not_sent"]]
+    failed = values["not_sent"]
+    lines += [f"  {visible(one['SeriesInstanceUID'])}: {one['reason']}" for one in failed[:SHOWN]]
+    if len(failed) > SHOWN:
+        lines.append(f"  and {len(failed) - SHOWN:,} more; --format json names all")
     endings = {one.said.ending for one in forwarding.sent if one.said and not one.well}
     if endings & {Ending.UNKNOWN_DESTINATION, Ending.BUSY, Ending.FAILED}:
         lines.append(f"  Have it checked that {forwarding.destination}, its host and port, is registered at {name}.")

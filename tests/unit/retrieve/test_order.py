@@ -180,3 +180,14 @@ def test_who_waits_until_a_series_is_asked_for_again_is_told_how_long() -> None:
 
 def test_patience_is_multiplied() -> None:
     assert Patience(1.0, (2.0, 4.0), (6.0,)).times(0.5) == Patience(0.5, (1.0, 2.0), (3.0,))
+
+
+def test_of_a_series_that_is_not_wanted_whole_only_what_is_named_is_asked_for() -> None:
+    order = Order(Patience(look_again=(), ask_again=()))
+    order.add("", [Item("1.2", "1.2.3", by_name=True)], {})
+    looked(order, frozenset(("b", "a")))
+    fetch = fetched(order, frozenset(), 0.0, Moved(0xA900))
+    assert (fetch.level, fetch.instances) == (Level.IMAGE, ("a", "b"))
+    assert order.next(100.0) is None, "a PACS that refuses instances by name is not asked for the series instead"
+    assert order.tracks[ITEM.uid].state is State.FAILED
+    assert order.finished
