@@ -50,6 +50,7 @@ class Answering:
         told = settings.find_scp
         self._scp = FindScp(lambda: self._answers, Audit(settings.lake.path), _allowances(told))
         self._scp.always_relational = told.always_relational
+        self._scp.store, self._scp.destinations = settings.local.store_path, told.places
         self._log = structlog.get_logger()
 
     async def run(self, channel: socket.socket) -> None:
@@ -84,6 +85,7 @@ class Answering:
     def _look(self) -> None:
         if self._answers is not None:
             if self._answers.refresh():
+                self._scp.offer(self._answers.kinds())
                 known = self._answers.known
                 self._log.info("lake shown", version=known.version, as_of=str(known.as_of))
             return

@@ -169,6 +169,12 @@ def frame_messages(context_id: int, command: bytes, datasets: Iterable[bytes], m
     return b"".join(parts)
 
 
+def frame_fragment(context_id: int, data: bytes, *, is_last: bool) -> bytes:
+    """Frame one fragment of a dataset, in a PDU of its own."""
+    pdv = PDV_HEADER.pack(len(data) + 2, context_id, LAST if is_last else 0)
+    return HEADER.pack(PduType.P_DATA, 0, len(data) + PDV_HEADER.size) + pdv + data
+
+
 def frame(kind: PduType, body: bytes = bytes(_SHORT)) -> bytes:
     """Frame one PDU."""
     return HEADER.pack(kind, 0, len(body)) + body

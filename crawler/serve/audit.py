@@ -18,6 +18,7 @@ class Action(StrEnum):
     SQL = "sql"
     EXPORT = "export"
     FIND = "find"
+    SEND = "send"
     BACKFILL = "backfill"
     PAUSE = "pause"
     RESUME = "resume"

@@ -35,6 +35,8 @@ class FindScpSettings(BaseModel):
     max_rows: Count = 0
     max_queries_per_minute: Count = 0
     callers: dict[AEText, CallerSettings] = {}
+    destinations: dict[AEText, Listen] = {}
+    """Where files may be sent to by C-MOVE: an address by AE title."""
     max_associations: Annotated[int, Field(ge=1, le=1000)] = 10
     charset: DefinedTerms = "ISO_IR 192"
     always_relational: bool = False
@@ -45,6 +47,11 @@ class FindScpSettings(BaseModel):
         found = address_of(self.listen)
         assert found is not None
         return found
+
+    @property
+    def places(self) -> dict[str, tuple[str, int]]:
+        """Host and port of each destination."""
+        return {str(name): found for name, text in self.destinations.items() if (found := address_of(text))}
 
     @model_validator(mode="after")
     def _is_safe(self) -> FindScpSettings:

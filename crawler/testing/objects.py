@@ -58,6 +58,11 @@ class SyntheticObject:
     series: str
     dataset: bytes
     has_pixels: bool
+    transfer_syntax: str = EXPLICIT_VR
+
+    def fragments(self, size: int) -> Iterator[bytes]:
+        """Give the dataset in pieces."""
+        return (self.dataset[at : at + size] for at in range(0, len(self.dataset), size))
 
     def file(self) -> bytes:
         """Give it as a DICOM file (PS3.10)."""

@@ -24,14 +24,15 @@ from crawler.pacs.command import Counters
 from crawler.pacs.encoding import Constant, element
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR
+from crawler.pacs.storage import Backward, Delivery, Outlet, Route, Sender
+from crawler.pacs.suboperations import CANCELLED, NOT_PERFORMED, SUCCESS
 from crawler.testing.breaking import break_off
 from crawler.testing.counts import Counts
 from crawler.testing.objects import Objects, SyntheticObject
 from crawler.testing.question import BadQuestionError, Question, read_question
 from crawler.testing.quirks import Offline, Quirks
-from crawler.testing.sender import Backward, Delivery, Outlet, Route, Sender
 from crawler.testing.shelf import Shelf
-from crawler.testing.tally import CANCELLED, NOT_PERFORMED, SUCCESS, Tally
+from crawler.testing.tally import Tally
 
 MOVE_MODELS = {
     "1.2.840.10008.5.1.4.1.2.1.2": Model.PATIENT_ROOT,
@@ -205,7 +206,8 @@ class Retrievals:
         calling_ae = self._quirks.sends_as or job.assoc.called_ae
         originator = (job.assoc.calling_ae, command.message_id or 0)
         route = Route(calling_ae, command.move_destination, host, port, originator)
-        return await Sender.open(route, pc.unique(job.images["SOPClassUID"]).to_pylist())
+        sop_classes = pc.unique(job.images["SOPClassUID"]).to_pylist()
+        return await Sender.open(route, [(uid, EXPLICIT_VR) for uid in sop_classes])
 
     async def _go_on(self, job: Job) -> None:
         while not self._is_over(job):

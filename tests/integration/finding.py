@@ -28,6 +28,8 @@ from crawler.serve.find.answering import LakeAnswers
 from crawler.serve.find.scp import FIND_MODELS, Allowances, FindScp
 from crawler.testing.archive import Archive
 
+Files = tuple[Path, Mapping[str, tuple[str, int]]]
+"""Where files are, and to whom they may be sent."""
 SOP_CLASSES = {model: uid for uid, model in FIND_MODELS.items()}
 
 
@@ -58,15 +60,18 @@ def archived(archive: Archive) -> dict[Level, pa.Table]:
 
 @contextmanager
 def answering(
-    lake: Path, titles: Mapping[str, str], *, charset: str = "ISO_IR 192", allowances: Allowances | None = None
+    lake: Path, titles: Mapping[str, str], *, allowances: Allowances | None = None, files: Files | None = None
 ) -> Iterator[int]:
     """Let a lake answer as PACSLAKE; give its port."""
     ready, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
     ports: list[int] = []
 
     async def run() -> None:
-        answers = LakeAnswers(lake, titles, charset)
+        answers = LakeAnswers(lake, titles)
         scp = FindScp(lambda: answers, Audit(lake), allowances or Allowances())
+        if files is not None:
+            scp.store, scp.destinations = files
+            scp.offer(answers.kinds())
         async with Acceptor(scp.service("PACSLAKE", None, 10), scp.answer) as acceptor:
             await acceptor.listen("127.0.0.1", 0, None)
             ports.append(acceptor.port)

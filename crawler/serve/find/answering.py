@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow as pa
 from crawler.columns import CATALOGUE, Attribute, added_attributes
 from crawler.lake.asking import Asked
 from crawler.lake.by_day import TABLE, StudiesByDay
+from crawler.lake.here import Holding, holding, kinds_here
 from crawler.lake.query import Lake
 from crawler.lake.schema import LEVELS
 from crawler.model import Level
@@ -67,6 +68,14 @@ class LakeAnswers:
         """Let go of the lake."""
         self._by_day.close()
         self._lake.close()
+
+    def holding(self, store: Path, wanted: Mapping[str, Sequence[str]]) -> Holding:
+        """Look up which files of what is wanted are here. LakeError."""
+        return holding(self._lake, store, wanted)
+
+    def kinds(self) -> Mapping[str, Sequence[str]]:
+        """Give the transfer syntaxes of each SOP class in the store."""
+        return kinds_here(self._lake)
 
     def ask(self, question: Question, explicit_vr: bool) -> Answer:
         """Give what a question finds. BadQuestionError where a key's value cannot be matched."""

@@ -1,4 +1,4 @@
-"""C-FIND and C-ECHO SCP over a lake (PS3.4 C.4.1, K.4.1, A): requests in, identifiers out as they are found.
+"""C-FIND, C-MOVE, C-GET and C-ECHO SCP over a lake (PS3.4 C.4, K.4.1, A): identifiers go out as they are found.
 
 Who may ask is the acceptor's to decide, how much the allowance of each calling AE title. Every query is in the audit
 before its first answer leaves. Touches: network, disk, clock, threads.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 import structlog
@@ -27,6 +29,7 @@ from crawler.serve.access import Person, Role
 from crawler.serve.audit import Action, Audit
 from crawler.serve.find.answering import Answer, LakeAnswers
 from crawler.serve.find.question import NOT_IN_MODEL, BadQuestionError, Granted, Question, Reader
+from crawler.serve.find.retrieving import GET_MODELS, MOVE_MODELS, Retrieving, wanted_of
 from crawler.serve.rates import Buckets
 
 FIND_MODELS = {
@@ -36,6 +39,8 @@ FIND_MODELS = {
     "1.2.840.10008.5.1.4.31": Model.WORKLIST,
 }
 """SOP classes of C-FIND (PS3.4 C.6, K.6)."""
+_OWN = frozenset((*FIND_MODELS, *MOVE_MODELS, *GET_MODELS, dimse.VERIFICATION))
+_PLAIN = (IMPLICIT_VR, EXPLICIT_VR)
 _GRANTED = b"\1\1"
 """Relational queries and date-time matching, of what can be negotiated (PS3.4 C.5.1.1)."""
 
@@ -77,6 +82,13 @@ class FindScp:
 
     def __init__(self, answers: Callable[[], LakeAnswers | None], audit: Audit, allowances: Allowances) -> None:
         self.always_relational = False
+        self.store: Path | None = None
+        """Where received files are; None sends none."""
+        self.destinations: Mapping[str, tuple[str, int]] = {}
+        """Host and port of the AE titles to which a C-MOVE may send."""
+        self._syntaxes: dict[str, Sequence[str]] = dict.fromkeys(
+            (*FIND_MODELS, dimse.VERIFICATION), (IMPLICIT_VR, EXPLICIT_VR)
+        )
         self._answers = answers
         self._audit = audit
         self._allowances = allowances
@@ -86,14 +98,21 @@ class FindScp:
 
     def service(self, ae_title: str, admits: Callable[[str, str], bool] | None, max_associations: int) -> Service:
         """Give what an acceptor offers for this."""
+        if self.store is not None:
+            self._syntaxes |= dict.fromkeys((*MOVE_MODELS, *GET_MODELS), _PLAIN)
         return Service(
-            dict.fromkeys((*FIND_MODELS, dimse.VERIFICATION), (IMPLICIT_VR, EXPLICIT_VR)),
+            self._syntaxes,
             ae_title=ae_title,
             admits=admits,
             extended=dict.fromkeys(FIND_MODELS, _GRANTED),
             max_associations=max_associations,
+            stores_back=True,
             limits=Limits(max_object=_LARGEST_IDENTIFIER),
         )
+
+    def offer(self, kinds: Mapping[str, Sequence[str]]) -> None:
+        """Say in which SOP classes and transfer syntaxes there are files, for associations from now on."""
+        self._syntaxes |= {uid: tuple(syntaxes) for uid, syntaxes in kinds.items() if uid not in _OWN}
 
     def close(self) -> None:
         """Wait for nobody."""
@@ -105,8 +124,35 @@ class FindScp:
             assoc.respond(request, SUCCESS)
         elif request.command.field == dimse.C_FIND_RQ:
             await self._find(assoc, request)
+        elif request.command.field in (dimse.C_MOVE_RQ, dimse.C_GET_RQ) and self.store is not None:
+            await self._retrieve(assoc, request, self.store)
         else:
-            assoc.respond(request, UNRECOGNISED_OPERATION, comment="only C-ECHO and C-FIND are answered here")
+            assoc.respond(request, UNRECOGNISED_OPERATION, comment="this is not answered here")
+
+    async def _retrieve(self, assoc: AcceptedAssociation, request: Message, store: Path) -> None:
+        name = "C-MOVE" if request.command.field == dimse.C_MOVE_RQ else "C-GET"
+        told: dict[str, object] = {"caller": f"{assoc.calling_ae}@{assoc.address}", "request": name}
+        try:
+            retrieving = Retrieving(self.destinations)
+            answers, question = self._question(assoc, request, MOVE_MODELS if name == "C-MOVE" else GET_MODELS)
+            wanted = wanted_of(question)
+            retrieving.check(request)
+            found = await asyncio.to_thread(answers.holding, store, wanted)
+            to = request.command.move_destination or assoc.calling_ae
+            what = f"{name} {question.level.query_retrieve_level} to {to}"
+            person = Person(assoc.calling_ae, Role.ANALYST, assoc.address)
+            await asyncio.to_thread(
+                partial(self._audit.note, person, Action.SEND, what=what, rows=len(found.here), outcome="sending")
+            )
+            counted = await retrieving.retrieve(assoc, request, found)
+            told |= {"sent": counted.completed, "failed": counted.failed, "status": f"{counted.status:04X}"}
+        except BadQuestionError as error:
+            assoc.respond(request, error.status, comment=str(error))
+            told |= {"status": f"{error.status:04X}", "reason": str(error)}
+        except LakeError:
+            assoc.respond(request, NOT_PROCESSED, comment="the lake cannot answer now")
+            told |= {"status": f"{NOT_PROCESSED:04X}"}
+        self._log.info("files sent", **told)
 
     async def _find(self, assoc: AcceptedAssociation, request: Message) -> None:
         began = time.monotonic()
@@ -127,11 +173,19 @@ class FindScp:
         self._log.info("query answered", status=f"{status:04X}", reason=comment, took_ms=took_ms, **told)
 
     def _understood(self, assoc: AcceptedAssociation, request: Message) -> tuple[Question, Answer]:
-        """Read the request. BadQuestionError where it cannot, or may not, be answered."""
+        """Read a C-FIND. BadQuestionError where it cannot, or may not, be answered."""
+        answers, question = self._question(assoc, request, FIND_MODELS)
+        explicit_vr = assoc.contexts[request.context_id].transfer_syntaxes[0] == EXPLICIT_VR
+        return question, answers.ask(question, explicit_vr)
+
+    def _question(
+        self, assoc: AcceptedAssociation, request: Message, models: Mapping[str, Model]
+    ) -> tuple[LakeAnswers, Question]:
+        """Read the identifier of a request, and give whom to ask. BadQuestionError."""
         context = assoc.contexts[request.context_id]
-        model = FIND_MODELS.get(context.abstract_syntax)
+        model = models.get(context.abstract_syntax)
         if model is None:
-            raise BadQuestionError(NOT_IN_MODEL, "this presentation context is not for C-FIND")
+            raise BadQuestionError(NOT_IN_MODEL, "this presentation context is not for that request")
         self._take_turn(assoc.calling_ae)
         answers = self._answers()
         if answers is None:
@@ -140,8 +194,7 @@ class FindScp:
         explicit_vr = context.transfer_syntaxes[0] == EXPLICIT_VR
         reader = Reader(answers.known.added, self.always_relational)
         granted = Granted(relational=flags[0] == 1, combined=flags[1] == 1)
-        question = reader.read(request.dataset, explicit_vr=explicit_vr, model=model, granted=granted)
-        return question, answers.ask(question, explicit_vr)
+        return answers, reader.read(request.dataset, explicit_vr=explicit_vr, model=model, granted=granted)
 
     def _take_turn(self, ae_title: str) -> None:
         """Count a query. BadQuestionError where it is one too many."""

@@ -1,13 +1,12 @@
-"""Storage SCU (PS3.4 B.2) of a simulated PACS: the sub-operations of a C-MOVE, over an association of their own.
+"""Storage SCU (PS3.4 B.2): sends instances over an association of their own, or back over the one of a C-GET.
 
-Those of a C-GET go over the association that asked (`Backward`). One instance is under way at a time.
-Touches: network, clock.
+One instance is under way at a time, in fragments, so that its size costs no memory. Touches: network, clock.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -20,20 +19,41 @@ from crawler.pacs import framing, negotiation
 from crawler.pacs.acceptor import AcceptedAssociation
 from crawler.pacs.framing import PduBuffer, PduType
 from crawler.pacs.messages import Message, Reassembler
-from crawler.pacs.negotiation import EXPLICIT_VR, Agreement, Context, Proposal
+from crawler.pacs.negotiation import Agreement, Context, Proposal
 from crawler.pacs.upper_layer import Connection
-from crawler.testing.objects import SyntheticObject
 
 _ORIGINATOR_AE, _ORIGINATOR_ID = 0x1030, 0x1031
 """Who asked for the object that is sent (PS3.7 9.3.1.1)."""
 _PATIENCE = 10.0
+_MOST_CONTEXTS = 128
+_FRAGMENT = 1 << 18
+"""Of a dataset, where the peer sets no limit."""
 _ABORTED = "the storage SCP ended the association"
+
+
+class Instance(Protocol):
+    """What is sent: a dataset, encoded in a transfer syntax, and what it is."""
+
+    @property
+    def sop_class(self) -> str:
+        """Its SOP Class UID."""
+
+    @property
+    def sop_instance(self) -> str:
+        """Its SOP Instance UID."""
+
+    @property
+    def transfer_syntax(self) -> str:
+        """How it is encoded."""
+
+    def fragments(self, size: int) -> Iterator[bytes]:
+        """Give the dataset in pieces of so many bytes at most, one at least. OSError where it cannot be read."""
 
 
 class Outlet(Protocol):
     """Where objects go."""
 
-    async def store(self, instance: SyntheticObject) -> int | None:
+    async def store(self, instance: Instance) -> int | None:
         """Send an object and give the status of the answer; None where the other side does not take its SOP class.
 
         Raises PeerError when nothing more can be sent.
@@ -57,7 +77,7 @@ class Delivery:
         self._outlet: Outlet | None = None
         self._is_lost = False
 
-    async def store(self, instance: SyntheticObject) -> int | None:
+    async def store(self, instance: Instance) -> int | None:
         """Send an object and give the status of the answer; None when it could not be sent."""
         if self._is_lost:
             return None
@@ -103,15 +123,16 @@ class Sender:
     def __init__(self, connection: Connection, agreement: Agreement, originator: tuple[str, int]) -> None:
         self._connection = connection
         self._agreement = agreement
-        self._contexts = {context.abstract_syntax: number for number, context in agreement.contexts.items()}
+        self._contexts = _by_kind(agreement.contexts)
         self._extras: dict[int, int | str] = {_ORIGINATOR_AE: originator[0], _ORIGINATOR_ID: originator[1]}
         self._sent = 0
 
     @staticmethod
-    async def open(route: Route, sop_classes: Collection[str]) -> Sender:
-        """Associate for these SOP classes. Raises PeerError."""
+    async def open(route: Route, kinds: Collection[tuple[str, str]]) -> Sender:
+        """Associate for these pairs of SOP class and transfer syntax, the first 128 of them. Raises PeerError."""
         limits = Limits()
-        contexts = tuple(Context(2 * at + 1, uid, (EXPLICIT_VR,)) for at, uid in enumerate(sop_classes))
+        offered = list(kinds)[:_MOST_CONTEXTS]
+        contexts = tuple(Context(2 * at + 1, uid, (syntax,)) for at, (uid, syntax) in enumerate(offered))
         proposal = Proposal(route.calling_ae, route.called_ae, contexts, limits.max_pdu)
         buffer = PduBuffer(limits.max_pdu, framing.BEFORE_ANSWER)
         try:
@@ -135,15 +156,16 @@ class Sender:
         connection.set_deadline(None)
         return Sender(connection, agreement, route.originator)
 
-    async def store(self, instance: SyntheticObject) -> int | None:
+    async def store(self, instance: Instance) -> int | None:
         """Send an object and give the status of the answer. Raises PeerError when nothing more can be sent."""
-        context_id = self._contexts.get(instance.sop_class)
+        context_id = self._contexts.get((instance.sop_class, instance.transfer_syntax))
         if context_id is None:
             return None
         self._sent += 1
         command = _store_request(instance, self._sent, self._extras)
-        self._connection.write(framing.frame_message(context_id, command, instance.dataset, self._agreement.max_pdu))
-        await self._connection.drain()
+        await _send(self._connection, framing.frame_message(context_id, command, None, self._agreement.max_pdu))
+        for framed in _framed(instance, context_id, self._agreement.max_pdu):
+            await _send(self._connection, framed)
         return (await self._answer()).command.status
 
     async def close(self) -> None:
@@ -174,22 +196,20 @@ class Backward:
 
     def __init__(self, assoc: AcceptedAssociation) -> None:
         self._assoc = assoc
-        self._contexts = {
-            context.abstract_syntax: number
-            for number, context in assoc.contexts.items()
-            if context.abstract_syntax in assoc.served and context.transfer_syntaxes == (EXPLICIT_VR,)
-        }
+        served = {number: one for number, one in assoc.contexts.items() if one.abstract_syntax in assoc.served}
+        self._contexts = _by_kind(served)
         self._sent = 0
 
-    async def store(self, instance: SyntheticObject) -> int | None:
+    async def store(self, instance: Instance) -> int | None:
         """Send an object and give the status of the answer. Raises PeerError when nothing more can be sent."""
-        context_id = self._contexts.get(instance.sop_class)
+        context_id = self._contexts.get((instance.sop_class, instance.transfer_syntax))
         if context_id is None:
             return None
         self._sent += 1
         command = _store_request(instance, self._sent, {})
-        self._assoc.write(framing.frame_message(context_id, command, instance.dataset, self._assoc.max_pdu))
-        await self._assoc.drain()
+        await _send(self._assoc, framing.frame_message(context_id, command, None, self._assoc.max_pdu))
+        for framed in _framed(instance, context_id, self._assoc.max_pdu):
+            await _send(self._assoc, framed)
         message = await self._assoc.next_request()
         if message is None or message.command.field != dimse.C_STORE_RSP:
             raise TransientPeerError(_ABORTED)
@@ -202,7 +222,31 @@ class Backward:
         """Leave the association to its own end."""
 
 
-def _store_request(instance: SyntheticObject, number: int, extras: Mapping[int, int | str]) -> bytes:
+async def _send(link: Connection | AcceptedAssociation, framed: bytes) -> None:
+    link.write(framed)
+    await link.drain()
+
+
+def _by_kind(contexts: Mapping[int, Context]) -> dict[tuple[str, str], int]:
+    """Give the presentation context for each pair of SOP class and transfer syntax."""
+    return {(one.abstract_syntax, one.transfer_syntaxes[0]): number for number, one in contexts.items()}
+
+
+def _framed(instance: Instance, context_id: int, max_pdu: int) -> Iterator[bytes]:
+    """Frame a dataset fragment by fragment. TransientPeerError where it cannot be read to its end."""
+    size = max_pdu - framing.PDV_HEADER.size if max_pdu else _FRAGMENT
+    try:
+        waiting: bytes | None = None
+        for fragment in instance.fragments(max(size, 1)):
+            if waiting is not None:
+                yield framing.frame_fragment(context_id, waiting, is_last=False)
+            waiting = fragment
+        yield framing.frame_fragment(context_id, waiting or b"", is_last=True)
+    except OSError as error:
+        raise TransientPeerError("an instance cannot be read") from error
+
+
+def _store_request(instance: Instance, number: int, extras: Mapping[int, int | str]) -> bytes:
     elements = {dimse.FIELD: dimse.C_STORE_RQ, dimse.MESSAGE_ID: number % 0xFFFF + 1, dimse.PRIORITY: 0}
     identity = {dimse.SOP_CLASS: instance.sop_class, dimse.SOP_INSTANCE: instance.sop_instance}
     return dimse.encode_command({**identity, **elements, dimse.DATA_SET_TYPE: dimse.HAS_DATASET, **extras})

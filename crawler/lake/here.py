@@ -1,0 +1,99 @@
+"""Which files of some studies, series or instances are in the store, and what else the lake knows of. Touches: disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from struct import unpack
+
+import duckdb
+
+from crawler.errors import LakeError
+from crawler.lake.catalog import OWN_PLACE
+from crawler.lake.query import Lake
+from crawler.lake.schema import quoted
+
+_META = 144
+"""Where those elements of file meta information begin that its group length counts (PS3.10 7.1)."""
+_KINDS = f"SELECT SOPClassUID, transfer_syntax FROM files WHERE {OWN_PLACE} GROUP BY ALL ORDER BY count(*) DESC, 1, 2"
+
+_FILES = f"SELECT SOPClassUID, SOPInstanceUID, transfer_syntax, path FROM files WHERE {OWN_PLACE}"
+_KNOWN = "SELECT DISTINCT SOPInstanceUID FROM instances"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """One file of the store."""
+
+    sop_class: str
+    sop_instance: str
+    transfer_syntax: str
+    path: Path
+
+    def fragments(self, size: int) -> Iterator[bytes]:
+        """Give its dataset in pieces. OSError where the file is not there or ends too early."""
+        with self.path.open("rb") as file:
+            head = file.read(_META)
+            if len(head) < _META or head[128:132] != b"DICM":
+                raise OSError("no DICOM file")
+            file.seek(_META + unpack("<I", head[140:144])[0])
+            while fragment := file.read(size):
+                yield fragment
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What there is of what was asked for."""
+
+    here: Sequence[StoredInstance]
+    missing: Sequence[str]
+    """SOP Instance UIDs that the lake knows of and the store does not have."""
+    unnamed: int
+    """So many more there must be by the PACS's counts."""
+
+
+def kinds_here(lake: Lake) -> Mapping[str, Sequence[str]]:
+    """Give the transfer syntaxes of each SOP class in the store, the most frequent first."""
+    found: dict[str, list[str]] = {}
+    with lake.connection.cursor() as cursor:
+        for sop_class, syntax in cursor.execute(_KINDS).fetchall():
+            found.setdefault(sop_class, []).append(syntax)
+    return found
+
+
+def holding(lake: Lake, store: Path, wanted: Mapping[str, Sequence[str]]) -> Holding:
+    """Look up what has these values: of PatientID and the UIDs of study, series and instance. LakeError."""
+    uids = {name: values for name, values in wanted.items() if name != "PatientID"}
+    where, parameters = _where(uids)
+    if patients := wanted.get("PatientID"):
+        where += (
+            f" AND StudyInstanceUID IN (SELECT StudyInstanceUID FROM studies WHERE {_among('PatientID', patients)})"
+        )
+        parameters += patients
+    with lake.connection.cursor() as cursor:
+        try:
+            rows = cursor.execute(f"{_FILES} AND {where} ORDER BY SeriesInstanceUID, InstanceNumber", parameters)
+            here = {uid: StoredInstance(kind, uid, syntax, store / path) for kind, uid, syntax, path in rows.fetchall()}
+            known = cursor.execute(f"{_KNOWN} WHERE {where}", parameters).fetchall()
+            counted = 0 if "SOPInstanceUID" in wanted else _counted(cursor, where, parameters)
+        except duckdb.Error as error:
+            raise LakeError("the lake cannot answer now") from error
+    missing = sorted({uid for (uid,) in known} - here.keys())
+    return Holding(list(here.values()), missing, max(0, counted - len(here) - len(missing)))
+
+
+def _counted(cursor: duckdb.DuckDBPyConnection, where: str, parameters: list[str]) -> int:
+    """Give how many instances series have by the PACS's counts, each counted once."""
+    each = f"SELECT max(NumberOfSeriesRelatedInstances) AS n FROM series WHERE {where} GROUP BY SeriesInstanceUID"
+    [(count,)] = cursor.execute(f"SELECT coalesce(sum(n), 0)::BIGINT FROM ({each})", parameters).fetchall()
+    return int(count)
+
+
+def _where(wanted: Mapping[str, Sequence[str]]) -> tuple[str, list[str]]:
+    parts = [_among(name, values) for name, values in wanted.items()]
+    return " AND ".join(parts) or "TRUE", [value for values in wanted.values() for value in values]
+
+
+def _among(name: str, values: Sequence[str]) -> str:
+    return f"{quoted(name)} IN ({', '.join('?' * len(values))})"

@@ -1,0 +1,131 @@
+"""C-MOVE and C-GET SCP for the files that are here (PS3.4 C.4.2, C.4.3), with counters that say what is missing.
+
+What the lake knows of and the store does not have counts as failed and is named: nobody takes a part for the whole.
+Touches: network, disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crawler.lake.here import Holding, StoredInstance
+from crawler.model import HIERARCHY, Level, Model
+from crawler.pacs import command as dimse
+from crawler.pacs import framing
+from crawler.pacs.acceptor import AcceptedAssociation
+from crawler.pacs.encoding import Constant, element
+from crawler.pacs.messages import Message
+from crawler.pacs.negotiation import EXPLICIT_VR
+from crawler.pacs.storage import Backward, Delivery, Outlet, Route, Sender
+from crawler.pacs.suboperations import NOT_PERFORMED, SubOperations
+from crawler.serve.find.question import NOT_IN_MODEL, BadQuestionError, Question
+
+MOVE_MODELS = {
+    "1.2.840.10008.5.1.4.1.2.1.2": Model.PATIENT_ROOT,
+    "1.2.840.10008.5.1.4.1.2.2.2": Model.STUDY_ROOT,
+    "1.2.840.10008.5.1.4.1.2.3.2": Model.PATIENT_STUDY_ONLY,
+}
+GET_MODELS = {
+    "1.2.840.10008.5.1.4.1.2.1.3": Model.PATIENT_ROOT,
+    "1.2.840.10008.5.1.4.1.2.2.3": Model.STUDY_ROOT,
+    "1.2.840.10008.5.1.4.1.2.3.3": Model.PATIENT_STUDY_ONLY,
+}
+"""The C-MOVE and C-GET SOP classes (PS3.4 C.6)."""
+
+PENDING = 0xFF00
+UNKNOWN_DESTINATION = 0xA801
+_PENDING_EVERY = 10
+"""Sub-operations between two pending responses."""
+_FAILED_UIDS = 0x00080058
+_MOST_NAMED = 1000
+"""UIDs in the list of failed ones, whose length Explicit VR counts in 16 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One request under way, and what there is of what it asks for."""
+
+    assoc: AcceptedAssociation
+    request: Message
+    holding: Holding
+    told: SubOperations
+
+
+def wanted_of(question: Question) -> dict[str, list[str]]:
+    """Give what is to be sent: the unique keys that have values. BadQuestionError where that of the level has none."""
+    unique = {level.unique_key for level in HIERARCHY}
+    keys = {place.attribute.keyword: value for place, value in question.keys if place.attribute.keyword in unique}
+    if question.level.unique_key not in keys:
+        raise BadQuestionError(NOT_IN_MODEL, f"{question.level.unique_key} must have a value at this level")
+    if any(sign in value for value in keys.values() for sign in "*?"):
+        raise BadQuestionError(NOT_IN_MODEL, "unique keys take no wildcards here")
+    above = question.level is not Level.PATIENT  # whose the study is follows from its UID
+    return {name: value.split("\\") for name, value in keys.items() if name != "PatientID" or not above}
+
+
+class Retrieving:
+    """Sends; `destinations` are host and port of the AE titles that a C-MOVE may name."""
+
+    def __init__(self, destinations: Mapping[str, tuple[str, int]]) -> None:
+        self._destinations = destinations
+
+    def check(self, request: Message) -> None:
+        """BadQuestionError where a C-MOVE is to go where nobody knows."""
+        if request.command.field == dimse.C_MOVE_RQ and request.command.move_destination not in self._destinations:
+            raise BadQuestionError(UNKNOWN_DESTINATION, "this AE title is none of find_scp.destinations")
+
+    async def retrieve(self, assoc: AcceptedAssociation, request: Message, holding: Holding) -> SubOperations:
+        """Send what is here, and answer with what came of it."""
+        errand = Errand(
+            assoc, request, holding, SubOperations(len(holding.here) + len(holding.missing) + holding.unnamed)
+        )
+        for uid in holding.missing:
+            errand.told.add(uid, NOT_PERFORMED)
+        errand.told.remaining -= holding.unnamed
+        errand.told.failed += holding.unnamed
+        async with Delivery(lambda: self._outlet(errand)) as delivery:
+            await _send(errand, delivery)
+        if assoc.is_open:
+            _respond(errand, errand.told.status, errand.told.failed_uids)
+        return errand.told
+
+    async def _outlet(self, errand: Errand) -> Outlet:
+        command = errand.request.command
+        if command.field == dimse.C_GET_RQ:
+            return Backward(errand.assoc)
+        host, port = self._destinations[command.move_destination]
+        originator = (errand.assoc.calling_ae, command.message_id or 0)
+        route = Route(errand.assoc.called_ae, command.move_destination, host, port, originator)
+        return await Sender.open(
+            route, dict.fromkeys((one.sop_class, one.transfer_syntax) for one in errand.holding.here)
+        )
+
+
+async def _send(errand: Errand, delivery: Delivery) -> None:
+    """Send the instances until all are, or the request is cancelled, or who asked has gone."""
+    for number, instance in enumerate(errand.holding.here):
+        await asyncio.sleep(0)
+        if errand.assoc.is_cancelled(errand.request.command.message_id) or not errand.assoc.is_open:
+            return
+        errand.told.add(instance.sop_instance, await _stored(delivery, instance))
+        if number % _PENDING_EVERY == 0 and errand.told.remaining:
+            _respond(errand, PENDING, [])
+
+
+async def _stored(delivery: Delivery, instance: StoredInstance) -> int:
+    if not instance.path.is_file():
+        return NOT_PERFORMED
+    status = await delivery.store(instance)
+    return NOT_PERFORMED if status is None else status
+
+
+def _respond(errand: Errand, status: int, failed: list[str]) -> None:
+    assoc, request, identifier = errand.assoc, errand.request, None
+    if failed:
+        uids = Constant(_FAILED_UIDS, "UI", "\\".join(failed[:_MOST_NAMED]))
+        identifier = element(uids, assoc.contexts[request.context_id].transfer_syntaxes[0] == EXPLICIT_VR)
+    counters = errand.told.counters._replace(remaining=errand.told.remaining or None)
+    command = dimse.response(request.command, status, has_dataset=bool(failed), counters=counters)
+    assoc.write(framing.frame_message(request.context_id, command, identifier, assoc.max_pdu))
