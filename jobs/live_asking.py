@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from crawler.errors import PeerError, RefusedError, TransientPeerError, UserError
+from crawler.errors import RefusedError, TransientPeerError, UserError
 from crawler.lake.passing import busy_near
+from crawler.live.keys import Between
 from crawler.live.requests import Below, Request
 from crawler.model import Identifiers, Level, Model, Outcome, Peer, SweepRecord, SweepState, Window
 from crawler.pacs.identifier import Query
@@ -24,7 +24,7 @@ from jobs.gate import Gate
 from jobs.gathering import Gatherer
 from jobs.ledger import Ledger, Tally
 from jobs.lists import LEAST_CAP
-from jobs.narrowed import NarrowedCaller, PartCrawl
+from jobs.narrowed import NarrowedCaller, PartCrawl, by_workers
 from jobs.publish import Source
 
 ANYWHERE = Window()
@@ -119,11 +119,22 @@ class Asking:
             return False  # some are not there, or the list was not understood
         if ledger.answers:
             return ledger.answers < (self.source.profile.cap or LEAST_CAP)
-        if request.is_single:
-            return True
-        self.queries += 1  # who answers nothing for too much answers nothing to a wider question either
-        dated = {keyword: value for keyword, value in request.keys.items() if keyword == "StudyDate"}
-        return await caller.sees_any(self._query(dated))
+        return request.is_single or await self._is_nothing(caller, request)
+
+    async def _is_nothing(self, caller: NarrowedCaller, request: Request) -> bool:
+        """Say whether no rows are to be left at that: who answers nothing for too much does for a wider question too.
+
+        Not even the first rows of a whole archive are asked for unless a person said so: it is not proven then.
+        """
+        may_ask_all = self.most_queries is None or not request.is_narrow
+        for keys in (request.wider, {}) if may_ask_all and request.days == Between() else (request.wider,):
+            self.queries += 1
+            if (keys or may_ask_all) and await caller.sees_any(self._query(keys)):
+                return True
+        if may_ask_all or request.days != Between():
+            return False
+        self.unproven.append("no studies came, nor for a wider question; name days too, or add --yes")
+        return True
 
     async def _sweep(self, request: Request) -> None:
         """Ask for studies by windows of days, as a sweep does, with the keys that the question has besides."""
@@ -163,31 +174,8 @@ class Asking:
 
     async def _by_workers(self, tasks: Sequence[T], work: Callable[[NarrowedCaller, T], Awaitable[R]]) -> list[R]:
         """Do tasks over as many associations as may be, in any order. PeerError where the PACS turns us away."""
-        results: dict[int, R] = {}
-        waiting = iter(enumerate(tasks))
-        failed: list[PeerError] = []
-
-        async def worker(*, spare: bool) -> None:
-            caller = NarrowedCaller(self.peer, self.source.profile, self.gate)
-            try:
-                if spare and not await caller.reaches():
-                    return
-                for number, task in waiting:
-                    results[number] = await work(caller, task)
-                    if not caller.reached and caller.trouble:
-                        raise TransientPeerError(caller.trouble)
-            except PeerError as error:
-                failed.append(error)
-                self.stop()
-            finally:
-                await caller.hang_up()
-
-        async with asyncio.TaskGroup() as group:
-            for number in range(min(self.associations, len(tasks))):
-                group.create_task(worker(spare=number > 0))
-        if failed:
-            raise failed[0]
-        return [results[number] for number in range(len(tasks))]
+        callers = [NarrowedCaller(self.peer, self.source.profile, self.gate) for _ in range(self.associations)]
+        return await by_workers(callers, tasks, work, self.stop)
 
 
 def _condition(below: Below, level: Level) -> str:

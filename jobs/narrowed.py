@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from crawler.errors import TransientPeerError
+from crawler.errors import PeerError, TransientPeerError
 from crawler.model import Model, Outcome, Peer, Window
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import Profile
@@ -14,6 +16,9 @@ from jobs.caller import Caller, Sink
 from jobs.crawl import Crawl
 from jobs.gate import Gate
 from jobs.ledger import Ledger
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class NarrowedCaller(Caller):
@@ -64,6 +69,39 @@ class PartCrawl(Crawl):
         for ledger in ledgers:
             if not ledger.complete:
                 self.unproven.append(f"{_in_words(window)}: {ledger.verdict.state}, {ledger.verdict.reason}")
+
+
+async def by_workers(
+    callers: Sequence[NarrowedCaller],
+    tasks: Sequence[T],
+    work: Callable[[NarrowedCaller, T], Awaitable[R]],
+    stop: Callable[[], None],
+) -> list[R]:
+    """Do tasks, each by the caller that is free, and stop where one fails. PeerError where the PACS turns us away."""
+    results: dict[int, R] = {}
+    waiting = iter(enumerate(tasks))
+    failed: list[PeerError] = []
+
+    async def serve(caller: NarrowedCaller, *, spare: bool) -> None:
+        try:
+            if spare and not await caller.reaches():
+                return
+            for number, task in waiting:
+                results[number] = await work(caller, task)
+                if not caller.reached and caller.trouble:
+                    raise TransientPeerError(caller.trouble)
+        except PeerError as error:
+            failed.append(error)
+            stop()
+        finally:
+            await caller.hang_up()
+
+    async with asyncio.TaskGroup() as group:
+        for number, caller in enumerate(callers[: len(tasks)]):
+            group.create_task(serve(caller, spare=number > 0))
+    if failed:
+        raise failed[0]
+    return [results[number] for number in range(len(tasks))]
 
 
 def _in_words(window: Window) -> str:

@@ -59,6 +59,15 @@ class Request:
         return any(keyword not in COMMON for keyword, _ in self.matching)
 
     @property
+    def wider(self) -> dict[str, str]:
+        """Keys of a question that has all that this one has and more: its days, else how one of its texts begins."""
+        if self.days != Between():
+            return {"StudyDate": day_key(self.days)}
+        is_text = COMMON.union({"PatientBirthDate"}).isdisjoint
+        begins = ((key, value[0]) for key, value in self.matching if is_text({key}) and value[0] != "*")
+        return {key: f"{first}*" for key, first in list(begins)[:1]}
+
+    @property
     def is_single(self) -> bool:
         """Whether it is for one patient, order or study."""
         return any(keyword in SINGLE and "*" not in value for keyword, value in self.matching)

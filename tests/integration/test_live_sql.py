@@ -147,6 +147,14 @@ def test_a_list_is_believed_when_all_of_it_came(tmp_path: Path, uids: int, queri
         assert simulator.counts.queries[Level.STUDY] == queries
 
 
+@pytest.mark.parametrize(("beginning", "code"), [(ONE["PatientName"][0], 0), ("#", 3)], ids=["wider", "unproven"])
+def test_no_rows_are_believed_when_a_wider_question_has_some(tmp_path: Path, beginning: str, code: int) -> None:
+    with running(Simulator(ARCHIVE)) as simulator:
+        configure(tmp_path, {"main": simulator.port})
+        assert ask(tmp_path, f"from studies where PatientName like '{beginning}####%'") == (code, [])
+        assert simulator.counts.queries[Level.STUDY] == 2
+
+
 def test_estimates_go_by_what_the_lake_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with running(Simulator(ARCHIVE)) as simulator:
         configure(tmp_path, {"main": simulator.port})
