@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from datetime import date
@@ -54,9 +56,19 @@ def test_findscu_asks_the_lake_beside_the_service_which_follows_new_commits(
         wait_until(lambda: len(found()) == 15)
         refused = subprocess.run([*command, "-aet", "STRANGER", "-k", "PatientID"], capture_output=True, check=False)
         assert b"Calling AE Title Not Recognized" in refused.stdout + refused.stderr
+        kill_answering(service.process.pid)
+        service.wait_for("answering queries", 2)
+        assert len(found()) == 15
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(timeout=30) == 0
     assert not service.events("unexpected")
+
+
+def kill_answering(service: int) -> None:
+    """Kill the process that answers; the service is to start another."""
+    children = Path(f"/proc/{service}/task/{service}/children").read_text().split()
+    [child] = [one for one in children if b"jobs.find_scp" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    os.kill(int(child), signal.SIGKILL)
 
 
 def test_an_address_that_is_taken_and_one_for_everybody_are_said(tmp_path: Path) -> None:
@@ -68,23 +80,9 @@ def test_an_address_that_is_taken_and_one_for_everybody_are_said(tmp_path: Path)
     assert "listens at 192.0.2.1:1, which other machines reach: say who may ask, as allow = ['AE']" in said(done)
     (tmp_path / "pacslake.toml").write_text(with_port.replace("127.0.0.1:1", "127.0.0.1:x"))
     assert "find_scp.listen must be an address and a port" in said(pacslake(tmp_path, "serve", "--find-scp"))
-    port = free_port()
-    (tmp_path / "pacslake.toml").write_text(with_port.replace("127.0.0.1:1", f"127.0.0.1:{port}"))
-    with serving(tmp_path, "--find-scp") as service:
-        service.wait_for("answering queries")
-        other = tmp_path / "other"
-        other.mkdir()
-        (other / "pacslake.toml").write_text((tmp_path / "pacslake.toml").read_text())
-        done = pacslake(other, "serve", "--find-scp")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "pacslake.toml").write_text(with_port.replace("127.0.0.1:1", f"127.0.0.1:{port}"))
+        done = pacslake(tmp_path, "serve", "--find-scp")
         assert done.returncode == 2
         assert f"find_scp.listen: 127.0.0.1:{port} cannot be had: Address already in use" in said(done)
-
-
-def test_it_comes_back_when_its_process_dies(tmp_path: Path) -> None:
-    configure_find(tmp_path, free_port())
-    with serving(tmp_path, "--find-scp") as service:
-        service.wait_for("answering queries")
-        children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split()
-        [child] = [one for one in children if b"jobs.find_scp" in Path(f"/proc/{one}/cmdline").read_bytes()]
-        subprocess.run(["kill", "-9", child], check=True)
-        service.wait_for("answering queries", 2)

@@ -24,6 +24,7 @@ from crawler.serve.find.statement import Shown, statement
 
 _TITLE = next(one for one in CATALOGUE[Level.STUDY] if one.tag == RETRIEVE_AE)
 _MODESTY = "SET memory_limit = '1GB'; SET threads = 2"
+_SHOWN = "SELECT DISTINCT pacs FROM studies"
 _NEWEST = "SELECT max(asked_at) FROM windows WHERE state = 'complete'"
 
 
@@ -87,8 +88,9 @@ class LakeAnswers:
     def _look(self) -> Known:
         with self._lake.connection.cursor() as cursor:
             [(as_of,)] = cursor.execute(_NEWEST).fetchall()
+            shown = {pacs for (pacs,) in cursor.execute(_SHOWN).fetchall() if pacs in self._titles}
         added = {LEVELS[entity]: added_attributes(fields) for entity, fields in self._lake.added.items()}
-        return Known(self._lake.version, as_of, added, len(self._titles) > 1)
+        return Known(self._lake.version, as_of, added, len(shown) > 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ What the lake has no column for comes back empty. Pure.
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,8 +28,8 @@ _NO_KEYS = tuple((tag,) for tag in (CHARSET, QUERY_LEVEL, 0x00080053, RETRIEVE_A
 """Not matched on, and in each answer as we have it or not at all; of the two without a name the one is
 QueryRetrieveView, the other TimezoneOffsetFromUTC."""
 _LEVELS = {level.query_retrieve_level: level for level in HIERARCHY}
-_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, EOFError, OSError, struct.error)
-"""What pydicom raises on hostile bytes."""
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError, EOFError)
+"""What pydicom raises on hostile bytes, beside struct.error."""
 _TEXTLESS = ("OB", "OD", "OF", "OL", "OV", "OW", "UN", "AT", "US", "SS", "UL", "SL", "FL", "FD", "SV", "UV")
 
 NOT_IN_MODEL = 0xA900
@@ -107,8 +108,7 @@ class Reader:
 
     def read(self, identifier: bytes, *, explicit_vr: bool, model: Model, granted: Granted) -> Question:
         """Read one. BadQuestionError."""
-        dataset = _dataset(identifier, explicit_vr)
-        elements = dict(_elements(dataset))
+        elements = _read(identifier, explicit_vr)
         level = Level.WORKLIST if model is Model.WORKLIST else _level(_ascii(elements.get((QUERY_LEVEL,), b"")), model)
         charset = _ascii(elements.get((CHARSET,), b""))
         known = self._known(level)
@@ -146,30 +146,30 @@ class Reader:
         return found
 
 
-def _dataset(identifier: bytes, explicit_vr: bool) -> Dataset:
-    try:
-        return read_dataset(BytesIO(identifier), not explicit_vr, True)
-    except _MALFORMED as error:
-        raise BadQuestionError(NOT_PROCESSED, "the identifier cannot be read") from error
+def _read(identifier: bytes, explicit_vr: bool) -> dict[Path, bytes]:
+    """Give the attributes of an identifier with their values as they are encoded. BadQuestionError."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what pydicom makes out of it all the same
+        try:
+            return dict(_elements(read_dataset(BytesIO(identifier), not explicit_vr, True)))
+        except (*_MALFORMED, struct.error) as error:
+            raise BadQuestionError(NOT_PROCESSED, "the identifier cannot be read") from error
 
 
 def _elements(dataset: Dataset, above: Path = ()) -> Iterator[tuple[Path, bytes]]:
     """Give each attribute of a dataset and of the first items in it; a sequence without an item is one itself."""
-    try:
-        for tag in sorted(dataset.keys()):
-            element: object = dataset.get_item(tag)
-            path = (*above, int(tag))
-            if isinstance(element, RawDataElement) and _vr(int(tag), element.VR) != "SQ":
-                if tag.element and isinstance(element.value, bytes | None):
-                    yield path, element.value or b""
-                continue
-            items: list[Dataset] = list(dataset[tag].value or ())
-            if items and len(items[0]):
-                yield from _elements(items[0], path)
-            else:
-                yield path, b""
-    except _MALFORMED as error:
-        raise BadQuestionError(NOT_PROCESSED, "the identifier cannot be read") from error
+    for tag in sorted(dataset.keys()):
+        element: object = dataset.get_item(tag)
+        path = (*above, int(tag))
+        if isinstance(element, RawDataElement) and _vr(int(tag), element.VR) != "SQ":
+            if tag.element and isinstance(element.value, bytes | None):
+                yield path, element.value or b""
+            continue
+        items: list[Dataset] = list(dataset[tag].value or ())
+        if items and len(items[0]):
+            yield from _elements(items[0], path)
+        else:
+            yield path, b""
 
 
 def _level(name: str, model: Model) -> Level:
