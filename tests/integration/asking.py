@@ -140,14 +140,15 @@ def odil_can(asked: Asked) -> bool:
 
 
 def pacslake(server: Server, queries: Sequence[Asked], folder: Path) -> list[Answer | None]:
-    """Ask with our own command, whose exit code says when the answer is not whole; so does no other tool's."""
+    """Ask with our own command. Where nothing but a failure came it prints nothing, and its exit code says so."""
     arguments = []
     for asked in queries:
         level = ["--level", asked.level.lower()] if asked.level else []
         to = [f"{server.ae_title}@127.0.0.1:{server.port}", "--aet", server.calling]
         arguments.append(["find", *to, _OPTIONS[asked.model], *level, "--format", "json", *asked.keys])
     printed = _many(sys.executable, _SCRIPTS / "pacslake", [folder] * len(queries), arguments)
-    return [sorted_rows(map(elements_of, map(Dataset.from_json, json.loads(text)))) for _, text in printed]
+    found = [json.loads(text) if code == 0 else json.loads(text or "[]") for code, text in printed]
+    return [sorted_rows(map(elements_of, map(Dataset.from_json, rows))) for rows in found]
 
 
 def _keys(asked: Asked) -> list[str]:
