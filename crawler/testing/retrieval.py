@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crawler.model import Level, Model
+from crawler.model import Level
 from crawler.pacs import command as dimse
 from crawler.pacs import framing
 from crawler.pacs.acceptor import AcceptedAssociation
@@ -24,6 +24,7 @@ from crawler.pacs.command import Counters
 from crawler.pacs.encoding import Constant, element
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR
+from crawler.pacs.sop_classes import GET_MODELS, MOVE_MODELS
 from crawler.pacs.storage import Backward, Delivery, Outlet, Route, Sender
 from crawler.pacs.suboperations import CANCELLED, NOT_PERFORMED, SUCCESS
 from crawler.testing.breaking import break_off
@@ -33,18 +34,6 @@ from crawler.testing.question import BadQuestionError, Question, read_question
 from crawler.testing.quirks import Offline, Quirks
 from crawler.testing.shelf import Shelf
 from crawler.testing.tally import Tally
-
-MOVE_MODELS = {
-    "1.2.840.10008.5.1.4.1.2.1.2": Model.PATIENT_ROOT,
-    "1.2.840.10008.5.1.4.1.2.2.2": Model.STUDY_ROOT,
-    "1.2.840.10008.5.1.4.1.2.3.2": Model.PATIENT_STUDY_ONLY,
-}
-GET_MODELS = {
-    "1.2.840.10008.5.1.4.1.2.1.3": Model.PATIENT_ROOT,
-    "1.2.840.10008.5.1.4.1.2.2.3": Model.STUDY_ROOT,
-    "1.2.840.10008.5.1.4.1.2.3.3": Model.PATIENT_STUDY_ONLY,
-}
-"""The C-MOVE and C-GET SOP classes (PS3.4 C.3)."""
 
 _PENDING = 0xFF00
 _UNKNOWN_DESTINATION = 0xA801

@@ -17,11 +17,12 @@ from types import TracebackType
 
 from crawler.model import Level, Model
 from crawler.pacs import command as dimse
-from crawler.pacs import framing
+from crawler.pacs import framing, sop_classes
 from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
 from crawler.pacs.encoding import Constant
 from crawler.pacs.messages import Message
 from crawler.pacs.pending import frame_responses
+from crawler.pacs.sop_classes import GET_MODELS, MOVE_MODELS
 from crawler.testing.answers import Answers
 from crawler.testing.archive import Archive
 from crawler.testing.breaking import break_off
@@ -33,15 +34,11 @@ from crawler.testing.objects import Objects
 from crawler.testing.question import CHARSET, BadQuestionError, Question, read_question
 from crawler.testing.quirks import Quirks, misread, shaped
 from crawler.testing.relational import hierarchical
-from crawler.testing.retrieval import GET_MODELS, MOVE_MODELS, Retrievals
+from crawler.testing.retrieval import Retrievals
 
 IMPLICIT_VR = "1.2.840.10008.1.2"
 EXPLICIT_VR = "1.2.840.10008.1.2.1"
-FIND_MODELS = {
-    "1.2.840.10008.5.1.4.1.2.1.1": Model.PATIENT_ROOT,
-    "1.2.840.10008.5.1.4.1.2.2.1": Model.STUDY_ROOT,
-    "1.2.840.10008.5.1.4.1.2.3.1": Model.PATIENT_STUDY_ONLY,
-}
+FIND_MODELS = {uid: model for uid, model in sop_classes.FIND_MODELS.items() if model is not Model.WORKLIST}
 """The C-FIND SOP classes (PS3.4 C.3)."""
 
 SUCCESS = 0x0000

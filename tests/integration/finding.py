@@ -23,9 +23,10 @@ from crawler import columns
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level, Model
 from crawler.pacs.acceptor import Acceptor
+from crawler.pacs.sop_classes import FIND_MODELS
 from crawler.serve.audit import Audit
 from crawler.serve.find.answering import LakeAnswers
-from crawler.serve.find.scp import FIND_MODELS, Allowances, FindScp
+from crawler.serve.find.scp import Allowances, FindScp
 from crawler.testing.archive import Archive
 
 Files = tuple[Path, Mapping[str, tuple[str, int]]]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crawler.lake.here import Holding, StoredInstance
-from crawler.model import HIERARCHY, Level, Model
+from crawler.model import HIERARCHY, Level
 from crawler.pacs import command as dimse
 from crawler.pacs import framing
 from crawler.pacs.acceptor import AcceptedAssociation
@@ -21,18 +21,6 @@ from crawler.pacs.negotiation import EXPLICIT_VR
 from crawler.pacs.storage import Backward, Delivery, Outlet, Route, Sender
 from crawler.pacs.suboperations import NOT_PERFORMED, SubOperations
 from crawler.serve.find.question import NOT_IN_MODEL, BadQuestionError, Question
-
-MOVE_MODELS = {
-    "1.2.840.10008.5.1.4.1.2.1.2": Model.PATIENT_ROOT,
-    "1.2.840.10008.5.1.4.1.2.2.2": Model.STUDY_ROOT,
-    "1.2.840.10008.5.1.4.1.2.3.2": Model.PATIENT_STUDY_ONLY,
-}
-GET_MODELS = {
-    "1.2.840.10008.5.1.4.1.2.1.3": Model.PATIENT_ROOT,
-    "1.2.840.10008.5.1.4.1.2.2.3": Model.STUDY_ROOT,
-    "1.2.840.10008.5.1.4.1.2.3.3": Model.PATIENT_STUDY_ONLY,
-}
-"""The C-MOVE and C-GET SOP classes (PS3.4 C.6)."""
 
 PENDING = 0xFF00
 UNKNOWN_DESTINATION = 0xA801

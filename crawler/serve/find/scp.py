@@ -25,20 +25,14 @@ from crawler.pacs.acceptor import AcceptedAssociation, Service
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR
 from crawler.pacs.pending import frame_responses
+from crawler.pacs.sop_classes import FIND_MODELS, GET_MODELS, MOVE_MODELS
 from crawler.serve.access import Person, Role
 from crawler.serve.audit import Action, Audit
 from crawler.serve.find.answering import Answer, LakeAnswers
 from crawler.serve.find.question import NOT_IN_MODEL, BadQuestionError, Granted, Question, Reader
-from crawler.serve.find.retrieving import GET_MODELS, MOVE_MODELS, Retrieving, wanted_of
+from crawler.serve.find.retrieving import Retrieving, wanted_of
 from crawler.serve.rates import Buckets
 
-FIND_MODELS = {
-    "1.2.840.10008.5.1.4.1.2.1.1": Model.PATIENT_ROOT,
-    "1.2.840.10008.5.1.4.1.2.2.1": Model.STUDY_ROOT,
-    "1.2.840.10008.5.1.4.1.2.3.1": Model.PATIENT_STUDY_ONLY,
-    "1.2.840.10008.5.1.4.31": Model.WORKLIST,
-}
-"""SOP classes of C-FIND (PS3.4 C.6, K.6)."""
 _OWN = frozenset((*FIND_MODELS, *MOVE_MODELS, *GET_MODELS, dimse.VERIFICATION))
 _PLAIN = (IMPLICIT_VR, EXPLICIT_VR)
 _GRANTED = b"\1\1"
