@@ -30,7 +30,7 @@ def text_conditions(draw: st.DrawFn, row: dict[str, Any], name: str) -> str:
     return draw(
         st.sampled_from(
             [
-                f"{name}{column} = {quoted(value)}",
+                *[f"{name}{column} = {quoted(value)}"] * 4,  # most of what people ask
                 f"{quoted(value)} = {name}{column}",
                 f"{name}{column} <> {quoted(value)}",
                 f"{name}{column} in ({quoted(value)}, {quoted(head)})",
@@ -101,7 +101,9 @@ def conditions(draw: st.DrawFn, rows: list[dict[str, Any]], name: str = "") -> s
     """Draw a condition on studies, of one part or several."""
     kinds = (text_conditions, dated_conditions, other_conditions)
     one = st.builds(lambda row, kind: (row, kind), st.sampled_from(rows), st.sampled_from(kinds))
-    parts = [draw(kind(row, name)) for row, kind in draw(st.lists(one, min_size=1, max_size=3))]
+    parts = [
+        draw(kind(row, name)) for row, kind in draw(st.lists(one, min_size=draw(st.sampled_from([1, 2])), max_size=3))
+    ]
     words = " and ", " or "
     joined = draw(st.sampled_from(words)).join(f"({part})" for part in parts)
     return f"not ({joined})" if draw(st.integers(0, 7)) == 7 else joined

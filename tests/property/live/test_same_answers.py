@@ -74,13 +74,13 @@ def rows_of(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(repr([value for name, value in row.items() if name != "pacs"]) for row in rows)
 
 
-@settings(max_examples=20)
+@settings(max_examples=30)
 @given(statement=statements(ROWS))
 def test_a_pacs_without_quirks_answers_as_a_lake_does(world: tuple[Lake, Path], statement: str) -> None:
     assert compare(world, "plain", statement) == 0
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(statement=statements(ROWS), pacs=st.sampled_from(sorted(QUIRKS.keys() - {"plain"})))
 def test_whatever_a_pacs_does_the_answer_is_right_or_said_not_to_be(
     world: tuple[Lake, Path], statement: str, pacs: str
