@@ -55,7 +55,8 @@ def ask(folder: Path, statement: str, pacs: str = "main", *, yes: bool = False) 
 
 
 @pytest.mark.parametrize("condition", ["PatientID = '1'", "StudyDate = '2024-01-01'"])
-def test_a_pacs_that_is_away_is_an_error(tmp_path: Path, condition: str) -> None:
+def test_a_pacs_that_is_away_is_an_error(tmp_path: Path, condition: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crawler.plan.sweep.RETRY_AFTER", (0.0,))
     configure(tmp_path, {"main": 1})
     with pytest.raises(TransientPeerError, match="nothing listens"):
         ask(tmp_path, f"from studies where {condition}")
