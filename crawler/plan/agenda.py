@@ -34,6 +34,9 @@ PROBED_BY_HOURS = 31
 WIDER = (7, 90, 1000)
 """So many days before and after empty ones are asked for, until some have studies."""
 
+MOST_WIDENED = 31
+"""For no more empty spans than these: what a thousand days around one do not prove, those of the next will not."""
+
 
 @dataclass
 class Agenda:
@@ -187,6 +190,8 @@ class Agenda:
     def _wider(self, span: Span) -> Span | None:
         """Give more days around empty ones without a neighbour: if some have studies, these have none. None at last."""
         if not span.is_whole_days or BEGINNING in span or END in span:
+            return None
+        if span not in self._widths and len(self._widths) >= MOST_WIDENED:
             return None
         days = next(self._widths.setdefault(span, iter(WIDER)), None)
         return None if days is None else Span(span.first - days * DAY, span.last + days * DAY)

@@ -70,13 +70,12 @@ class Doubts:
         """Give the days whose studies without a time may be missing, by what is known of the cap now."""
         if not self.suspects_untimed:
             return set()
-        doubtful = (days for rows, days in self._whole_by_rows.items() if rows and self._may_be_cap(rows, largest, cap))
+        suspects = {cap, *(rows for rows in self.untested.values() if rows >= max(largest, SMALLEST_CAP))}
+        if largest % ROUND == 0:
+            suspects.add(largest)
+        doubtful = (days for rows, days in self._whole_by_rows.items() if rows and rows in suspects)
         filled = (day for day, rows in self.with_undated.items() if rows == cap or rows >= largest)
         return self.cut_days.union(*doubtful, filled)
-
-    @staticmethod
-    def _may_be_cap(rows: int, largest: int, cap: int | None) -> bool:
-        return rows == cap or (rows >= largest and rows % ROUND == 0)
 
     def left(self, largest: int, cap: int | None) -> list[tuple[Window, Accept]]:
         """Give what is not proven, by what is known of the cap now, each window once."""

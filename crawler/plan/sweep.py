@@ -44,7 +44,7 @@ LARGEST_CAP = 20_000
 ENOUGH_CUTS = 4
 """Halves of halves with as many rows as the whole, and the rows are those of a cap: four isolate a second of a day."""
 
-MOST_TESTS_OF_UNDATED = 100
+MOST_TESTS_OF_UNDATED = 30
 """So many answers with undated studies alone are tested by their parts; others are left in doubt."""
 
 
