@@ -25,6 +25,7 @@ from crawler.serve.audit import Audit
 from crawler.serve.find.answering import LakeAnswers
 from crawler.serve.find.scp import Allowance, Allowances, FindScp
 from crawler.settings import FindScpSettings, Settings
+from jobs.passing_on import PassingOn
 from jobs.wiring import start_logging
 
 GLANCE = 1.0
@@ -51,6 +52,7 @@ class Answering:
         self._scp = FindScp(lambda: self._answers, Audit(settings.lake.path), _allowances(told))
         self._scp.always_relational = told.always_relational
         self._scp.store, self._scp.destinations = settings.local.store_path, told.places
+        self._scp.forwarder = PassingOn(settings) if told.forward else None
         self._log = structlog.get_logger()
 
     async def run(self, channel: socket.socket) -> None:

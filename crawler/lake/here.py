@@ -64,13 +64,7 @@ def kinds_here(lake: Lake) -> Mapping[str, Sequence[str]]:
 
 def holding(lake: Lake, store: Path, wanted: Mapping[str, Sequence[str]]) -> Holding:
     """Look up what has these values: of PatientID and the UIDs of study, series and instance. LakeError."""
-    uids = {name: values for name, values in wanted.items() if name != "PatientID"}
-    where, parameters = _where(uids)
-    if patients := wanted.get("PatientID"):
-        where += (
-            f" AND StudyInstanceUID IN (SELECT StudyInstanceUID FROM studies WHERE {_among('PatientID', patients)})"
-        )
-        parameters += patients
+    where, parameters = condition_of(wanted)
     with lake.connection.cursor() as cursor:
         try:
             rows = cursor.execute(f"{_FILES} AND {where} ORDER BY SeriesInstanceUID, InstanceNumber", parameters)
@@ -90,9 +84,17 @@ def _counted(cursor: duckdb.DuckDBPyConnection, where: str, parameters: list[str
     return int(count)
 
 
-def _where(wanted: Mapping[str, Sequence[str]]) -> tuple[str, list[str]]:
-    parts = [_among(name, values) for name, values in wanted.items()]
-    return " AND ".join(parts) or "TRUE", [value for values in wanted.values() for value in values]
+def condition_of(wanted: Mapping[str, Sequence[str]]) -> tuple[str, list[str]]:
+    """Give the condition for rows of these values, in tables of series, instances or files, and its parameters."""
+    uids = {name: values for name, values in wanted.items() if name != "PatientID"}
+    where = " AND ".join(_among(name, values) for name, values in uids.items()) or "TRUE"
+    parameters = [value for values in uids.values() for value in values]
+    if patients := wanted.get("PatientID"):
+        where += (
+            f" AND StudyInstanceUID IN (SELECT StudyInstanceUID FROM studies WHERE {_among('PatientID', patients)})"
+        )
+        parameters += patients
+    return where, parameters
 
 
 def _among(name: str, values: Sequence[str]) -> str:

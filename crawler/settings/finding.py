@@ -37,6 +37,8 @@ class FindScpSettings(BaseModel):
     callers: dict[AEText, CallerSettings] = {}
     destinations: dict[AEText, Listen] = {}
     """Where files may be sent to by C-MOVE: an address by AE title."""
+    forward: bool = False
+    """Whether a C-MOVE for what is not here is passed on to the PACS that has it."""
     max_associations: Annotated[int, Field(ge=1, le=1000)] = 10
     charset: DefinedTerms = "ISO_IR 192"
     always_relational: bool = False

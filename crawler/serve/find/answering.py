@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow as pa
 from crawler.columns import CATALOGUE, Attribute, added_attributes
 from crawler.lake.asking import Asked
 from crawler.lake.by_day import TABLE, StudiesByDay
+from crawler.lake.elsewhere import Elsewhere, elsewhere
 from crawler.lake.here import Holding, holding, kinds_here
 from crawler.lake.query import Lake
 from crawler.lake.schema import LEVELS
@@ -73,6 +74,10 @@ class LakeAnswers:
     def holding(self, store: Path, wanted: Mapping[str, Sequence[str]]) -> Holding:
         """Look up which files of what is wanted are here. LakeError."""
         return holding(self._lake, store, wanted)
+
+    def elsewhere(self, wanted: Mapping[str, Sequence[str]], pacs: Collection[str]) -> list[Elsewhere]:
+        """Look up what of it is not here and which of these PACS has it, of those that are shown. LakeError."""
+        return elsewhere(self._lake, wanted, self._titles.keys() & set(pacs))
 
     def kinds(self) -> Mapping[str, Sequence[str]]:
         """Give the transfer syntaxes of each SOP class in the store."""

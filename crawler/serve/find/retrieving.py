@@ -7,38 +7,23 @@ Touches: network, disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
+from crawler.lake.elsewhere import Elsewhere
 from crawler.lake.here import Holding, StoredInstance
 from crawler.model import HIERARCHY, Level
 from crawler.pacs import command as dimse
-from crawler.pacs import framing
 from crawler.pacs.acceptor import AcceptedAssociation
-from crawler.pacs.encoding import Constant, element
 from crawler.pacs.messages import Message
-from crawler.pacs.negotiation import EXPLICIT_VR
 from crawler.pacs.storage import Backward, Delivery, Outlet, Route, Sender
 from crawler.pacs.suboperations import NOT_PERFORMED, SubOperations
+from crawler.serve.find.errand import Errand
+from crawler.serve.find.forwarding import Forwarder, forward
 from crawler.serve.find.question import NOT_IN_MODEL, BadQuestionError, Question
 
-PENDING = 0xFF00
 UNKNOWN_DESTINATION = 0xA801
 _PENDING_EVERY = 10
 """Sub-operations between two pending responses."""
-_FAILED_UIDS = 0x00080058
-_MOST_NAMED = 1000
-"""UIDs in the list of failed ones, whose length Explicit VR counts in 16 bits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """One request under way, and what there is of what it asks for."""
-
-    assoc: AcceptedAssociation
-    request: Message
-    holding: Holding
-    told: SubOperations
 
 
 def wanted_of(question: Question) -> dict[str, list[str]]:
@@ -56,27 +41,26 @@ def wanted_of(question: Question) -> dict[str, list[str]]:
 class Retrieving:
     """Sends; `destinations` are host and port of the AE titles that a C-MOVE may name."""
 
-    def __init__(self, destinations: Mapping[str, tuple[str, int]]) -> None:
+    def __init__(self, destinations: Mapping[str, tuple[str, int]], forwarder: Forwarder | None = None) -> None:
         self._destinations = destinations
+        self._forwarder = forwarder
 
     def check(self, request: Message) -> None:
         """BadQuestionError where a C-MOVE is to go where nobody knows."""
         if request.command.field == dimse.C_MOVE_RQ and request.command.move_destination not in self._destinations:
             raise BadQuestionError(UNKNOWN_DESTINATION, "this AE title is none of find_scp.destinations")
 
-    async def retrieve(self, assoc: AcceptedAssociation, request: Message, holding: Holding) -> SubOperations:
-        """Send what is here, and answer with what came of it."""
-        errand = Errand(
-            assoc, request, holding, SubOperations(len(holding.here) + len(holding.missing) + holding.unnamed)
-        )
-        for uid in holding.missing:
-            errand.told.add(uid, NOT_PERFORMED)
-        errand.told.remaining -= holding.unnamed
-        errand.told.failed += holding.unnamed
+    async def retrieve(
+        self, assoc: AcceptedAssociation, request: Message, holding: Holding, parts: Sequence[Elsewhere] = ()
+    ) -> SubOperations:
+        """Send what is here, have the parts sent by the PACS that have them, and answer with what came of it."""
+        errand = Errand(assoc, request, holding, _counted(holding, parts))
         async with Delivery(lambda: self._outlet(errand)) as delivery:
             await _send(errand, delivery)
+        if self._forwarder is not None:
+            await forward(errand, parts, self._forwarder)
         if assoc.is_open:
-            _respond(errand, errand.told.status, errand.told.failed_uids)
+            errand.end()
         return errand.told
 
     async def _outlet(self, errand: Errand) -> Outlet:
@@ -91,15 +75,24 @@ class Retrieving:
         )
 
 
+def _counted(holding: Holding, parts: Sequence[Elsewhere]) -> SubOperations:
+    """Count what is to be sent, and as failed what nobody is asked for."""
+    passed_on = {name for part in parts for name in part.names}
+    lost = [uid for uid in holding.missing if uid not in passed_on]
+    unnamed = max(0, holding.unnamed - sum(part.count - len(part.names) for part in parts))
+    remaining = len(holding.here) + sum(part.count for part in parts)
+    return SubOperations(remaining, failed=len(lost) + unnamed, failed_uids=lost)
+
+
 async def _send(errand: Errand, delivery: Delivery) -> None:
     """Send the instances until all are, or the request is cancelled, or who asked has gone."""
     for number, instance in enumerate(errand.holding.here):
         await asyncio.sleep(0)
-        if errand.assoc.is_cancelled(errand.request.command.message_id) or not errand.assoc.is_open:
+        if not errand.is_wanted:
             return
         errand.told.add(instance.sop_instance, await _stored(delivery, instance))
         if number % _PENDING_EVERY == 0 and errand.told.remaining:
-            _respond(errand, PENDING, [])
+            errand.go_on()
 
 
 async def _stored(delivery: Delivery, instance: StoredInstance) -> int:
@@ -107,13 +100,3 @@ async def _stored(delivery: Delivery, instance: StoredInstance) -> int:
         return NOT_PERFORMED
     status = await delivery.store(instance)
     return NOT_PERFORMED if status is None else status
-
-
-def _respond(errand: Errand, status: int, failed: list[str]) -> None:
-    assoc, request, identifier = errand.assoc, errand.request, None
-    if failed:
-        uids = Constant(_FAILED_UIDS, "UI", "\\".join(failed[:_MOST_NAMED]))
-        identifier = element(uids, assoc.contexts[request.context_id].transfer_syntaxes[0] == EXPLICIT_VR)
-    counters = errand.told.counters._replace(remaining=errand.told.remaining or None)
-    command = dimse.response(request.command, status, has_dataset=bool(failed), counters=counters)
-    assoc.write(framing.frame_message(request.context_id, command, identifier, assoc.max_pdu))

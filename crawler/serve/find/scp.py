@@ -29,6 +29,7 @@ from crawler.pacs.sop_classes import FIND_MODELS, GET_MODELS, MOVE_MODELS
 from crawler.serve.access import Person, Role
 from crawler.serve.audit import Action, Audit
 from crawler.serve.find.answering import Answer, LakeAnswers
+from crawler.serve.find.forwarding import Forwarder
 from crawler.serve.find.question import NOT_IN_MODEL, BadQuestionError, Granted, Question, Reader
 from crawler.serve.find.retrieving import Retrieving, wanted_of
 from crawler.serve.rates import Buckets
@@ -80,6 +81,8 @@ class FindScp:
         """Where received files are; None sends none."""
         self.destinations: Mapping[str, tuple[str, int]] = {}
         """Host and port of the AE titles to which a C-MOVE may send."""
+        self.forwarder: Forwarder | None = None
+        """Passes on to PACS what a C-MOVE asks for and is not here; None leaves it."""
         self._syntaxes: dict[str, Sequence[str]] = dict.fromkeys(
             (*FIND_MODELS, dimse.VERIFICATION), (IMPLICIT_VR, EXPLICIT_VR)
         )
@@ -127,18 +130,23 @@ class FindScp:
         name = "C-MOVE" if request.command.field == dimse.C_MOVE_RQ else "C-GET"
         told: dict[str, object] = {"caller": f"{assoc.calling_ae}@{assoc.address}", "request": name}
         try:
-            retrieving = Retrieving(self.destinations)
+            retrieving = Retrieving(self.destinations, self.forwarder)
             answers, question = self._question(assoc, request, MOVE_MODELS if name == "C-MOVE" else GET_MODELS)
             wanted = wanted_of(question)
             retrieving.check(request)
             found = await asyncio.to_thread(answers.holding, store, wanted)
+            parts = []
+            if self.forwarder is not None and name == "C-MOVE":
+                parts = await asyncio.to_thread(answers.elsewhere, wanted, self.forwarder.pacs)
             to = request.command.move_destination or assoc.calling_ae
             what = f"{name} {question.level.query_retrieve_level} to {to}"
+            if parts:
+                what += f", forwarded to {', '.join(sorted({part.pacs for part in parts}))} what is not here"
             person = Person(assoc.calling_ae, Role.ANALYST, assoc.address)
             await asyncio.to_thread(
                 partial(self._audit.note, person, Action.SEND, what=what, rows=len(found.here), outcome="sending")
             )
-            counted = await retrieving.retrieve(assoc, request, found)
+            counted = await retrieving.retrieve(assoc, request, found, parts)
             told |= {"sent": counted.completed, "failed": counted.failed, "status": f"{counted.status:04X}"}
         except BadQuestionError as error:
             assoc.respond(request, error.status, comment=str(error))
