@@ -44,11 +44,16 @@ class _Series:
     names: set[str] = field(default_factory=set)
 
 
-def elsewhere(lake: Lake, wanted: Mapping[str, Sequence[str]], pacs: Collection[str]) -> list[Elsewhere]:
-    """Look it up for these values of unique keys, as far as these PACS have it, each series at one. LakeError."""
+def elsewhere(
+    lake: Lake, wanted: Mapping[str, Sequence[str]], pacs: Collection[str], shown: Collection[str]
+) -> list[Elsewhere]:
+    """Look it up for these values of unique keys, as far as these PACS have it, each series at one.
+
+    What is here of those that are `shown`, these among them, is not missing. LakeError.
+    """
     try:
         with lake.connection.cursor() as cursor:
-            here, found = _looked_up(cursor, wanted, pacs)
+            here, found = _looked_up(cursor, condition_of(wanted, shown), pacs, "SOPInstanceUID" in wanted)
     except duckdb.Error as error:
         raise LakeError("the lake cannot answer now") from error
     by_study: dict[str, dict[str, _Series]] = defaultdict(dict)
@@ -64,15 +69,15 @@ def elsewhere(lake: Lake, wanted: Mapping[str, Sequence[str]], pacs: Collection[
 
 
 def _looked_up(
-    cursor: duckdb.DuckDBPyConnection, wanted: Mapping[str, Sequence[str]], pacs: Collection[str]
+    cursor: duckdb.DuckDBPyConnection, wanted: tuple[str, list[str]], pacs: Collection[str], by_name: bool
 ) -> tuple[dict[str, set[str]], dict[str, _Series]]:
     """Give what is here of each series, and what is known of it at the first of the PACS that have it."""
-    where, parameters = condition_of(wanted)
+    where, parameters = wanted
     here: dict[str, set[str]] = defaultdict(set)
     for series, uid in cursor.execute(f"{_HERE} {where}", parameters).fetchall():
         here[series].add(uid)
     found: dict[str, _Series] = {}
-    if "SOPInstanceUID" not in wanted:
+    if not by_name:
         for name, study, series, count in cursor.execute(f"{_SERIES} {where} ORDER BY pacs", parameters).fetchall():
             if name in pacs:
                 found.setdefault(series, _Series(name, study, count or 0))

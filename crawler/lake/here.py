@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from struct import unpack
@@ -62,9 +62,9 @@ def kinds_here(lake: Lake) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def holding(lake: Lake, store: Path, wanted: Mapping[str, Sequence[str]]) -> Holding:
-    """Look up what has these values: of PatientID and the UIDs of study, series and instance. LakeError."""
-    where, parameters = condition_of(wanted)
+def holding(lake: Lake, store: Path, wanted: Mapping[str, Sequence[str]], pacs: Collection[str]) -> Holding:
+    """Look up what of these PACS has these values, of PatientID and UIDs of study, series and instance. LakeError."""
+    where, parameters = condition_of(wanted, pacs)
     with lake.connection.cursor() as cursor:
         try:
             rows = cursor.execute(f"{_FILES} AND {where} ORDER BY SeriesInstanceUID, InstanceNumber", parameters)
@@ -84,18 +84,20 @@ def _counted(cursor: duckdb.DuckDBPyConnection, where: str, parameters: list[str
     return int(count)
 
 
-def condition_of(wanted: Mapping[str, Sequence[str]]) -> tuple[str, list[str]]:
-    """Give the condition for rows of these values, in tables of series, instances or files, and its parameters."""
-    uids = {name: values for name, values in wanted.items() if name != "PatientID"}
-    where = " AND ".join(_among(name, values) for name, values in uids.items()) or "TRUE"
-    parameters = [value for values in uids.values() for value in values]
+def condition_of(wanted: Mapping[str, Sequence[str]], pacs: Collection[str]) -> tuple[str, list[str]]:
+    """Give the condition for rows of these values at these PACS, in tables of series, instances or files.
+
+    Its parameters come with it.
+    """
+    among = {"pacs": list(pacs), **{name: values for name, values in wanted.items() if name != "PatientID"}}
+    where = " AND ".join(_among(name, values) for name, values in among.items())
+    parameters = [value for values in among.values() for value in values]
     if patients := wanted.get("PatientID"):
-        where += (
-            f" AND StudyInstanceUID IN (SELECT StudyInstanceUID FROM studies WHERE {_among('PatientID', patients)})"
-        )
-        parameters += patients
+        shown = f"{_among('PatientID', patients)} AND {_among('pacs', list(pacs))}"
+        where += f" AND StudyInstanceUID IN (SELECT StudyInstanceUID FROM studies WHERE {shown})"
+        parameters += [*patients, *pacs]
     return where, parameters
 
 
 def _among(name: str, values: Sequence[str]) -> str:
-    return f"{quoted(name)} IN ({', '.join('?' * len(values))})"
+    return f"{quoted(name)} IN ({', '.join('?' * len(values))})" if values else "FALSE"

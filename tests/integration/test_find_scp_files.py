@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -79,6 +79,15 @@ def test_getscu_gets_what_is_here(place: Place, tmp_path: Path, dcmtk_tool: Call
     assert received(tmp_path) == TRUTH, said
     last = list(AuditLog(place.folder / "lake").entries())[-1]
     assert (last["action"], last["what"], last["rows"]) == ("send", "C-GET SERIES to GETSCU", len(TRUTH))
+
+
+def test_files_of_a_pacs_that_is_not_shown_are_not_had(
+    place: Place, tmp_path: Path, dcmtk_tool: Callable[[str], Path]
+) -> None:
+    hidden = {"other": "OTHER"}
+    with answering(place.folder / "lake", hidden, files=(place.folder / "store", {})) as port:
+        asked(dcmtk_tool("getscu"), replace(place, port=port), "SERIES", OF_SERIES, "-od", str(tmp_path))
+    assert received(tmp_path) == set()
 
 
 def test_movescu_has_them_sent_and_is_told_what_is_missing(

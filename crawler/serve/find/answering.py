@@ -72,12 +72,12 @@ class LakeAnswers:
         self._lake.close()
 
     def holding(self, store: Path, wanted: Mapping[str, Sequence[str]]) -> Holding:
-        """Look up which files of what is wanted are here. LakeError."""
-        return holding(self._lake, store, wanted)
+        """Look up which files of what is wanted are here, of the PACS that are shown. LakeError."""
+        return holding(self._lake, store, wanted, self._titles)
 
     def elsewhere(self, wanted: Mapping[str, Sequence[str]], pacs: Collection[str]) -> list[Elsewhere]:
         """Look up what of it is not here and which of these PACS has it, of those that are shown. LakeError."""
-        return elsewhere(self._lake, wanted, self._titles.keys() & set(pacs))
+        return elsewhere(self._lake, wanted, set(pacs) & self._titles.keys(), self._titles)
 
     def kinds(self) -> Mapping[str, Sequence[str]]:
         """Give the transfer syntaxes of each SOP class in the store."""
