@@ -32,7 +32,7 @@ demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions wi
 	@$(BIN)/pacslake demo
 
 test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) < 3 ? $$(nproc) + 1 : 4)) --dist loadfile
 
 fuzz: $(STAMP) ## attack the interface /api/v1 with a thousand examples of each operation
 	PACSLAKE_FUZZ=1000 $(BIN)/python -m pytest tests/acceptance/test_interface_attacked.py
