@@ -11,7 +11,7 @@ PIN    := uv pip compile --universal --python-version 3.11 --generate-hashes --n
   --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz compare shots soak peers check format lock wheelhouse bench clean
+.PHONY: help setup demo test faults fuzz compare shots soak peers check format lock wheelhouse bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -34,6 +34,9 @@ demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions wi
 test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
 	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) < 3 ? $$(nproc) + 1 : 4)) --dist loadfile
 
+faults: $(STAMP) peers ## let each fault of tests/faults/table.py happen, wherever it can, and print what came of it
+	PACSLAKE_FAULTS=all $(BIN)/python -m pytest tests/faults
+
 fuzz: $(STAMP) ## attack the interface /api/v1 with a thousand examples of each operation
 	PACSLAKE_FUZZ=1000 $(BIN)/python -m pytest tests/acceptance/test_interface_attacked.py
 
@@ -44,10 +47,7 @@ shots: $(STAMP) ## take the pictures of docs/pages.md anew, with Chromium
 	$(BIN)/python -m tests.browser.shots
 
 soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks; kill retrievals at 200 moments; serve ten for an hour
-	@for half in 1 2; do CI= PACSLAKE_SCHEDULES=5000 $(BIN)/python -m pytest tests/acceptance/test_quirk_schedules.py & \
-	  halves="$$halves $$!"; done; for half in $$halves; do wait $$half || failed=1; done; test -z "$$failed"
-	CI= PACSLAKE_KILLS=200 PACSLAKE_SCHEDULES=1000 $(BIN)/python -m pytest tests/acceptance/test_retriev*_*ed*.py
-	PACSLAKE_SOAK_SECONDS=3600 $(BIN)/python -m pytest -s tests/acceptance/test_service_soak.py
+	tests/soak $(BIN)/python -m pytest
 
 peers: # Orthanc, DCMTK and Daft, which tests meet: installed where that is allowed
 	@PYTHON=$(PYTHON) VENV=$(VENV) tests/install_peers
