@@ -16,6 +16,7 @@ import click
 from crawler.errors import PacslakeError
 from jobs.exits import Exit, exit_of
 from jobs.options import Talk
+from jobs.wiring import log_level
 
 COMMANDS = {
     "init": "Write a commented pacslake.toml to start from.",
@@ -120,6 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give the exit code."""
     talk = Talk()
     try:
+        talk.log_level = log_level()
         result: Any = cli.main(arguments, prog_name="pacslake", standalone_mode=False, obj=talk)
         return int(result or Exit.OK)
     except click.Abort:

@@ -38,8 +38,9 @@ def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> Non
     ctx.ensure_object(Talk).debug = value
 
 
-def _set_log_level(ctx: click.Context, _option: click.Parameter, value: str) -> None:
-    ctx.ensure_object(Talk).log_level = value
+def _set_log_level(ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Talk).log_level = value
 
 
 def config_option(command: Command) -> Command:
@@ -106,8 +107,7 @@ def talk_options(command: Command) -> Command:
     level = click.option(
         "--log-level",
         type=click.Choice(LOG_LEVELS),
-        default="info",
-        show_default=True,
+        show_default="$PACSLAKE_LOG_LEVEL, or info",
         expose_value=False,
         callback=_set_log_level,
         help="Log this and what is worse.",

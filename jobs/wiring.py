@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler.errors import UserError
+from jobs.options import LOG_LEVELS
 
 if TYPE_CHECKING:
     from crawler.settings import Settings
@@ -46,6 +47,14 @@ def start_logging(level: str) -> None:
 
     human = sys.stderr.isatty()
     log.configure(level, human=human, colors=human and colors_wanted())
+
+
+def log_level() -> str:
+    """Give from which level on is logged where the command line does not say it."""
+    wanted = os.environ.get("PACSLAKE_LOG_LEVEL") or "info"
+    if wanted not in LOG_LEVELS:
+        raise UserError(f"PACSLAKE_LOG_LEVEL must be {', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}, not {wanted!r}")
+    return wanted
 
 
 def notify_address() -> str | None:

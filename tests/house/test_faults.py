@@ -6,6 +6,9 @@ import ast
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from tests.faults.planted import ACCESSION, BIRTH_DATE, NAME, PATIENT_ID, named_in
 from tests.faults.table import FAULTS
 
 FOLDER = Path(__file__).resolve().parents[1] / "faults"
@@ -19,3 +22,19 @@ def test_no_test_without_a_row_of_the_table() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
     )
     assert not tests - Counter(fault.name for fault in FAULTS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(NAME, PATIENT_ID, BIRTH_DATE, ACCESSION),
+        *("of Lefèvre.", "ROE^RICHARD", "[66614847]", "1953-01-04", "'A230102000000'"),
+    ],
+)
+def test_what_names_a_patient_is_found(text: str) -> None:
+    assert named_in(f"asked about {text}, in vain")
+
+
+def test_what_names_none_is_not() -> None:
+    line = '{"event": "asked", "days": "20240131-20240229", "at": "x.py:12", "rows": 1000000, "id": "2.25.661123"}'
+    assert not named_in(f"{line} process 12345, 2024-01-31T12:30:59.123456Z, 1970-01-01")
