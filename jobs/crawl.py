@@ -79,7 +79,7 @@ class Crawl:
     @property
     def state(self) -> SweepState:
         """How far the sweep has come."""
-        if self.machine.exhausted and not self.tally.unproven:
+        if self.machine.exhausted and not (self.tally.unproven or self.machine.abandoned):
             return SweepState.COMPLETE
         if self._stopping.is_set():
             return SweepState.INTERRUPTED

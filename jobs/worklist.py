@@ -58,5 +58,5 @@ class WorklistCrawl(Crawl):
     async def run(self, associations: int) -> None:
         """Work off the windows; at the end, if all were asked for, say what has gone."""
         await super().run(associations)
-        if self.machine.exhausted:
+        if self.machine.exhausted and not self.machine.abandoned:
             await self._items.remove()

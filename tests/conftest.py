@@ -94,6 +94,15 @@ def dciodvfy() -> Path:
 
 
 @pytest.fixture(scope="session")
+def libnss_wrapper() -> Path:
+    """Give the library that gives a process a hosts file of its own."""
+    found = next(Path("/usr/lib").glob("*/libnss_wrapper.so"), None)
+    if found is None:
+        _cannot("libnss_wrapper is not installed. On Debian or Ubuntu type: sudo apt-get install libnss-wrapper")
+    return found
+
+
+@pytest.fixture(scope="session")
 def faketime() -> Path:
     """Give the library that gives a process a clock of its own."""
     program = find_peer("faketime", "faketime")

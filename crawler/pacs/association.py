@@ -33,6 +33,8 @@ FIND_CLASSES = {
 """SOP classes of C-FIND by information model (PS3.4 C.6, K.6)."""
 
 _RELEASE_PATIENCE = 5.0
+_NEXT_ADDRESS_AFTER = 0.25
+"""Seconds that one of several addresses has before the next is tried beside it (RFC 8305)."""
 _CALLING_AE_UNKNOWN, _CALLED_AE_UNKNOWN = 3, 7
 _SERVICE_USER, _PRESENTATION = 1, 3
 _TRANSIENT = 2
@@ -230,7 +232,11 @@ async def _connect(peer: Peer) -> Connection:
     tls = peer.tls() if peer.tls else None
     try:
         async with asyncio.timeout(limits.connect_timeout):
-            return (await loop.create_connection(make, peer.host, peer.port, ssl=tls))[1]
+            return (
+                await loop.create_connection(
+                    make, peer.host, peer.port, ssl=tls, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER
+                )
+            )[1]
     except TimeoutError as error:
         raise TransientPeerError(f"{_who(peer)} did not answer within {limits.connect_timeout:g} s") from error
     except socket.gaierror as error:

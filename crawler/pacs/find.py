@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crawler.errors import PeerError
+from crawler.errors import PeerError, TransientPeerError
 from crawler.model import Identifiers, Limits
 from crawler.pacs import framing
 from crawler.pacs.command import cancel_request
@@ -12,6 +12,8 @@ from crawler.pacs.upper_layer import Connection
 
 CANCEL_PATIENCE = 5.0
 """Seconds that a PACS has to answer a C-CANCEL; some ignore it and stop only when the association is aborted."""
+
+_CANCELLED = 0xFE00
 
 
 class FindStream:
@@ -32,7 +34,8 @@ class FindStream:
         buffer = connection.buffer
         self._responses = FindResponses(buffer, context.context_id, message_id, limits.max_object, batch_rows)
         self._lost: PeerError | None = None
-        connection.set_deadline(limits.total_timeout, "a C-FIND")
+        self._is_late = False
+        connection.set_deadline(limits.total_timeout, "a C-FIND", self._call_off)
 
     @property
     def status(self) -> int | None:
@@ -75,9 +78,7 @@ class FindStream:
         Gives whether the association can still be used.
         """
         if not self.is_over:
-            encoded = cancel_request(self._message_id)
-            self._connection.write(framing.frame_message(self._context_id, encoded, None))
-            self._connection.set_deadline(CANCEL_PATIENCE, "a cancelled C-FIND")
+            self._send_cancel("a cancelled C-FIND")
         try:
             async for _ in self:
                 pass
@@ -85,17 +86,31 @@ class FindStream:
             return False
         return True
 
+    def _send_cancel(self, what: str) -> None:
+        encoded = cancel_request(self._message_id)
+        self._connection.write(framing.frame_message(self._context_id, encoded, None))
+        self._connection.set_deadline(CANCEL_PATIENCE, what)
+
+    def _call_off(self) -> None:
+        """Ask the PACS to stop, because all of its answer took too long."""
+        self._is_late = True
+        self._send_cancel("a C-FIND")
+
     async def _read(self) -> None:
         """Read until a batch is full or the answer ends; what came before a failure can still be taken."""
         responses = self._responses
         try:
             responses.read()
             while responses.final is None and not responses.is_batch_full:
+                self._connection.watch_pdu()
                 await self._connection.more()
                 responses.read()
+            if self._is_late and self.status == _CANCELLED:
+                raise TransientPeerError(f"a C-FIND with {self._connection.label} took too long")
         except PeerError as error:
             self._lost = error
             self._connection.abort()
+        self._connection.watch_no_pdu()
         if self._lost is not None or responses.final is not None:
             self.is_over = True
             self._connection.set_deadline(None)

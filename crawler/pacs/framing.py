@@ -82,16 +82,23 @@ class PduBuffer:
         self.data = bytearray(self.capacity)
         self.start = 0
         self.end = 0
+        self._moved = 0
         self._view = memoryview(self.data)
 
     def __len__(self) -> int:
         return self.end - self.start
+
+    @property
+    def taken(self) -> int:
+        """How many bytes were ever taken."""
+        return self._moved + self.start
 
     def room(self) -> memoryview:
         """Give the free part to receive into; empty when the buffer is full and its user must take something first."""
         if self.start and (self.start == self.end or self.capacity - self.end < self.capacity // 2):
             left = len(self)
             self._view[:left] = self._view[self.start : self.end]
+            self._moved += self.start
             self.start, self.end = 0, left
         return self._view[self.end :]
 

@@ -25,16 +25,21 @@ _LINGER = 5.0
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Bytes in and out of one socket. `label` says in errors who the peer is."""
+    """Bytes in and out of one socket. `label` says in errors who the peer is; `on_made` is told of an open one."""
 
-    def __init__(self, label: str, buffer: PduBuffer, idle_timeout: float) -> None:
+    def __init__(
+        self,
+        label: str,
+        buffer: PduBuffer,
+        idle_timeout: float,
+        on_made: Callable[[Connection], None] | None = None,
+    ) -> None:
         self.label = label
         self.buffer = buffer
         self.idle_timeout = idle_timeout
         self.failure: TransientPeerError | None = None
         """Why nothing more can be received."""
-        self.is_late = False
-        """Whether that is because a deadline passed."""
+        self.on_made = on_made
         self.on_bytes: Callable[[], bool] | None = None
         """Looks at what was received at once; says whether to wake who waits for it."""
         self._loop = asyncio.get_running_loop()
@@ -47,7 +52,9 @@ class Connection(asyncio.BufferedProtocol):
         self._active_at = 0.0
         self._deadline = math.inf
         self._deadline_what = ""
+        self._instead: Callable[[], None] | None = None
         self._pdu_deadline = math.inf
+        self._pdu_begins = 0
         self._timer: asyncio.TimerHandle | None = None
         self._closer: asyncio.TimerHandle | None = None
 
@@ -61,6 +68,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=1024 * 1024, low=256 * 1024)
         self._active_at = self._loop.time()
         self._arm()
+        if self.on_made is not None:
+            self.on_made(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Give asyncio the place to receive into."""
@@ -125,15 +134,13 @@ class Connection(asyncio.BufferedProtocol):
         """Whether nothing more can be sent."""
         return self._transport.is_closing()
 
-    @property
-    def lags(self) -> bool:
-        """Whether the peer takes less than is sent to it: `drain` would wait."""
-        return self._writing_paused
+    def set_deadline(self, seconds: float | None, what: str = "", instead: Callable[[], None] | None = None) -> None:
+        """Cut the connection so many seconds from now, saying that `what` took too long; None never does.
 
-    def set_deadline(self, seconds: float | None, what: str = "") -> None:
-        """Cut the connection so many seconds from now, saying that `what` took too long; None never does."""
+        `instead` is called in its place: it says a last word, and sets the deadline that cuts.
+        """
         self._deadline = math.inf if seconds is None else self._loop.time() + seconds
-        self._deadline_what = what
+        self._deadline_what, self._instead = what, instead
         self._arm()
 
     def feed(self) -> None:
@@ -162,10 +169,15 @@ class Connection(asyncio.BufferedProtocol):
         return pdu
 
     def watch_pdu(self) -> None:
-        """Begin the deadline of the PDU that has come in part; `take` ends it."""
-        if self._pdu_deadline == math.inf and len(self.buffer):
-            self._pdu_deadline = self._loop.time() + self.idle_timeout
+        """Begin the deadline of a PDU that has come in part; `take` and `watch_no_pdu` end it."""
+        begins = self.buffer.taken
+        if len(self.buffer) and (self._pdu_deadline == math.inf or begins != self._pdu_begins):
+            self._pdu_deadline, self._pdu_begins = self._loop.time() + self.idle_timeout, begins
             self._arm()
+
+    def watch_no_pdu(self) -> None:
+        """End the deadline of the PDU that has come in part, because its reader has other things to do."""
+        self._pdu_deadline = math.inf
 
     def take(self) -> Pdu | None:
         """Take the next PDU if it is there already; a malformed one ends the connection with ProtocolError."""
@@ -253,9 +265,13 @@ class Connection(asyncio.BufferedProtocol):
         if now < self._due():
             self._arm()
             return
-        self.is_late = self.failure is None
+        if now >= self._deadline and self._instead is not None:
+            self._instead()
+            return
         if now >= self._deadline:
             self._fail(f"{self._deadline_what} with {self.label} took too long")
+        elif now >= self._pdu_deadline:
+            self._fail(f"{self.label} took longer than {self.idle_timeout:g} s to send one PDU")
         else:
             self._fail(f"{self.label} was silent for {self.idle_timeout:g} s")
         self.write(framing.abort())

@@ -23,12 +23,14 @@ Done = subprocess.CompletedProcess[bytes]
 
 def configure(folder: Path, ports: Mapping[str, int], **settings: object) -> None:
     """Write pacslake.toml for PACS by name; further settings hold for each of them, in TOML's own words."""
-    more = "".join(f"{key} = {value}\n" for key, value in settings.items())
-    sections = (
-        f'[pacs.{name}]\nhost = "127.0.0.1"\nport = {port}\nae_title = "SIMPACS"\n{more}'
-        for name, port in ports.items()
-    )
+    sections = (section(name, port=port, **settings) for name, port in ports.items())
     (folder / "pacslake.toml").write_text('[lake]\npath = "lake"\n' + "".join(sections))
+
+
+def section(name: str, **settings: object) -> str:
+    """Write the section of one PACS, on this machine unless its settings say otherwise."""
+    usual = {"host": '"127.0.0.1"', "ae_title": '"SIMPACS"'}
+    return f"[pacs.{name}]\n" + "".join(f"{key} = {value}\n" for key, value in (usual | settings).items())
 
 
 def sweep(folder: Path, *arguments: str) -> Done:

@@ -216,7 +216,7 @@ def test_an_association_lost_in_mid_answer_keeps_its_rows(
     asyncio.run(scenario())
 
 
-def test_an_endless_answer_is_cut_at_the_total_deadline() -> None:
+def test_an_endless_answer_is_cut_after_the_total_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     async def trickles(assoc: AcceptedAssociation, request: Message) -> None:
         while assoc.is_open:
             await _rows_then(assoc, request)
@@ -230,6 +230,7 @@ def test_an_endless_answer_is_cut_at_the_total_deadline() -> None:
                 await rows_of(assoc)
             assert time.monotonic() - began < 3
 
+    monkeypatch.setattr("crawler.pacs.find.CANCEL_PATIENCE", 0.2)
     asyncio.run(scenario())
 
 
