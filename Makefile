@@ -37,8 +37,8 @@ test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
 faults: $(STAMP) peers ## let each fault of tests/faults/table.py happen, wherever it can, and print what came of it
 	PACSLAKE_FAULTS=all $(BIN)/python -m pytest tests/faults
 
-fuzz: $(STAMP) ## attack the interface /api/v1 with a thousand examples of each operation
-	PACSLAKE_FUZZ=1000 $(BIN)/python -m pytest tests/acceptance/test_interface_attacked.py
+fuzz: $(STAMP) ## look for bytes that break what reads them, MINUTES=30 a target, and attack /api/v1
+	@VENV=$(VENV) tests/fuzz/run
 
 compare: $(STAMP) peers ## ask four real servers 81 questions, with pacslake find and three other tools
 	PACSLAKE_COMPARE=all $(BIN)/python -m pytest tests/integration/test_same_answers.py

@@ -325,6 +325,8 @@ class Limits:
     """Largest P-DATA-TF that we accept, announced in the association request (PS3.8 D.1)."""
     max_object: int = 16 * 1024 * 1024
     """Largest command or identifier after reassembly."""
+    max_received: int = 4 * 10**9
+    """Largest object that goes to disk as it comes."""
 
 
 @dataclass(frozen=True, slots=True)

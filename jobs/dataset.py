@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -95,16 +96,18 @@ def _released(
 
     fresh: list[Released] = []
     kept_at = time.monotonic()
-    try:
-        for made in counted(shared_out(partial(release, plan), due(), processes), total, "series"):
-            fresh.append(made)
-            if time.monotonic() - kept_at > KEEP_EVERY:
-                dataset.keep(fresh)
-                found += fresh
-                fresh, kept_at = [], time.monotonic()
-    finally:
-        dataset.keep(fresh)
-    found += fresh
+    with ThreadPoolExecutor(1) as keeper:  # the others go on while it waits for the disk
+        kept = keeper.submit(dataset.keep, ())
+        try:
+            for made in counted(shared_out(partial(release, plan), due(), processes), total, "series"):
+                found.append(made)
+                fresh.append(made)
+                if kept.done() and time.monotonic() - kept_at > KEEP_EVERY:
+                    kept.result()
+                    kept, fresh, kept_at = keeper.submit(dataset.keep, fresh), [], time.monotonic()
+        finally:
+            kept.result()
+            dataset.keep(fresh)
     return sorted(found, key=lambda one: (one.patient, one.study, one.series))
 
 

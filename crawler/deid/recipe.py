@@ -21,7 +21,7 @@ from crawler.deid.identifiers import CheckRules
 from crawler.deid.pixels import PixelRules
 from crawler.deid.table import Action, profile_action, vr_of
 from crawler.errors import UserError
-from crawler.settings.sentences import nearest, sentence, syntax_error
+from crawler.settings.sentences import ENDLESS, nearest, sentence, syntax_error
 
 _HERE = Path(__file__).resolve().parents[2]
 SHIPPED = (_HERE / "config" / "deid", _HERE / "jobs" / "config" / "deid")
@@ -216,6 +216,8 @@ def read_recipe(name_or_path: str) -> Recipe:
         raise UserError(f"{path}: {syntax_error(str(error), text)}") from None
     except ValidationError as error:
         raise UserError(f"{path}: {_sentence(error)}") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: {ENDLESS}") from None
 
 
 def _sentence(error: ValidationError) -> str:

@@ -142,7 +142,7 @@ def _hash(line: bytes) -> str:
 def _values(line: bytes) -> dict[str, Any] | None:
     try:
         values = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return values if isinstance(values, dict) and line.endswith(b"\n") else None
 

@@ -19,7 +19,7 @@ from crawler.lake.schema import ENTITIES
 CHECKED_COMMITS = 10
 """How far back from the end commits are checked."""
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading a damaged commit file may raise."""
 
 
@@ -103,7 +103,7 @@ def _mend_checkpoint(lake: Path) -> None:
     try:
         version = int(json.loads(pointer.read_bytes())["version"])
         whole = any(folder.glob(f"{version:020d}.checkpoint*.parquet"))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         whole = False
     if not whole:
         set_aside(lake, pointer)

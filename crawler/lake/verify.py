@@ -102,7 +102,7 @@ def _commits(log: Path) -> Iterator[Flaw]:
 def _parses(commit: bytes) -> bool:
     try:
         changes_of(commit.decode().splitlines())
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     return True
 

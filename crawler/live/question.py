@@ -79,6 +79,8 @@ def read(statement: str, columns: Mapping[str, Sequence[str]], today: date) -> Q
     except SqlglotError as error:
         detail = str(error).splitlines()[0].partition("\033")[0]
         raise UserError(f"the statement cannot be read for --live: {detail}") from error
+    except RecursionError:
+        raise UserError("the statement is nested too deeply for --live") from None
     if len(parsed) != 1 or not isinstance(parsed[0], exp.Query | exp.Values):
         raise UserError("--live answers one SELECT: type other statements without it, to ask the lake")
     [tree] = parsed

@@ -1,7 +1,7 @@
 """Association acceptor: listens, negotiates, and hands each complete request to a handler (PS3.8 7.1 to 7.4).
 
-A stranger can cost little: the handshake has a deadline, the associations are counted, and every PDU and message has
-a cap; a dataset that a sink takes has a deadline instead. What a request means is the handler's business.
+A stranger can cost little: the handshake has a deadline, the associations are counted, and every PDU, message and
+object has a cap. What a request means is the handler's business.
 Touches: network, clock.
 """
 
@@ -13,6 +13,7 @@ import ssl
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from crawler.errors import PeerError, ProtocolError, TransientPeerError
 from crawler.model import Limits
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
+from crawler.pacs.doorway import TOO_MANY, Doorway, Manners
 from crawler.pacs.framing import Pdu, PduBuffer, PduType
 from crawler.pacs.inbox import Inbox
 from crawler.pacs.messages import Message, Reassembler, Sink
@@ -31,8 +33,16 @@ PERMANENT, TRANSIENT = 1, 2
 CALLING_AE_UNKNOWN = (PERMANENT, 1, 3)
 CALLED_AE_UNKNOWN = (PERMANENT, 1, 7)
 LIMIT_EXCEEDED = (TRANSIENT, 3, 2)
-_HALF_OPEN = 32
-"""Connections that may be in their handshake beside the associations."""
+_REFUSED = {
+    CALLING_AE_UNKNOWN: "its AE title may not call from there",
+    CALLED_AE_UNKNOWN: "it calls us by another AE title",
+    LIMIT_EXCEEDED: "too many associations",
+}
+_PASSING = 32
+"""Connections beside the associations: in their handshake, or released and not hung up. Of more one of that address
+goes that has most of them."""
+_CANCELLED = 16
+"""C-CANCELs that are remembered; a peer has one request under way, and may name any other."""
 _REMEMBERED = 100
 """Kinds of rejections that are told apart: a stranger can think of any number of AE titles."""
 
@@ -55,8 +65,12 @@ class Service:
     """Says where the dataset of a request goes, by presentation context and command; None keeps it in memory."""
     answers: Callable[[AcceptedAssociation, Message], bool] | None = None
     """Answers a request as it is received, which spares a switch of tasks; false leaves it to the handler."""
+    turned_away: Callable[[str, str], None] | None = None
+    """Is told the address of each connection that was closed, or rejected, for what came on it, and why."""
     max_associations: int = 25
     max_per_address: int = 25
+    max_per_second: int = 100
+    """Connections of one address; a PACS that opens one for each image needs some fifty."""
     handshake_timeout: float = 10.0
     limits: Limits = field(default_factory=Limits)
 
@@ -90,7 +104,7 @@ class AcceptedAssociation:
         self._connection = connection
         self._service = service
         self._requests: deque[Message] = deque()
-        reassembler = Reassembler(service.limits.max_object, self._sink_for)
+        reassembler = Reassembler(service.limits.max_object, self._sink_for, service.limits.max_received)
         self._inbox = Inbox(connection, reassembler, self._has_news, self._receive, self._end)
         self._cancelled: set[int] = set()
 
@@ -113,7 +127,7 @@ class AcceptedAssociation:
 
     def is_cancelled(self, message_id: int | None) -> bool:
         """Look, without waiting, whether a C-CANCEL for this request has come (after `drain` or a sleep, say)."""
-        while self.is_open and self._inbox.digest():
+        while self.is_open and not self._requests and self._inbox.digest():
             pass
         return message_id in self._cancelled
 
@@ -124,6 +138,11 @@ class AcceptedAssociation:
     async def drain(self) -> None:
         """Wait while the peer lags behind. Raises TransientPeerError when it is gone."""
         await self._connection.drain()
+
+    async def keep_up(self) -> None:
+        """Do the same, but say nothing of one that is gone and had taken all."""
+        if self._connection.lags:
+            await self._connection.drain()
 
     def respond(self, request: Message, status: int, *, comment: str = "") -> None:
         """Send a response without dataset."""
@@ -168,12 +187,13 @@ class AcceptedAssociation:
         if message.sink is not None:
             self._connection.set_deadline(None)
         if message.command.field == dimse.C_CANCEL_RQ:
-            if message.command.responding_to is not None:
+            if message.command.responding_to is not None and len(self._cancelled) < _CANCELLED:
                 self._cancelled.add(message.command.responding_to)
             return
         # A message id may be used again once its operation has ended (PS3.7 9.1).
         self._cancelled.discard(message.command.message_id or 0)
-        if self._service.answers is None or not self._service.answers(self, message):
+        answers = None if self._connection.lags else self._service.answers
+        if answers is None or not answers(self, message):
             self._requests.append(message)
 
 
@@ -195,8 +215,11 @@ class Acceptor:
         self.port = 0
         self._handler = handler
         self._tasks: set[asyncio.Task[None]] = set()
+        self._passing: dict[asyncio.Task[None], str] = {}
+        """The addresses of those that are no association yet, or no longer; the oldest first."""
+        self._untaken: set[socket.socket] = set()
         self._addresses: Counter[str] = Counter()
-        self._server: asyncio.Server | None = None
+        self._doorway: Doorway | None = None
 
     async def __aenter__(self) -> Acceptor:
         return self
@@ -208,47 +231,81 @@ class Acceptor:
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         """Begin to listen; port 0 lets the system choose one, `port` then tells which."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, host, port, ssl=tls)
-        self.port = self._server.sockets[0].getsockname()[1]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        await self.listen_on(socket.create_server((host, port), family=family), tls)
 
-    async def listen_on(self, channel: socket.socket) -> None:
-        """Begin to listen on a socket that somebody else has bound."""
-        self._server = await asyncio.get_running_loop().create_server(self._connection, sock=channel)
+    async def listen_on(self, channel: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Begin to listen on a socket that is bound already, and is then ours."""
+        manners = Manners(self.service.handshake_timeout, self.service.max_per_second)
+        self._doorway = Doorway(channel, manners, partial(self._begin, tls), self._turn_away)
         self.port = channel.getsockname()[1]
 
     async def close(self) -> None:
         """Stop listening and cut every association."""
-        if self._server is not None:
-            self._server.close()
+        if self._doorway is not None:
+            self._doorway.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _connection(self) -> Connection:
-        limits = self.service.limits
-        buffer = PduBuffer(limits.max_pdu, framing.BEFORE_REQUEST)
-        return Connection("the caller", buffer, limits.idle_timeout, on_made=self._begin)
+    def _turn_away(self, address: str, why: str) -> None:
+        if self.service.turned_away is not None:
+            self.service.turned_away(address, why)
 
-    def _begin(self, connection: Connection) -> None:
-        if len(self._tasks) >= self.service.max_associations + _HALF_OPEN:
-            connection.reset()
-            return
-        task = asyncio.get_running_loop().create_task(self._attend(connection))
+    def _begin(self, tls: ssl.SSLContext | None, channel: socket.socket, address: str) -> None:
+        if len(self._passing) >= _PASSING:
+            [(most, _)] = Counter(self._passing.values()).most_common(1)
+            oldest = next(task for task, of in self._passing.items() if of == most)
+            del self._passing[oldest]
+            oldest.cancel()
+            self._turn_away(most, TOO_MANY)
+        self._untaken.add(channel)
+        task = asyncio.get_running_loop().create_task(self._take(tls, channel, address))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._passing[task] = address
+        task.add_done_callback(partial(self._ended, channel))
 
-    async def _attend(self, connection: Connection) -> None:
+    def _ended(self, channel: socket.socket, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._passing.pop(task, None)
+        if channel in self._untaken:  # it was cancelled before it began
+            self._untaken.discard(channel)
+            channel.close()
+
+    async def _take(self, tls: ssl.SSLContext | None, channel: socket.socket, address: str) -> None:
+        """Make a connection of a socket, by TLS or without, and attend to it."""
+        self._untaken.discard(channel)
+        limits, patience = self.service.limits, self.service.handshake_timeout
+
+        def connection() -> Connection:
+            return Connection("the caller", PduBuffer(limits.max_pdu, framing.BEFORE_REQUEST), limits.idle_timeout)
+
+        try:
+            _, made = await asyncio.get_running_loop().connect_accepted_socket(
+                connection, channel, ssl=tls, ssl_handshake_timeout=patience if tls else None
+            )
+        except OSError as error:  # those of TLS too
+            self._turn_away(address, f"no TLS began: {getattr(error, 'reason', None) or type(error).__name__}")
+            return
+        await self._attend(made, address)
+
+    async def _attend(self, connection: Connection, address: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         try:
             assoc = await self._negotiate(connection)
             if assoc is not None:
+                self._passing.pop(task, None)
                 await self._converse(assoc)
+                self._passing[task] = address
                 await connection.wait_closed()
         except ProtocolError as error:
             connection.refuse(str(error))
-        except PeerError:
-            pass  # the peer went away or was cut off; there is nobody left to answer
+            self._turn_away(address, str(error))
+        except PeerError as error:  # the peer went away or was cut off; there is nobody left to answer
+            if connection.is_late and task in self._passing:
+                self._turn_away(address, str(error))
         except asyncio.CancelledError:
             connection.abort()
             raise
@@ -269,9 +326,11 @@ class Acceptor:
         if refusal is not None:
             connection.write(negotiation.rejection(*refusal))
             self._remember(Rejection(proposal.calling_ae, proposal.called_ae, connection.address, refusal))
+            self._turn_away(connection.address, _REFUSED[refusal])
             return None
         limits = self.service.limits
-        answers = {uid: _grant(asked, self.service.extended.get(uid, b"")) for uid, asked in proposal.extended.items()}
+        extended = self.service.extended
+        answers = {uid: _grant(asked, extended[uid]) for uid, asked in proposal.extended.items() if uid in extended}
         served = proposal.served & self.service.syntaxes.keys() if self.service.stores_back else frozenset[str]()
         reply, granted = negotiation.agree(proposal, self.service.syntaxes, limits.max_pdu, answers, served)
         connection.buffer.expected = framing.established(limits.max_pdu)
@@ -286,6 +345,7 @@ class Acceptor:
         try:
             while (request := await assoc.next_request()) is not None:
                 await self._handler(assoc, request)
+                await assoc.keep_up()
         finally:
             self.associations -= 1
             self._addresses -= Counter((assoc.address,))  # and forgets who has none left

@@ -54,7 +54,7 @@ class Exchange:
         self._message_id = message_id
         self._max_pdu = max_pdu
         self._messages: deque[Message] = deque()
-        reassembler = Reassembler(request.limits.max_object, request.sink_for)
+        reassembler = Reassembler(request.limits.max_object, request.sink_for, request.limits.max_received)
         self._inbox = Inbox(connection, reassembler, lambda: bool(self._messages), self._messages.append, self._give_up)
         self._usual_timeout = connection.idle_timeout
         connection.idle_timeout = request.limits.idle_timeout

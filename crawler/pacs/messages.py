@@ -39,12 +39,17 @@ SinkFor = Callable[[int, Command], Sink | None]
 
 
 class Reassembler:
-    """Joins PDVs to messages, however they were cut. What is kept and takes over `max_object` bytes is refused."""
+    """Joins PDVs to messages, however they were cut.
 
-    def __init__(self, max_object: int, sink_for: SinkFor | None = None) -> None:
+    What is kept and takes over `max_object` bytes is refused, and what goes to a sink and takes over `max_received`.
+    """
+
+    def __init__(self, max_object: int, sink_for: SinkFor | None = None, max_received: int = 0) -> None:
         self.max_object = max_object
+        self.max_received = max_received
         self._sink_for = sink_for
         self._sink: Sink | None = None
+        self._received = 0
         self._context_id = 0
         self._command: Command | None = None
         self._parts = bytearray()
@@ -62,6 +67,9 @@ class Reassembler:
             what = "a dataset before its command" if self._command is None else "a command before the dataset's end"
             raise ProtocolError(f"the peer sent {what}")
         if self._sink is not None:
+            self._received += len(pdv.data)
+            if self._received > self.max_received:
+                raise ProtocolError(f"the peer sent an object of more than {self.max_received} bytes")
             self._sink.write(pdv.data)
         elif len(self._parts) + len(pdv.data) > self.max_object:
             raise ProtocolError(f"the peer sent a message of more than {self.max_object} bytes")
@@ -80,6 +88,7 @@ class Reassembler:
         if self._command is None:
             self._command = parse_command(part)
             if self._command.has_dataset:
+                self._received = 0
                 self._sink = self._sink_for(self._context_id, self._command) if self._sink_for else None
                 return None
             part = b""

@@ -1,4 +1,4 @@
-"""Association negotiation (PS3.8 7.1, PS3.7 D.3) as plain values, encoded and decoded by pynetdicom.
+"""Association negotiation (PS3.8 7.1, PS3.7 D.3) as plain values: requests are read here, all else by pynetdicom.
 
 Importing pynetdicom costs 0.2 s, so only association.py and acceptor.py import this file. Touches: nothing.
 """
@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from pydicom.uid import UID
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
@@ -33,10 +34,21 @@ from crawler.pacs.framing import HEADER, Pdu, PduType, frame
 IMPLICIT_VR = "1.2.840.10008.1.2"
 EXPLICIT_VR = "1.2.840.10008.1.2.1"
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+_PROPOSED, _ABSTRACT_SYNTAX, _TRANSFER_SYNTAX, _USER_INFORMATION = 0x20, 0x30, 0x40, 0x50
+_MAX_LENGTH, _ROLE, _EXTENDED = 0x51, 0x54, 0x56
+"""Types of the items that are read of an A-ASSOCIATE-RQ (PS3.8 9.3.2, PS3.7 D.3.3)."""
+_ITEM = struct.Struct(">BxH")
+_MOST = 256
+"""Items of one kind in another; DICOM has 70 transfer syntaxes, and an association 128 contexts."""
+_BEFORE_ITEMS = 68
+"""Bytes of its body with the version, the AE titles and what is reserved."""
 _ACCEPTED, _UNKNOWN_ABSTRACT_SYNTAX, _UNKNOWN_TRANSFER_SYNTAX = 0, 3, 4
 """Results of a presentation context (PS3.8 table 9-18)."""
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, struct.error)
 """What pynetdicom's decoders raise on hostile bytes."""
+
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +94,30 @@ def encode_request(proposal: Proposal) -> bytes:
 
 
 def decode_request(pdu: Pdu) -> Proposal:
-    """Decode an A-ASSOCIATE-RQ. Raises ProtocolError."""
-    primitive = _decode(A_ASSOCIATE_RQ(), pdu)
-    return Proposal(
-        calling_ae=primitive.calling_ae_title.strip(),
-        called_ae=primitive.called_ae_title.strip(),
-        contexts=tuple(_plain(context) for context in primitive.presentation_context_definition_list),
-        max_pdu=primitive.maximum_length_received or 0,
-        extended=_extended(primitive),
-        served=_served(primitive),
-    )
+    """Decode an A-ASSOCIATE-RQ (PS3.8 9.3.2). Raises ProtocolError.
+
+    It comes from strangers, and may have thousands of items: pynetdicom takes seconds for such a one.
+    """
+    with _distrusted():
+        body = bytes(pdu.body)
+        contexts: dict[int, Context] = {}
+        told: dict[int, list[bytes]] = {kind: [] for kind in (_MAX_LENGTH, _ROLE, _EXTENDED)}
+        for kind, value in _items(body, _BEFORE_ITEMS):
+            if kind == _PROPOSED:
+                context = _proposed(value)
+                contexts[context.context_id] = context
+            elif kind == _USER_INFORMATION:
+                for inner, content in _items(value):
+                    if inner in told:
+                        _add(told[inner], content)
+        return Proposal(
+            calling_ae=_text(body[20:36]),
+            called_ae=_text(body[4:20]),
+            contexts=tuple(contexts.values()),
+            max_pdu=int.from_bytes(told[_MAX_LENGTH][-1][:4]) if told[_MAX_LENGTH] else 0,
+            extended=dict(_named(content) for content in told[_EXTENDED]),
+            served=frozenset(uid for uid, roles in map(_named, told[_ROLE]) if roles[1]),
+        )
 
 
 def agree(
@@ -150,7 +176,7 @@ def rejection(result: int, source: int, reason: int) -> bytes:
     return frame(PduType.ASSOCIATE_RJ, bytes((0, result, source, reason)))
 
 
-def _decode(codec: A_ASSOCIATE_RQ | A_ASSOCIATE_AC, pdu: Pdu) -> A_ASSOCIATE:
+def _decode(codec: A_ASSOCIATE_AC, pdu: Pdu) -> A_ASSOCIATE:
     with _distrusted():
         codec.decode(HEADER.pack(pdu.type, 0, len(pdu.body)) + pdu.body)
         return codec.to_primitive()
@@ -183,10 +209,40 @@ def _offer(context: Context) -> PresentationContext:
     return offer
 
 
-def _plain(context: PresentationContext) -> Context:
-    return Context(
-        int(context.context_id or 0), str(context.abstract_syntax), tuple(str(uid) for uid in context.transfer_syntax)
-    )
+def _items(data: bytes, at: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Give type and value of each item (PS3.8 9.3.2), those too that nobody knows."""
+    while at < len(data):
+        kind, length = _ITEM.unpack_from(data, at)
+        at += _ITEM.size + length
+        if at > len(data):
+            raise ValueError("an item ends beyond its PDU")
+        yield kind, data[at - length : at]
+
+
+def _proposed(value: bytes) -> Context:
+    """Read a presentation context; what comes twice under one number is the last one."""
+    found: dict[int, list[str]] = {_ABSTRACT_SYNTAX: [], _TRANSFER_SYNTAX: []}
+    for kind, content in _items(value, 4):
+        if kind in found:
+            _add(found[kind], _text(content))
+    [abstract_syntax] = found[_ABSTRACT_SYNTAX]
+    return Context(value[0], abstract_syntax, tuple(found[_TRANSFER_SYNTAX]))
+
+
+def _add(several: list[Value], one: Value) -> None:
+    if len(several) == _MOST:
+        raise ValueError("more than anybody means")
+    several.append(one)
+
+
+def _named(content: bytes) -> tuple[str, bytes]:
+    """Read a UID and what is said of it."""
+    length = int.from_bytes(content[:2])
+    return _text(content[2 : 2 + length]), content[2 + length :]
+
+
+def _text(value: bytes) -> str:
+    return value.decode("ascii").strip("\0 ")
 
 
 def _user_information(max_pdu: int, extended: Mapping[str, bytes], served: frozenset[str]) -> _UserInformation:

@@ -25,21 +25,16 @@ _LINGER = 5.0
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Bytes in and out of one socket. `label` says in errors who the peer is; `on_made` is told of an open one."""
+    """Bytes in and out of one socket. `label` says in errors who the peer is."""
 
-    def __init__(
-        self,
-        label: str,
-        buffer: PduBuffer,
-        idle_timeout: float,
-        on_made: Callable[[Connection], None] | None = None,
-    ) -> None:
+    def __init__(self, label: str, buffer: PduBuffer, idle_timeout: float) -> None:
         self.label = label
         self.buffer = buffer
         self.idle_timeout = idle_timeout
         self.failure: TransientPeerError | None = None
         """Why nothing more can be received."""
-        self.on_made = on_made
+        self.is_late = False
+        """Whether that is because a deadline passed."""
         self.on_bytes: Callable[[], bool] | None = None
         """Looks at what was received at once; says whether to wake who waits for it."""
         self._loop = asyncio.get_running_loop()
@@ -68,8 +63,6 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=1024 * 1024, low=256 * 1024)
         self._active_at = self._loop.time()
         self._arm()
-        if self.on_made is not None:
-            self.on_made(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Give asyncio the place to receive into."""
@@ -133,6 +126,11 @@ class Connection(asyncio.BufferedProtocol):
     def is_closing(self) -> bool:
         """Whether nothing more can be sent."""
         return self._transport.is_closing()
+
+    @property
+    def lags(self) -> bool:
+        """Whether the peer takes less than is sent to it: `drain` would wait."""
+        return self._writing_paused
 
     def set_deadline(self, seconds: float | None, what: str = "", instead: Callable[[], None] | None = None) -> None:
         """Cut the connection so many seconds from now, saying that `what` took too long; None never does.
@@ -268,6 +266,7 @@ class Connection(asyncio.BufferedProtocol):
         if now >= self._deadline and self._instead is not None:
             self._instead()
             return
+        self.is_late = self.failure is None
         if now >= self._deadline:
             self._fail(f"{self._deadline_what} with {self.label} took too long")
         elif now >= self._pdu_deadline:

@@ -14,6 +14,7 @@ from crawler.pacs import command as dimse
 from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
 from crawler.pacs.messages import Message, Sink
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR
+from crawler.pacs.strangers import Strangers
 from crawler.retrieve.expectation import Sender, admits
 from crawler.retrieve.layout import Layout, by_hash
 from crawler.retrieve.storing import Report, Storing
@@ -83,6 +84,7 @@ async def receive(receiving: Receiving, report: Report) -> AsyncIterator[Receive
             admits=lambda ae_title, address: admits(receiving.senders, ae_title, address),
             sink_for=receiver.sink_for,
             answers=receiver.answers,
+            turned_away=Strangers(),
             max_associations=receiving.max_associations,
             max_per_address=receiving.max_per_address,
             limits=receiving.limits,

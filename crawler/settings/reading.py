@@ -16,7 +16,7 @@ from crawler.attributes import contradiction
 from crawler.columns import by_keyword
 from crawler.errors import UserError
 from crawler.settings.sections import KEYS, PhiSettings, Settings
-from crawler.settings.sentences import nearest, sentence, syntax_error
+from crawler.settings.sentences import ENDLESS, nearest, sentence, syntax_error
 
 
 def load(path: Path) -> Settings:
@@ -26,6 +26,8 @@ def load(path: Path) -> Settings:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: {syntax_error(str(error), text)}") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: {ENDLESS}") from None
     try:
         settings = Settings.model_validate(content, context={"folder": path.absolute().parent})
     except ValidationError as error:

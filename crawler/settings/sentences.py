@@ -28,6 +28,9 @@ _MEANINGS = {
     "value_error": "{error}",
 }
 
+ENDLESS = "has a number of thousands of digits, or brackets in hundreds of brackets"
+"""What tomllib does not say as a mistake in TOML."""
+
 
 def nearest(wrong: str, right: Iterable[str]) -> str:
     """Suggest what was meant, as the end of a sentence: the nearest of the right words, or all of them."""

@@ -90,6 +90,7 @@ class Simulator:
             offered,
             ae_title=ae_title,
             max_associations=self.quirks.max_associations,
+            max_per_second=1_000_000,
             extended=granted,
             stores_back=True,
         )

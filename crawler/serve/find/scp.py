@@ -26,6 +26,7 @@ from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR
 from crawler.pacs.pending import frame_responses
 from crawler.pacs.sop_classes import FIND_MODELS, GET_MODELS, MOVE_MODELS
+from crawler.pacs.strangers import Strangers
 from crawler.serve.access import Person, Role
 from crawler.serve.audit import Action, Audit
 from crawler.serve.find.answering import Answer, LakeAnswers
@@ -102,6 +103,7 @@ class FindScp:
             ae_title=ae_title,
             admits=admits,
             extended=dict.fromkeys(FIND_MODELS, _GRANTED),
+            turned_away=Strangers(),
             max_associations=max_associations,
             stores_back=True,
             limits=Limits(max_object=_LARGEST_IDENTIFIER),
