@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NewType
 
+from crawler.secret import Secret
+
 AETitle = NewType("AETitle", str)
 
 IMPLEMENTATION_UID = "2.25.232434219071917373286396018262413092911"
@@ -335,8 +337,8 @@ class WebAccess:
 
     url: str
     username: str | None = None
-    secret_file: Path | None = None
-    """Holds the password, or without a user name a bearer token."""
+    secret: Secret | None = None
+    """The password, or without a user name a bearer token."""
     ca_file: Path | None = None
     certificate: Path | None = None
     key: Path | None = None

@@ -50,7 +50,7 @@ def export_dataset(settings: Settings, request: DatasetRequest, *, as_json: bool
     """Make a dataset, or go on with it; give 20 while something waits for a look, 3 while something is missing."""
     recipe = read_recipe(request.recipe)
     request.form.check()
-    _keep_apart(request, settings.deid.key_file, request.crosswalk)
+    _keep_apart(request, settings.deid.key_file.file, request.crosswalk)
     frozen = newest(settings.lake.path, request.cohort, request.version)
     names = project_pseudonyms(settings)
     dataset = Dataset(request.folder)

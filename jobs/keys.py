@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from crawler.deid.key import make_key, read_key
 from crawler.deid.pseudonyms import Pseudonyms
+from crawler.secret import Secret
 from crawler.settings import Settings
 
 
-def pseudonyms_by(path: Path, notice: str) -> Pseudonyms:
+def pseudonyms_by(key: Secret, notice: str) -> Pseudonyms:
     """Give the pseudonyms of a key, with a notice where the key is made now."""
-    if not path.exists():
-        make_key(path)
-        click.echo(f"pacslake: {path} is the new key of {notice}", err=True)
-    return Pseudonyms(read_key(path))
+    if key.file and not key.file.exists():
+        make_key(key.file)
+        click.echo(f"pacslake: {key} is the new key of {notice}", err=True)
+    return Pseudonyms(read_key(key))
 
 
 def project_pseudonyms(settings: Settings) -> Pseudonyms:

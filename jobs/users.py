@@ -66,9 +66,10 @@ def _known(accounts: dict[str, Account], name: str) -> Account:
 def _file(settings: Settings) -> Path:
     if settings.serve.password_file is None:
         raise UserError("nobody logs in to this service: add password_file = 'users' to [serve]")
-    if not settings.serve.password_file.parent.is_dir():
-        raise UserError(f"serve.password_file: there is no folder {settings.serve.password_file.parent}")
-    return settings.serve.password_file
+    file = settings.serve.password_file.path
+    if not file.parent.is_dir():
+        raise UserError(f"serve.password_file: there is no folder {file.parent}")
+    return file
 
 
 def _note(settings: Settings, what: str) -> None:

@@ -24,7 +24,7 @@ def settings_from(path: Path) -> Settings:
     """Read the settings file. UserError when something is wrong with it."""
     from crawler.settings import load
 
-    return load(path)
+    return load(path, os.environ)
 
 
 def settings_anew(path: Path, before: Settings) -> Settings:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import stat
 from pathlib import Path
 
 from crawler.deid.pseudonyms import KEY_BYTES
 from crawler.errors import UserError
-
-MOST_BYTES = 4096
+from crawler.secret import Secret
 
 
 def make_key(path: Path) -> None:
@@ -30,20 +28,11 @@ def make_key(path: Path) -> None:
         raise UserError(f"{path}: no key can be written here: {error.strerror}") from None
 
 
-def read_key(path: Path) -> bytes:
+def read_key(secret: Secret) -> bytes:
     """Read a key. UserError where there is none, where others may read it, and for anything else than a key."""
-    try:
-        with open(path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(MOST_BYTES)
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such key") from None
-    except OSError as error:
-        raise UserError(f"{path}: the key cannot be read: {error.strerror}") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise UserError(
-            f"{path}: others may read or change this key, so that it protects nobody; type chmod 600 {path}"
-        )
-    if not re.fullmatch(rb"[0-9a-fA-F]{64}\s*", content):
-        raise UserError(f"{path}: is no key; a key is a line of {2 * KEY_BYTES} hexadecimal digits")
-    return bytes.fromhex(content.decode("ascii").strip())
+    if secret.file and not secret.file.exists():
+        raise UserError(f"{secret}: there is no such key")
+    content = secret.read()
+    if not re.fullmatch(rb"[0-9a-fA-F]{64}", content):
+        raise UserError(f"{secret}: is no key; a key is a line of {2 * KEY_BYTES} hexadecimal digits")
+    return bytes.fromhex(content.decode("ascii"))

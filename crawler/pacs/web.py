@@ -8,20 +8,19 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crawler.errors import ProtocolError, RefusedError, TransientPeerError
+from crawler.errors import ProtocolError, RefusedError, TransientPeerError, UserError
 from crawler.model import Peer, WebAccess
 from crawler.pacs.dicom_json import Dataset, read_datasets
 from crawler.pacs.qido import UNABLE, status_of
+from crawler.secret import Secret
 
 if TYPE_CHECKING:
     import httpx
 
 LARGEST_PAGE = 64 << 20
 """Bytes of one page; that of a larger one is refused as too much."""
-_LONGEST_SECRET = 16_384
 _BUSY = (408, 425, 429, 502, 503, 504)
 """Statuses that say: not now."""
 _MORE = "additional results"
@@ -53,7 +52,7 @@ class WebClient:
         self._http = httpx.AsyncClient(
             base_url=f"{web.url.rstrip('/')}/",
             headers={"Accept": "application/dicom+json", "Cache-Control": "no-cache", **_bearer(web)},
-            auth=(web.username, _secret(web.secret_file)) if web.username and web.secret_file else None,
+            auth=(web.username, _line(web.secret)) if web.username and web.secret else None,
             verify=_tls(web),
             timeout=httpx.Timeout(limits.idle_timeout, connect=limits.connect_timeout),
             limits=httpx.Limits(max_connections=1),
@@ -139,21 +138,22 @@ def _is_distrust(error: BaseException | None) -> bool:
 
 
 def _bearer(web: WebAccess) -> dict[str, str]:
-    if web.secret_file is None or web.username is not None:
+    if web.secret is None or web.username is not None:
         return {}
-    return {"Authorization": f"Bearer {_secret(web.secret_file)}"}
+    return {"Authorization": f"Bearer {_line(web.secret)}"}
 
 
-def _secret(path: Path) -> str:
-    """Read a file with one secret in it. RefusedError where that cannot be."""
+def _line(secret: Secret) -> str:
+    """Read a secret. RefusedError where it is no line of text."""
     try:
-        with path.open(encoding="utf-8") as file:
-            secret = file.read(_LONGEST_SECRET).strip()
-    except (OSError, UnicodeDecodeError):
-        raise RefusedError(f"{path} cannot be read: it should hold the secret for a DICOMweb server") from None
-    if not secret or not secret.isprintable():
-        raise RefusedError(f"{path} should hold one line: the secret for a DICOMweb server")
-    return secret
+        line = secret.read().decode()
+    except UserError as error:
+        raise RefusedError(f"{error}; it should hold the secret for a DICOMweb server") from None
+    except UnicodeDecodeError:
+        line = "\n"
+    if not line.isprintable():
+        raise RefusedError(f"{secret} should hold one line: the secret for a DICOMweb server")
+    return line
 
 
 def _tls(web: WebAccess) -> ssl.SSLContext | bool:

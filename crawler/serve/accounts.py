@@ -26,6 +26,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from crawler.errors import UserError
 from crawler.lake.files import sync
+from crawler.secret import Secret
 from crawler.serve.access import Role
 
 SHORTEST, LONGEST = 12, 256
@@ -116,8 +117,7 @@ def check_password(password: str) -> None:
 def read_accounts(file: Path) -> list[Account]:
     """Read a password file. UserError, without anything of a hash, where others may read it or a line is wrong."""
     try:
-        if file.stat().st_mode & 0o077:
-            raise UserError(f"{file} can be read by others: type chmod 600 {file}")
+        Secret(file).require_private()
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{file}: there is no such file; `pacslake users add` makes it") from None

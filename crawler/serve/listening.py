@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from crawler.errors import UserError
+from crawler.secret import Secret
 from crawler.settings import ServeSettings
 
 MOST_CONNECTIONS = 200
@@ -51,14 +52,15 @@ def listen(address: tuple[str, int]) -> socket.socket:
 class Certificate:
     """Who we are, by TLS 1.2 or 1.3. UserError where the files are not what they should be."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(self, certificate: Path, key: Secret) -> None:
         self._files = (certificate, key)
         self.context = _context(*self._files)
 
     def renew(self) -> None:
         """Read the files again, for connections from now on. UserError, and all stays as it was."""
         _context(*self._files)
-        self.context.load_cert_chain(*self._files)
+        certificate, key = self._files
+        self.context.load_cert_chain(certificate, key.path)
 
 
 def certificate_of(settings: ServeSettings) -> Certificate | None:
@@ -68,13 +70,12 @@ def certificate_of(settings: ServeSettings) -> Certificate | None:
     return Certificate(settings.tls_certificate, settings.tls_key)
 
 
-def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+def _context(certificate: Path, key: Secret) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        if key.stat().st_mode & 0o007:
-            raise UserError(f"serve.tls_key: {key} can be read by everybody: type chmod o= {key}")
-        context.load_cert_chain(certificate, key, password=lambda: "")  # never ask at the terminal
+        key.require_private()
+        context.load_cert_chain(certificate, key.path, password=lambda: "")  # never ask at the terminal
     except ssl.SSLError as error:
         what = (
             "do not fit each other" if "MISMATCH" in str(error.reason) else "are no PEM files, or the key is encrypted"

@@ -17,9 +17,9 @@ import urllib.error
 import urllib.request
 from email.message import EmailMessage
 from email.utils import formatdate
-from pathlib import Path
 from typing import Any
 
+from crawler.errors import UserError
 from crawler.serve.alarms import Message, shown
 from crawler.settings import AlertSettings, SmtpSettings
 
@@ -34,12 +34,14 @@ def deliver(message: Message, alert: AlertSettings, smtp: SmtpSettings | None, v
     """Deliver a message. UndeliveredError where that did not work."""
     said = {**shown(message), "version": version}
     try:
-        if alert.webhook:
+        if alert.webhook or alert.webhook_file:
             _post(said, alert)
         elif alert.email and smtp:
             _mail(said, alert, smtp)
         elif alert.command:
             _run(said, alert)
+    except UserError as error:  # a secret that cannot be read
+        raise UndeliveredError(str(error)) from None
     except TimeoutError:
         raise UndeliveredError("no answer in time") from None
     except ssl.SSLCertVerificationError:
@@ -59,8 +61,8 @@ def _post(said: Message, alert: AlertSettings) -> None:
     body = json.dumps(said).encode()
     headers = {"Content-Type": "application/json", "User-Agent": f"pacslake/{said['version']}"}
     if alert.secret_file:
-        headers[SIGNATURE] = "sha256=" + hmac.new(_secret(alert.secret_file), body, hashlib.sha256).hexdigest()
-    request = urllib.request.Request(str(alert.webhook), body, headers, method="POST")
+        headers[SIGNATURE] = "sha256=" + hmac.new(alert.secret_file.read(), body, hashlib.sha256).hexdigest()
+    request = urllib.request.Request(alert.address(), body, headers, method="POST")
     try:
         urllib.request.build_opener(_Stay).open(request, timeout=alert.timeout).close()
     except urllib.error.HTTPError as error:
@@ -88,7 +90,7 @@ def _mail(said: Message, alert: AlertSettings, smtp: SmtpSettings) -> None:
             if smtp.starttls and smtp.port != 465:
                 server.starttls(context=ssl.create_default_context())
             if smtp.username and smtp.password_file:
-                server.login(smtp.username, _secret(smtp.password_file).decode())
+                server.login(smtp.username, smtp.password_file.read().decode())
             server.send_message(mail)
     except smtplib.SMTPAuthenticationError:
         raise UndeliveredError("the mail server refuses username or password") from None
@@ -108,10 +110,3 @@ def _run(said: Message, alert: AlertSettings) -> None:
     done = subprocess.run(alert.command or (), input=line, stdout=nowhere, stderr=nowhere)
     if done.returncode:
         raise UndeliveredError(f"exit code {done.returncode}")
-
-
-def _secret(file: Path) -> bytes:
-    try:
-        return file.read_bytes().rstrip(b"\r\n")
-    except OSError as error:
-        raise UndeliveredError(f"{file} cannot be read: {error.strerror}") from None

@@ -60,7 +60,7 @@ def site(told: Told, parts: Parts, door: Door, rules: Rules) -> Starlette:
 def door_of(settings: ServeSettings, audit: Audit) -> Door:
     """Make what knows people. UserError where a file that it needs cannot be read."""
     if settings.password_file:
-        return PasswordDoor(Accounts(settings.password_file), audit, secure=settings.tls_certificate is not None)
+        return PasswordDoor(Accounts(settings.password_file.path), audit, secure=settings.tls_certificate is not None)
     return ProxyDoor(settings.trusted_proxy) if settings.trusted_proxy else LocalDoor(settings.role)
 
 

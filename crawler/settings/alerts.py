@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
+from crawler.errors import UserError
 from crawler.model import Trouble
-from crawler.settings.values import Folder, Host, Port
+from crawler.settings.values import AnySecret, Host, Port
 
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
@@ -55,7 +56,7 @@ class SmtpSettings(_Table):
     port: Port = 587
     starttls: bool = True
     username: str | None = None
-    password_file: Folder | None = None
+    password_file: AnySecret | None = None
     sender: Address | None = None
 
     @model_validator(mode="after")
@@ -76,7 +77,8 @@ class AlertSettings(_Table):
     """`[alerts.NAME]`: one who is told."""
 
     webhook: Url | None = None
-    secret_file: Folder | None = None
+    webhook_file: AnySecret | None = None
+    secret_file: AnySecret | None = None
     email: Annotated[tuple[Address, ...], Field(strict=False)] = ()
     command: Program | None = None
     on: Annotated[tuple[Annotated[Trouble, Field(strict=False)], ...], Field(strict=False, min_length=1)] = tuple(
@@ -87,9 +89,9 @@ class AlertSettings(_Table):
 
     @model_validator(mode="after")
     def _has_one_way(self) -> AlertSettings:
-        if sum(map(bool, (self.webhook, self.email, self.command))) != 1:
-            raise ValueError("must have one of webhook, email and command")
-        if self.secret_file and not self.webhook:
+        if sum(map(bool, (self.webhook, self.webhook_file, self.email, self.command))) != 1:
+            raise ValueError("must have one of webhook, webhook_file, email and command")
+        if self.secret_file and not (self.webhook or self.webhook_file):
             raise ValueError("must have a webhook, whose messages the secret signs")
         return self
 
@@ -100,9 +102,20 @@ class AlertSettings(_Table):
             return f"{urlsplit(value).scheme}://{urlsplit(value).hostname}/..."
         return [value[0], *["..."] * (len(value) > 1)] if value else None
 
+    def address(self) -> str:
+        """Give the webhook's. UserError where its file cannot be read, or holds none."""
+        if self.webhook_file is None:
+            return self.webhook or ""
+        try:
+            return _url(self.webhook_file.read().decode())
+        except ValueError:
+            raise UserError(f"{self.webhook_file} must hold an address as 'https://alerts.example.org/x'") from None
+
     @property
     def way(self) -> str:
         """What people may see of where it goes."""
         if self.webhook:
             return f"webhook at {urlsplit(self.webhook).hostname}"
+        if self.webhook_file:
+            return f"webhook in {self.webhook_file}"
         return f"e-mail to {', '.join(self.email)}" if self.email else f"command {(self.command or ('',))[0]}"

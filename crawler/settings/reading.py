@@ -1,6 +1,6 @@
 """Reading `pacslake.toml`. Whatever is wrong in it becomes one sentence that names the file and the key.
 
-Touches: disk (one file is read).
+Touches: disk (one file is read, and who may read secrets).
 """
 
 from __future__ import annotations
@@ -8,19 +8,24 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from crawler.attributes import contradiction
 from crawler.columns import by_keyword
 from crawler.errors import UserError
+from crawler.secret import Secret
 from crawler.settings.sections import KEYS, PhiSettings, Settings
 from crawler.settings.sentences import ENDLESS, nearest, sentence, syntax_error
 
 
-def load(path: Path) -> Settings:
-    """Read and check a settings file. UserError, in one sentence, for whatever is wrong with it."""
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and check a settings file. UserError, in one sentence, for whatever is wrong with it.
+
+    The environment is where secrets may be that it names, or that systemd hands over.
+    """
     text = _read(path)
     try:
         content = tomllib.loads(text)
@@ -29,13 +34,15 @@ def load(path: Path) -> Settings:
     except (ValueError, RecursionError):
         raise UserError(f"{path}: {ENDLESS}") from None
     try:
-        settings = Settings.model_validate(content, context={"folder": path.absolute().parent})
+        context = {"folder": path.absolute().parent, "environment": environment or {}}
+        settings = Settings.model_validate(content, context=context)
     except ValidationError as error:
         unknown_first = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
         first, *others = unknown_first
         more = f" ({len(others)} more after this one)" if others else ""
         raise UserError(f"{path}: {sentence(first, KEYS)}{more}") from None
     _check_names(path, settings)
+    _check_secrets(path, settings)
     return settings
 
 
@@ -82,6 +89,18 @@ def _check_names(path: Path, settings: Settings) -> None:
             if name not in settings.pacs:
                 hint = nearest(name, settings.pacs)
                 raise UserError(f"{path}: jobs.{job}.pacs: there is no PACS named {name!r}{hint}")
+
+
+def _check_secrets(path: Path, part: object, key: str = "") -> None:
+    """Refuse secrets that others can read, whether or not they will be used."""
+    if isinstance(part, Secret):
+        try:
+            part.require_private()
+        except UserError as error:
+            raise UserError(f"{path}: {key}: {error}") from None
+    elif isinstance(part, BaseModel | dict):
+        for name, inner in part.items() if isinstance(part, dict) else part:
+            _check_secrets(path, inner, f"{key}.{name}".removeprefix("."))
 
 
 def _check_columns(path: Path, settings: Settings, phi: PhiSettings) -> None:

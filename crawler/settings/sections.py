@@ -21,6 +21,7 @@ from crawler.settings.sentences import nearest
 from crawler.settings.serving import ServeSettings, TrustedProxySettings
 from crawler.settings.values import (
     AEText,
+    AnySecret,
     CrawledLevel,
     Cron,
     DeclaredTerms,
@@ -230,7 +231,7 @@ class JobSettings(_Table):
 class PhiSettings(_Table):
     """`[phi]`: what of patients the lake keeps."""
 
-    key_file: Annotated[Folder, Field(validate_default=True)] = Path("phi.key")
+    key_file: AnySecret = Field(default="phi.key", validate_default=True)
     direct: Annotated[Treatment, Field(strict=False)] = Treatment.HASH
     quasi: Annotated[Treatment, Field(strict=False)] = Treatment.KEEP
     columns: dict[str, Annotated[Treatment, Field(strict=False)]] = {}
@@ -244,7 +245,7 @@ class PhiSettings(_Table):
 class DeidSettings(_Table):
     """`[deid]`: what leaves the lake for research."""
 
-    key_file: Annotated[Folder, Field(validate_default=True)] = Path("deid.key")
+    key_file: AnySecret = Field(default="deid.key", validate_default=True)
 
 
 class Settings(_Table):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from crawler.settings.values import Folder, Host, Memory, Seconds
+from crawler.settings.values import AnySecret, Folder, Host, Memory, Seconds, SecretFile, TlsKey
 
 RoleName = Literal["viewer", "analyst", "operator"]
 Network = IPv4Network | IPv6Network
@@ -70,7 +70,7 @@ class TrustedProxySettings(BaseModel):
     role_header: Header | None = None
     role: RoleName = "viewer"
     """Of those for whom no `role_header` comes."""
-    secret_file: Folder | None = None
+    secret_file: AnySecret | None = None
     secret_header: Header = "X-Proxy-Secret"
 
     @model_validator(mode="after")
@@ -91,8 +91,8 @@ class ServeSettings(BaseModel):
     listen: Listen = "127.0.0.1:8080"
     hosts: Annotated[tuple[Host, ...], Field(strict=False)] = ()
     tls_certificate: Folder | None = None
-    tls_key: Folder | None = None
-    password_file: Folder | None = None
+    tls_key: TlsKey | None = None
+    password_file: SecretFile | None = None
     trusted_proxy: TrustedProxySettings | None = None
     role: RoleName = "viewer"
     """Of the others on this machine, where nobody logs in."""

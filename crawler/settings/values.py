@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, PlainSerializer, ValidationInfo
 
 from crawler.columns import by_keyword
 from crawler.model import AETitle, Level
+from crawler.secret import Secret, secret_at
 
 
 def _ae_title(text: str) -> str:
@@ -135,8 +138,33 @@ def _folder(path: Path, info: ValidationInfo) -> Path:
         raise ValueError("must be a folder")
     if path == Path():
         raise ValueError("must not be empty")
-    context: dict[str, Path] = info.context or {}
-    return context.get("folder", Path()) / path.expanduser()
+    return _folder_of(info) / path.expanduser()
+
+
+def _folder_of(info: ValidationInfo) -> Path:
+    context: Mapping[str, Path] = info.context or {}
+    return context.get("folder", Path())
+
+
+def _secret(told: object, info: ValidationInfo) -> object:
+    """Find out where a secret is."""
+    if isinstance(told, Path):
+        return Secret(_folder_of(info) / told)
+    if not isinstance(told, str) or not told:
+        return told
+    environment: Mapping[str, Mapping[str, str]] = info.context or {}
+    return secret_at(told, _folder_of(info), environment.get("environment", {}))
+
+
+def _in_a_file(told: object) -> object:
+    if isinstance(told, str) and told.startswith("env:"):
+        raise ValueError("must be a file or 'credential:NAME'")
+    return told
+
+
+def _of_a_group(secret: Secret) -> Secret:
+    """Let a group read it, as Debian's ssl-cert reads keys."""
+    return replace(secret, barred=stat.S_IRWXO)
 
 
 AEText = Annotated[AETitle, Field(strict=True), AfterValidator(_ae_title)]
@@ -145,6 +173,9 @@ Seconds = Annotated[float, Field(gt=0, le=7 * 86400, allow_inf_nan=False)]
 Keyword = Annotated[str, AfterValidator(_keyword)]
 OptionalKeyword = Annotated[str, AfterValidator(_optional_keyword)]
 Folder = Annotated[Path, Field(strict=False), AfterValidator(_folder)]
+AnySecret = Annotated[InstanceOf[Secret], BeforeValidator(_secret), PlainSerializer(str)]
+SecretFile = Annotated[AnySecret, BeforeValidator(_in_a_file)]
+TlsKey = Annotated[SecretFile, AfterValidator(_of_a_group)]
 DeclaredTerms = Annotated[str, AfterValidator(_declared_term)]
 DefinedTerms = Annotated[str, AfterValidator(_defined_term)]
 Cron = Annotated[str, AfterValidator(_cron)]

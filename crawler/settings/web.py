@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from crawler.model import WebAccess
 from crawler.settings.alerts import THIS_MACHINE, Url
-from crawler.settings.values import Folder
+from crawler.settings.values import AnySecret, Folder, TlsKey
 
 _BY_DICOM_ALONE = (
     "host",
@@ -36,11 +36,11 @@ class WebSettings(BaseModel):
     kind: Literal["dicom", "dicomweb"] = "dicom"
     url: Url | None = None
     username: str | None = None
-    password_file: Folder | None = None
-    token_file: Folder | None = None
+    password_file: AnySecret | None = None
+    token_file: AnySecret | None = None
     ca_file: Folder | None = None
     certificate_file: Folder | None = None
-    key_file: Folder | None = None
+    key_file: TlsKey | None = None
     page_rows: Annotated[int, Field(ge=2, le=100_000)] = 1000
 
     @model_validator(mode="before")
@@ -91,6 +91,6 @@ class WebSettings(BaseModel):
             self.password_file or self.token_file,
             self.ca_file,
             self.certificate_file,
-            self.key_file,
+            self.key_file.path if self.key_file else None,
             self.page_rows,
         )

@@ -103,6 +103,7 @@ def test_a_lake_of_the_lake_is_equal_to_it(world: World, tmp_path: Path) -> None
         'username = "anna"\npassword_file = "password"\n'
     )
     (tmp_path / "password").write_text(password("anna"))
+    (tmp_path / "password").chmod(0o600)
     done = sweep(tmp_path, "--from", str(FIRST), "--to", str(LAST))
     assert done.returncode == 0, said(done)
     for table in ("studies", "series"):

@@ -17,6 +17,7 @@ from crawler.deid.key import read_key
 from crawler.deid.pseudonyms import Pseudonyms
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
+from crawler.secret import Secret
 from crawler.settings import load
 from crawler.testing.archive import Archive
 from crawler.testing.simulator import Simulator, running
@@ -66,7 +67,7 @@ def test_nothing_of_a_patient_is_in_a_table_for_research(folder: Path) -> None:
 
 
 def test_patients_codes_and_shifts_are_those_of_the_project(folder: Path) -> None:
-    names = Pseudonyms(read_key(folder / "deid.key"))
+    names = Pseudonyms(read_key(Secret(folder / "deid.key")))
     truth = {row["StudyInstanceUID"]: row for row in HELD.table(Level.STUDY).to_pylist()}
     found = {row["StudyInstanceUID"]: row for row in rows(folder, "studies")}
     assert found.keys() == {names.uid(uid) for uid in truth}
@@ -86,7 +87,7 @@ def test_what_lies_below_goes_with_its_study(folder: Path) -> None:
             folder, "select SeriesInstanceUID, SeriesDate - StudyDate from series join studies using (StudyInstanceUID)"
         )
     )
-    names = Pseudonyms(read_key(folder / "deid.key"))
+    names = Pseudonyms(read_key(Secret(folder / "deid.key")))
     after = {
         row["SeriesInstanceUID"]: (row["SeriesDate"] - days[row["StudyInstanceUID"]]).days
         for row in rows(folder, "series")
@@ -149,7 +150,7 @@ def test_strangers_stay_strangers_and_the_oldest_are_not_told_apart(tmp_path: Pa
     done = pacslake(tmp_path, "export", "studies", "--research", "--output", "a.parquet")
     assert done.returncode == 0, said(done)
     found = pq.read_table(tmp_path / "a.parquet").to_pylist()
-    names = Pseudonyms(read_key(tmp_path / "deid.key"))
+    names = Pseudonyms(read_key(Secret(tmp_path / "deid.key")))
     assert {row["PatientID"] for row in found} == {names.patient(who) for who in ("1.1", "1.2", "1.3", "P1")}
     assert {row["PatientAge"] for row in found} == {"090Y", "089Y", None, "003M"}
     assert sorted(str(row["age_years"]) for row in found) == ["89", "90", "90", "None"]

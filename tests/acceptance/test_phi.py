@@ -15,6 +15,7 @@ from crawler.deid.key import read_key
 from crawler.deid.pseudonyms import Pseudonyms
 from crawler.errors import UserError
 from crawler.model import Level
+from crawler.secret import Secret
 from crawler.settings import load
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import OverCap, Quirks
@@ -75,7 +76,7 @@ def test_what_is_kept_is_what_the_pacs_says(folder: Path) -> None:
 
 
 def test_patients_are_told_apart_and_found_again_by_their_codes(folder: Path) -> None:
-    codes = Pseudonyms(read_key(folder / "phi.key"))
+    codes = Pseudonyms(read_key(Secret(folder / "phi.key")))
     truth = HELD.table(Level.STUDY).to_pylist()
     expected = sorted((row["StudyInstanceUID"], codes.patient(row["PatientID"])) for row in truth)
     assert ask(folder, "select StudyInstanceUID, PatientID from studies where pacs = 'main' order by all") == expected

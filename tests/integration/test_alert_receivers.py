@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.secret import Secret
 from crawler.serve.alarms import trial_message
 from crawler.settings import AlertSettings, SmtpSettings
 from jobs.deliver import Delivery, have_delivered
@@ -37,10 +38,9 @@ def told(alert: AlertSettings, smtp: SmtpSettings | None = None) -> str | None:
     return asyncio.run(have_delivered(Delivery(MESSAGE, alert, smtp)))
 
 
-def test_a_webhook_gets_json_that_the_secret_signs(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("hush\n")
+def test_a_webhook_gets_json_that_the_secret_signs() -> None:
     with webhook() as server:
-        assert told(AlertSettings(webhook=server.url, secret_file=tmp_path / "secret")) is None
+        assert told(AlertSettings(webhook=server.url, secret_file=Secret(None, value="hush"))) is None
         assert told(AlertSettings(webhook=server.url)) is None
     (headers, body), (unsigned, _) = server.got
     assert json.loads(body) == SHOWN
@@ -61,7 +61,10 @@ def test_why_a_webhook_was_not_told_is_said_without_its_address(tmp_path: Path) 
     with webhook() as server:
         url = server.url
         lost = tmp_path / "lost"
-        assert told(AlertSettings(webhook=url, secret_file=lost)) == f"{lost} cannot be read: No such file or directory"
+        assert (
+            told(AlertSettings(webhook=url, secret_file=Secret(lost)))
+            == f"{lost} cannot be read: No such file or directory"
+        )
     assert told(AlertSettings(webhook=url)) == "Connection refused"
 
 
@@ -100,25 +103,23 @@ def certificate(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
 
 
 def test_tls_is_spoken_with_those_alone_whom_this_machine_trusts(
-    certificate: tuple[Path, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    certificate: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, tls = certificate
-    (tmp_path / "right").write_text("hush\n")
-    (tmp_path / "wrong").write_text("loud\n")
     mail = AlertSettings(email=("it@example.org",))
     with webhook(tls) as hook, mail_server(tls) as server:
 
         def by(password: str) -> SmtpSettings:
-            file = tmp_path / password
-            return SmtpSettings(host="127.0.0.1", port=server.port, username="pacslake", password_file=file)
+            hidden = Secret(None, value=password)
+            return SmtpSettings(host="127.0.0.1", port=server.port, username="pacslake", password_file=hidden)
 
         strange = "its certificate is not one that this machine trusts"
-        assert told(AlertSettings(webhook=hook.url)) == told(mail, by("right")) == strange
+        assert told(AlertSettings(webhook=hook.url)) == told(mail, by("hush")) == strange
         assert not hook.got
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
         assert told(AlertSettings(webhook=hook.url)) is None
-        assert told(mail, by("right")) is None
-        assert told(mail, by("wrong")) == "the mail server refuses username or password"
+        assert told(mail, by("hush")) is None
+        assert told(mail, by("loud")) == "the mail server refuses username or password"
     assert len(server.mails) == len(hook.got) == 1
 
 

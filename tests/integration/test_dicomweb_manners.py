@@ -42,7 +42,7 @@ WRONG = {
     "elsewhere": (Manner(status=302, headers=(("Location", "/login"),)), "set pacs.elsewhere.url to where it redire"),
     "page": (Manner(body=b"<html>", headers=(("Content-Type", "text/html"),)), "no DICOM JSON: check pacs.page.url"),
     "broken": (Manner(body=b"[{"), "windows not proven"),
-    "tokenless": (Manner(), "missing cannot be read: it should hold the secret"),
+    "tokenless": (Manner(), "missing cannot be read: No such file or directory; it should hold the secret"),
 }
 SECRETS = {
     "token": 'token_file = "token"\n',
@@ -67,6 +67,8 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swept]:
     folder = tmp_path_factory.mktemp("manners")
     (folder / "token").write_text("s3cret\n")
     (folder / "password").write_text("open sesame\n")
+    for name in ("token", "password"):
+        (folder / name).chmod(0o600)
     with ExitStack() as stack:
         servers = {name: stack.enter_context(qido_server(manner)) for name, manner in manners.items()}
         file = folder / "pacslake.toml"

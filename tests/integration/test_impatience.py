@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from crawler.secret import Secret
 from crawler.serve.listening import MOST_CONNECTIONS, Certificate, Patience, Server, listen
 from tests.acceptance.access import make_certificate
 from tests.acceptance.serving import wait_until
@@ -52,7 +53,7 @@ def connected(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket
     certificate, context = None, None
     if request.param == "tls":
         make_certificate(tmp_path)
-        certificate = Certificate(tmp_path / "server.pem", tmp_path / "server.key")
+        certificate = Certificate(tmp_path / "server.pem", Secret(tmp_path / "server.key"))
         context = ssl.create_default_context(cafile=tmp_path / "server.pem")
     with running(certificate, IMPATIENT) as server, connect(server) as client:
         if context is None:
@@ -103,7 +104,7 @@ def test_who_takes_no_answer_is_cut_off() -> None:
 
 def test_who_does_not_begin_tls_is_cut_off(tmp_path: Path) -> None:
     make_certificate(tmp_path)
-    certificate = Certificate(tmp_path / "server.pem", tmp_path / "server.key")
+    certificate = Certificate(tmp_path / "server.pem", Secret(tmp_path / "server.key"))
     with running(certificate, IMPATIENT) as server, connect(server) as client:
         client.sendall(b"\x16\x03\x01")
         assert closed(client) == b""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crawler.deid.key import read_key
 from crawler.deid.pseudonyms import Pseudonyms
+from crawler.secret import Secret
 from crawler.settings import load
 from jobs.sweep import SweepRequest, run_sweep
 from tests.acceptance.seeking import hits
@@ -46,5 +47,5 @@ def standing(folder: Path) -> list[str]:
 
 
 def known(folder: Path, *entries: Entry) -> list[str]:
-    codes = Pseudonyms(read_key(folder / "phi.key"))
+    codes = Pseudonyms(read_key(Secret(folder / "phi.key")))
     return sorted(f"{one.uid} {codes.code('ScheduledProcedureStepID', f'SPS{one.number}')}" for one in entries)

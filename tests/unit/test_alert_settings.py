@@ -19,8 +19,11 @@ SMTP = "[smtp]\nhost = 'mail.example.org'\n"
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[alerts.a]\n", "alerts.a must have one of webhook, email and command"),
-        ("[alerts.a]\nwebhook = 'https://x'\ncommand = ['/bin/x']\n", "must have one of webhook, email and command"),
+        ("[alerts.a]\n", "alerts.a must have one of webhook, webhook_file, email and command"),
+        (
+            "[alerts.a]\nwebhook = 'https://x'\ncommand = ['/bin/x']\n",
+            "must have one of webhook, webhook_file, email and command",
+        ),
         ("[alerts.a]\nwebhook = 'ftp://x'\n", "alerts.a.webhook must be an address as 'https://"),
         ("[alerts.a]\nwebhook = 'https://me:word@x/'\n", "without user and password"),
         (
@@ -57,12 +60,13 @@ def test_the_examples_are_right_and_show_the_defaults(tmp_path: Path) -> None:
     block = text[text.index("# [alerts.team]") : text.index("# Further attributes")]
     file.write_text(LAKE + re.sub(r"^# (?=\w+ = |\[)", "", block, flags=re.MULTILINE))
     settings = load(file)
-    assert list(settings.alerts) == ["team", "mail", "syslog"]
+    assert list(settings.alerts) == ["team", "chat", "mail", "syslog"]
     team, mail = settings.alerts["team"], settings.alerts["mail"]
     assert (team.on, team.timeout, team.max_per_hour) == (mail.on, mail.timeout, mail.max_per_hour)
     assert team.on == tuple(Trouble)
     assert [alert.way for alert in settings.alerts.values()] == [
         "webhook at alerts.example.org",
+        "webhook in the credential chat-webhook",
         "e-mail to it@example.org",
         "command /usr/bin/logger",
     ]

@@ -81,7 +81,7 @@ def test_the_defaults_that_the_example_shows_are_the_defaults(file: Path) -> Non
 
 def test_files_that_are_named_by_default_stand_beside_the_settings(file: Path) -> None:
     file.write_text(LAKE)
-    assert load(file).deid.key_file == file.parent / "deid.key"
+    assert load(file).deid.key_file.file == file.parent / "deid.key"
 
 
 def test_the_examples_of_a_second_pacs_are_right(file: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from crawler.errors import UserError
 from crawler.model import WebAccess
+from crawler.secret import Secret
 from crawler.settings import load
 
 LAKE = "[lake]\npath = 'lake'\n"
@@ -58,4 +59,4 @@ def test_a_dicomweb_server_has_its_place_from_the_url(file: Path) -> None:
     file.write_text(f"{LAKE}[pacs.web]\nkind = 'dicomweb'\nurl = 'https://h/rs'\ntoken_file = 't'\n")
     peer = load(file).peer("web")
     assert (peer.host, peer.port) == ("h", 443)
-    assert peer.web == WebAccess("https://h/rs", secret_file=file.parent / "t")
+    assert peer.web == WebAccess("https://h/rs", secret=Secret(file.parent / "t"))

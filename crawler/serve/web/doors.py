@@ -15,13 +15,13 @@ import secrets
 import time
 from dataclasses import dataclass
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Protocol
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from crawler.errors import PacslakeError, UserError
+from crawler.secret import Secret
 from crawler.serve.access import Person, Role
 from crawler.serve.accounts import Account, Accounts
 from crawler.serve.audit import Action, Audit
@@ -133,8 +133,8 @@ class ProxyDoor:
 
     def renew(self) -> None:
         """Read the shared secret."""
-        file = self._settings.secret_file
-        self._secret = _secret_in(file) if file else None
+        secret = self._settings.secret_file
+        self._secret = _long_enough(secret) if secret else None
 
 
 class PasswordDoor:
@@ -259,13 +259,8 @@ def _forwarded_for(headers: Headers) -> str:
         return ""
 
 
-def _secret_in(file: Path) -> bytes:
-    try:
-        if file.stat().st_mode & 0o077:
-            raise UserError(f"{file} can be read by others: type chmod 600 {file}")
-        found = file.read_bytes().strip()
-    except OSError as error:
-        raise UserError(f"serve.trusted_proxy.secret_file: {file} cannot be read: {error.strerror}") from None
+def _long_enough(secret: Secret) -> bytes:
+    found = secret.read()
     if len(found) < 16:
-        raise UserError(f"serve.trusted_proxy.secret_file: {file} holds less than 16 characters")
+        raise UserError(f"serve.trusted_proxy.secret_file: {secret} holds less than 16 characters")
     return found

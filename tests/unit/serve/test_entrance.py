@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crawler.errors import UserError
+from crawler.secret import Secret
 from crawler.serve.audit import Audit
 from crawler.serve.listening import Certificate, certificate_of
 from crawler.serve.site import door_of
@@ -61,7 +62,7 @@ def test_a_file_that_is_wrong_is_told_of(folder: Path, settings: dict[str, Any],
 
 def test_a_certificate_that_became_wrong_leaves_the_one_before(folder: Path, tmp_path: Path) -> None:
     make_certificate(tmp_path)
-    known = Certificate(tmp_path / "server.pem", tmp_path / "server.key")
+    known = Certificate(tmp_path / "server.pem", Secret(tmp_path / "server.key"))
     (tmp_path / "server.key").write_bytes((folder / "other.key").read_bytes())
     with pytest.raises(UserError, match="do not fit each other"):
         known.renew()
