@@ -21,7 +21,7 @@ from crawler.deid.identifiers import CheckRules
 from crawler.deid.pixels import PixelRules
 from crawler.deid.table import Action, profile_action, vr_of
 from crawler.errors import UserError
-from crawler.settings.sentences import ENDLESS, nearest, sentence, syntax_error
+from crawler.settings.sentences import ENDLESS, nearest, sentence, syntax_error, syntax_place
 
 _HERE = Path(__file__).resolve().parents[2]
 SHIPPED = (_HERE / "config" / "deid", _HERE / "jobs" / "config" / "deid")
@@ -213,7 +213,8 @@ def read_recipe(name_or_path: str) -> Recipe:
     try:
         return Recipe.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: {syntax_error(str(error), text)}") from None
+        line, column = syntax_place(str(error), text)
+        raise UserError(f"{path}:{line}:{column}: {syntax_error(str(error), text)}") from None
     except ValidationError as error:
         raise UserError(f"{path}: {_sentence(error)}") from None
     except (ValueError, RecursionError):

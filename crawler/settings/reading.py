@@ -1,4 +1,5 @@
-"""Reading `pacslake.toml`. Whatever is wrong in it becomes one sentence that names the file and the key.
+"""Reading `pacslake.toml`. Whatever is wrong in it becomes one sentence that names the file,
+the line, the column and the key.
 
 Touches: disk (one file is read, and who may read secrets).
 """
@@ -8,7 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -17,8 +19,12 @@ from crawler.attributes import contradiction
 from crawler.columns import by_keyword
 from crawler.errors import UserError
 from crawler.secret import Secret
-from crawler.settings.sections import KEYS, PhiSettings, Settings
-from crawler.settings.sentences import ENDLESS, nearest, sentence, syntax_error
+from crawler.settings.places import place_of
+from crawler.settings.sections import KEYS, Settings
+from crawler.settings.sentences import ENDLESS, nearest, sentence, syntax_error, syntax_place
+
+Mistake = tuple[tuple[str, ...], str]
+"""Where something is wrong, as a path of keys, and what."""
 
 
 def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
@@ -30,7 +36,8 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: {syntax_error(str(error), text)}") from None
+        said = str(error)
+        raise _wrong(path, syntax_place(said, text), syntax_error(said, text)) from None
     except (ValueError, RecursionError):
         raise UserError(f"{path}: {ENDLESS}") from None
     try:
@@ -40,10 +47,15 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
         unknown_first = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
         first, *others = unknown_first
         more = f" ({len(others)} more after this one)" if others else ""
-        raise UserError(f"{path}: {sentence(first, KEYS)}{more}") from None
-    _check_names(path, settings)
-    _check_secrets(path, settings)
+        raise _wrong(path, place_of(text, first["loc"]), f"{sentence(first, KEYS)}{more}") from None
+    for keys, said in chain(_wrong_names(settings), _wrong_columns(settings), _loose_secrets(settings)):
+        raise _wrong(path, place_of(text, keys), said)
     return settings
+
+
+def _wrong(path: Path, place: tuple[int, int], said: str) -> UserError:
+    line, column = place
+    return UserError(f"{path}:{line}:{column}: {said}")
 
 
 def _read(path: Path) -> str:
@@ -57,53 +69,38 @@ def _read(path: Path) -> str:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _check_names(path: Path, settings: Settings) -> None:
-    """Check what one key alone cannot show: names that stand twice, names that stand for nothing."""
+def _wrong_names(settings: Settings) -> Iterator[Mistake]:
+    """Find what one key alone cannot show: names that stand twice, names that stand for nothing."""
     for table in ("pacs", "jobs", "alerts"):
         seen: dict[str, str] = {}
         for name in getattr(settings, table):
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-                raise UserError(f"{path}: {table}.{name!r}: a name has letters, digits, - and _ only, 64 at most")
+                yield (table, name), f"{table}.{name!r}: a name has letters, digits, - and _ only, 64 at most"
             if (twin := seen.setdefault(name.lower(), name)) != name:
-                raise UserError(f"{path}: {table}.{name} and {table}.{twin} are the same name")
+                yield (table, name), f"{table}.{name} and {table}.{twin} are the same name"
     for name, alert in settings.alerts.items():
         if alert.email and settings.smtp is None:
-            raise UserError(f"{path}: alerts.{name}.email needs a section [smtp] that says by which server")
+            yield ("alerts", name, "email"), f"alerts.{name}.email needs a section [smtp] that says by which server"
     if wrong := contradiction(settings.attributes.resolved()):
-        raise UserError(f"{path}: {wrong}")
-    if settings.phi is not None:
-        _check_columns(path, settings, settings.phi)
-    for name in settings.find_scp.pacs:
-        if name not in settings.pacs:
-            raise UserError(f"{path}: find_scp.pacs: there is no PACS named {name!r}{nearest(name, settings.pacs)}")
-    for cohort, told in settings.cohorts.items():
-        if told.pacs is not None and told.pacs not in settings.pacs:
-            hint = nearest(told.pacs, settings.pacs)
-            raise UserError(f"{path}: cohorts.{cohort}.pacs: there is no PACS named {told.pacs!r}{hint}")
-    for job, value in settings.jobs.items():
-        for name in value.cohorts:
-            if name not in settings.cohorts:
-                hint = nearest(name, settings.cohorts)
-                raise UserError(f"{path}: jobs.{job}.cohorts: there is no section [cohorts.{name}]{hint}")
-        for name in value.pacs:
-            if name not in settings.pacs:
-                hint = nearest(name, settings.pacs)
-                raise UserError(f"{path}: jobs.{job}.pacs: there is no PACS named {name!r}{hint}")
+        yield ("attributes",), wrong
+    pacs, cohorts, jobs = settings.pacs, settings.cohorts, settings.jobs
+    named: list[tuple[tuple[str, ...], Iterable[str], Iterable[str]]] = [
+        (("find_scp", "pacs"), settings.find_scp.pacs, pacs),
+        *((("cohorts", name, "pacs"), [one.pacs] if one.pacs else [], pacs) for name, one in cohorts.items()),
+        *((("jobs", name, "cohorts"), one.cohorts, cohorts) for name, one in jobs.items()),
+        *((("jobs", name, "pacs"), one.pacs, pacs) for name, one in jobs.items()),
+    ]
+    for keys, names, known in named:
+        for name in names:
+            if name not in known:
+                what = "PACS named {!r}" if known is pacs else "section [cohorts.{}]"
+                yield keys, f"{'.'.join(keys)}: there is no {what.format(name)}{nearest(name, known)}"
 
 
-def _check_secrets(path: Path, part: object, key: str = "") -> None:
-    """Refuse secrets that others can read, whether or not they will be used."""
-    if isinstance(part, Secret):
-        try:
-            part.require_private()
-        except UserError as error:
-            raise UserError(f"{path}: {key}: {error}") from None
-    elif isinstance(part, BaseModel | dict):
-        for name, inner in part.items() if isinstance(part, dict) else part:
-            _check_secrets(path, inner, f"{key}.{name}".removeprefix("."))
-
-
-def _check_columns(path: Path, settings: Settings, phi: PhiSettings) -> None:
+def _wrong_columns(settings: Settings) -> Iterator[Mistake]:
+    """Find what `[phi]` cannot do."""
+    if (phi := settings.phi) is None:
+        return
     known = by_keyword(key for _, key in settings.attributes.resolved())
     for name in phi.columns:
         if name not in known:
@@ -111,7 +108,19 @@ def _check_columns(path: Path, settings: Settings, phi: PhiSettings) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             meant = f"did you mean {near[0]!r}?" if near else "`pacslake dictionary` names them"
             hint = f"{whose} decides about it" if whose else meant
-            raise UserError(f"{path}: phi.columns.{name}: no attribute has this keyword; {hint}")
+            yield ("phi", "columns", name), f"phi.columns.{name}: no attribute has this keyword; {hint}"
     for key in known.values():
         if wrong := phi.rules.objection(key):
-            raise UserError(f"{path}: phi.columns.{key.keyword} {wrong}")
+            yield ("phi", "columns", key.keyword), f"phi.columns.{key.keyword} {wrong}"
+
+
+def _loose_secrets(part: object, keys: tuple[str, ...] = ()) -> Iterator[Mistake]:
+    """Find secrets that others can read, whether or not they will be used."""
+    if isinstance(part, Secret):
+        try:
+            part.require_private()
+        except UserError as error:
+            yield keys, f"{'.'.join(keys)}: {error}"
+    elif isinstance(part, BaseModel | dict):
+        for name, inner in part.items() if isinstance(part, dict) else part:
+            yield from _loose_secrets(inner, (*keys, str(name)))

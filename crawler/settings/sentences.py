@@ -45,15 +45,17 @@ def syntax_error(message: str, text: str) -> str:
     """Put tomllib's message as a sentence that names the key, where it is about a key that stands twice."""
     if section := re.search(r"Cannot declare \((.*)\) twice", message):
         words = ".".join(re.findall(r"'([^']*)'", section[1]))
-        return f"{words} stands twice{_place(message)}"
+        return f"{words} stands twice"
     if "Cannot overwrite a value" in message:
-        return f"{_key_at(text, message)} stands twice{_place(message)}"
-    return f"is not TOML: {message[:1].lower()}{message[1:]}"
+        return f"{_key_at(text, message)} stands twice"
+    why = re.sub(r" \(at (line|end).*\)$", "", message)
+    return f"is not TOML: {why[:1].lower()}{why[1:]}"
 
 
-def _place(message: str) -> str:
-    line = re.search(r"at line (\d+)", message)
-    return f" (line {line[1]})" if line else ""
+def syntax_place(message: str, text: str) -> tuple[int, int]:
+    """Give line and column of what tomllib's message is about."""
+    found = re.search(r"at line (\d+), column (\d+)", message)
+    return (int(found[1]), int(found[2])) if found else (max(text.count("\n"), 1), 1)
 
 
 def _key_at(text: str, message: str) -> str:

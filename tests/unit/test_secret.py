@@ -87,7 +87,9 @@ def test_a_secret_that_others_can_read_is_refused_wherever_it_is_named(file: Pat
     for mode in (0o600, 0o640, 0o620, 0o604, 0o602, 0o601):
         secret = hidden(file.parent, "s", mode=mode)
         if mode & barred:
-            with pytest.raises(UserError, match=rf"{file}: \w+\.[.\w]*: {secret} can be read by .*: type chmod"):
+            with pytest.raises(
+                UserError, match=rf"{file}:\d+:\d+: \w+\.[.\w]*: {secret} can be read by .*: type chmod"
+            ):
                 load(file)
         else:
             load(file)

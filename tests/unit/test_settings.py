@@ -53,7 +53,7 @@ def complaint(file: Path, text: str | bytes) -> str:
         load(file)
     sentence = str(caught.value)
     assert "\n" not in sentence
-    return sentence.removeprefix(f"{file}: ")
+    return re.sub(rf"^{file}:(\d+:\d+:)? ", "", sentence)
 
 
 def test_the_example_is_right_and_names_every_key() -> None:
@@ -324,7 +324,7 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         (LAKE + "[local]\ntime_zone = 'Berlin'", "local.time_zone must be a time zone that this machine knows"),
         (LAKE + "[local]\ntime_zone = '../x'", "local.time_zone must be a time zone that this machine knows"),
         (LAKE + "[local]\ntime_zone = ''", "local.time_zone must be a time zone that this machine knows"),
-        ("lake = = 3", "is not TOML: invalid value (at line 1, column 8)"),
+        ("lake = = 3", "is not TOML: invalid value"),
         (b"\xff\xfe", "is not UTF-8 text"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def complaint(file: Path, text: str) -> str:
     file.write_text(text)
     with pytest.raises(UserError) as caught:
         load(file)
-    return str(caught.value).removeprefix(f"{file}: ")
+    return re.sub(rf"^{file}:\d+:\d+: ", "", str(caught.value))
 
 
 @pytest.mark.parametrize(
