@@ -22,8 +22,9 @@ from benchmarks.queries import BATCH, DAYS, answers
 from crawler.lake.upkeep import Wanted, maintain
 from crawler.lake.writer import LakeWriter
 from crawler.model import AETitle, Level, Model, Peer, Window
-from crawler.pacs.association import FIND_CLASSES, Association
+from crawler.pacs.association import Association
 from crawler.pacs.identifier import Query
+from crawler.pacs.sop_classes import FIND_CLASSES
 from tests.integration.files import many_studies
 from tests.integration.real_pacs import free_port, orthanc
 

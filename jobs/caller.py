@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from crawler.errors import TransientPeerError
 from crawler.model import Identifiers, Model, Outcome, Peer
-from crawler.pacs.association import FIND_CLASSES, Association
+from crawler.pacs.association import Association
 from crawler.pacs.find import FindStream
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import Profile
+from crawler.pacs.sop_classes import FIND_CLASSES
 from crawler.pacs.status import outcome_of
 from jobs.gate import Gate
 from jobs.ledger import Ledger

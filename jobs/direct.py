@@ -21,10 +21,9 @@ from crawler.errors import LakeError, NotNowError, UserError
 from crawler.lake.resume import findings_of
 from crawler.model import Level, Model
 from crawler.pacs.profile import profile_from
+from crawler.pacs.sop_classes import GET_CLASSES, MOVE_CLASSES
 from crawler.retrieve.expectation import Sender
-from crawler.retrieve.get import GET_CLASSES
 from crawler.retrieve.layout import SPOOL, by_series, is_uid
-from crawler.retrieve.move import MOVE_CLASSES
 from crawler.retrieve.offer import Offer
 from crawler.retrieve.order import Order, Patience
 from crawler.retrieve.receiver import Receiving

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from crawler.asking.question import Question
 from crawler.errors import LakeError
 from crawler.model import HIERARCHY, Finding, Level, Model, Outcome
-from crawler.pacs.association import FIND_CLASSES, Association
+from crawler.pacs.association import Association
 from crawler.pacs.profile import profile_from
+from crawler.pacs.sop_classes import FIND_CLASSES
 from crawler.pacs.status import describe, outcome_of
 from jobs.peers import Called
 

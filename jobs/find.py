@@ -19,9 +19,10 @@ import click
 from crawler.asking.question import Question
 from crawler.errors import NotNowError, PeerError
 from crawler.model import Identifiers, Model
-from crawler.pacs.association import FIND_CLASSES, connect
+from crawler.pacs.association import connect
 from crawler.pacs.find import FindStream
 from crawler.pacs.responses import MAX_ROWS
+from crawler.pacs.sop_classes import FIND_CLASSES
 from jobs.endings import Ending, doubt, turned_down
 from jobs.exits import Exit
 from jobs.found import Asked, Files, Writer, opened, writer

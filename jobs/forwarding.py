@@ -17,7 +17,8 @@ from crawler.errors import NotNowError, TransientPeerError
 from crawler.model import AETitle, Model
 from crawler.pacs.association import Association
 from crawler.pacs.command import Counters
-from crawler.retrieve.move import MOVE_CLASSES, move
+from crawler.pacs.sop_classes import MOVE_CLASSES
+from crawler.retrieve.move import move
 from crawler.retrieve.retrieval import Retrieval
 from crawler.retrieve.status import Ending, Moved, describe
 from crawler.retrieve.track import Fetch, Item

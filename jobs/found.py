@@ -27,7 +27,7 @@ from crawler.asking.tree import Field, Tree, read_tree
 from crawler.decode.decode import decode_attributes
 from crawler.export.whole import whole_file
 from crawler.model import Identifiers
-from crawler.pacs.association import FIND_CLASSES
+from crawler.pacs.sop_classes import FIND_CLASSES
 from jobs.table import cell, render
 
 FORMATS = ("table", "text", "json", "jsonl", "csv", "parquet")

@@ -10,8 +10,9 @@ from typing import Any
 from crawler.decode.decode import decode
 from crawler.errors import RefusedError, TransientPeerError, UserError
 from crawler.model import HIERARCHY, Level, Model, Outcome
-from crawler.pacs.association import FIND_CLASSES, Association
+from crawler.pacs.association import Association
 from crawler.pacs.identifier import Query
+from crawler.pacs.sop_classes import FIND_CLASSES
 from crawler.pacs.status import describe, outcome_of
 from crawler.retrieve.reconcile import Listing
 from crawler.retrieve.track import Item

@@ -20,8 +20,7 @@ from crawler.lake.ledger import naive_utc
 from crawler.lake.resume import findings_of
 from crawler.model import Model
 from crawler.pacs.profile import profile_from
-from crawler.retrieve.get import GET_CLASSES
-from crawler.retrieve.move import MOVE_CLASSES
+from crawler.pacs.sop_classes import GET_CLASSES, MOVE_CLASSES
 from crawler.retrieve.offer import Offer
 from crawler.retrieve.rows import change_of, retrieval_rows
 from crawler.retrieve.status import Destination

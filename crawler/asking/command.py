@@ -23,8 +23,9 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 
 from crawler.asking.dicom_json import from_json
-from crawler.asking.tree import SPECIFIC_CHARACTER_SET, UTF_8, Field, Tree, encode_tree
+from crawler.asking.tree import SPECIFIC_CHARACTER_SET, Field, Tree, encode_tree
 from crawler.decode.text import CHARSET_VRS
+from crawler.dicom import UTF_8
 from crawler.errors import PeerError, UserError
 
 _MODELS = {"study": "study", "patient": "patient", "patient_study": "patient-study-only", "worklist": "worklist"}

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any
 
 from crawler.asking.tree import BYTES, DEEPEST, NUMBERS, ONE_VALUE, Field, Tree
+from crawler.dicom import NAME_GROUPS
 from crawler.errors import UserError
 
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NUMERIC = frozenset((*NUMBERS, "DS", "IS"))
 _CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 """What a terminal would obey and JSON lets stand."""
@@ -59,7 +59,7 @@ def _value(vr: str, part: str) -> Any:
     if not part:
         return None
     if vr == "PN":
-        return {name: group for name, group in zip(_GROUPS, part.split("=", 2), strict=False) if group}
+        return {name: group for name, group in zip(NAME_GROUPS, part.split("=", 2), strict=False) if group}
     if vr == "AT":
         return part.strip("()").replace(",", "").upper()
     return _number(vr, part) if vr in _NUMERIC else part
@@ -107,7 +107,7 @@ def _text(vr: str, value: object) -> str:
     if value is None:
         return ""
     if vr == "PN" and isinstance(value, dict):
-        return "=".join(str(value.get(group) or "") for group in _GROUPS).rstrip("=")
+        return "=".join(str(value.get(group) or "") for group in NAME_GROUPS).rstrip("=")
     if isinstance(value, dict | list | bool):
         raise UserError(f"has a value that no {vr} can be")
     return str(value)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from crawler.asking.dicom_json import from_json
 from crawler.asking.dump import from_text
-from crawler.asking.tree import LONG_VRS, Field, Tree, encode_tree, read_tree
+from crawler.asking.tree import Field, Tree, encode_tree, read_tree
+from crawler.dicom import LONG_VRS_AS_SENT
 from crawler.errors import UserError
 from crawler.model import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 
@@ -92,7 +93,7 @@ def _of_file(content: bytes) -> Tree:
         while struct.unpack_from("<H", content, at) == (_META,):
             number, vr, length = struct.unpack_from("<H2sH", content, at + 2)
             at += 8
-            if vr.decode("latin-1") in LONG_VRS:
+            if vr in LONG_VRS_AS_SENT:
                 length = struct.unpack_from("<I", content, at)[0]
                 at += 4
             if _META << 16 | number == _TRANSFER_SYNTAX:

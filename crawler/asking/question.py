@@ -7,7 +7,8 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from crawler.asking.keys import Key, Step, put, read_key
-from crawler.asking.tree import SPECIFIC_CHARACTER_SET, UTF_8, Field, Tree, encode_tree, needs_charset
+from crawler.asking.tree import SPECIFIC_CHARACTER_SET, Field, Tree, encode_tree, needs_charset
+from crawler.dicom import UTF_8
 from crawler.errors import UserError
 from crawler.model import HIERARCHY, Level, Model
 

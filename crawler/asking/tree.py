@@ -17,10 +17,10 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from crawler.decode.charset import ESC, Charset, charset_of, decode_text
 from crawler.decode.fallback import elements_with_vrs, items
 from crawler.decode.text import CHARSET_VRS
+from crawler.dicom import LONG_VRS
 from crawler.errors import UserError
 
 SPECIFIC_CHARACTER_SET = 0x00080005
-UTF_8 = "ISO_IR 192"
 DEEPEST = 16
 """Sequences in sequences: how many there are is in the sender's hands."""
 
@@ -28,7 +28,6 @@ NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL
 ONE_VALUE = frozenset(("LT", "ST", "UT", "UR"))
 """VRs in which a backslash is a character like others."""
 BYTES = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
-LONG_VRS = BYTES | {"SQ", "SV", "UC", "UR", "UT", "UV"}
 """VRs whose length takes four bytes in Explicit VR (PS3.5 7.1.2)."""
 _VRS = CHARSET_VRS | LONG_VRS - {"UN"} | NUMBERS.keys() | {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
 """VRs that are believed where an answer writes them; UN says nothing."""

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from crawler.dicom import LONG_VRS_AS_SENT
+
 WHOLE = 0
 """The tag under which faults of the dataset itself are recorded."""
 
@@ -19,8 +21,7 @@ _UNDEFINED = 0xFFFFFFFF
 _ITEM = 0xFFFEE000
 _ITEM_END, _SEQUENCE_END = 0xFFFEE00D, 0xFFFEE0DD
 _DELIMITER_GROUP = 0xFFFE
-_LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
-_BINARY_VRS = (_LONG_VRS - {b"UC", b"UN", b"UR", b"UT"}) | {b"AT", b"FD", b"FL", b"SL", b"SS", b"UL", b"US"}
+_BINARY_VRS = (LONG_VRS_AS_SENT - {b"UC", b"UN", b"UR", b"UT"}) | {b"AT", b"FD", b"FL", b"SL", b"SS", b"UL", b"US"}
 
 
 @dataclass(slots=True)
@@ -166,7 +167,7 @@ def _read_header(dataset: bytes, at: int, explicit_vr: bool) -> _Element | None:
     # Some senders mix Implicit VR elements into Explicit VR datasets; pydicom reads those too.
     if not explicit_vr or group == _DELIMITER_GROUP or not b"AA" <= vr <= b"ZZ":
         return _Element(tag, None, length, at + 8)
-    if vr not in _LONG_VRS:
+    if vr not in LONG_VRS_AS_SENT:
         return _Element(tag, vr, length >> 16, at + 8)
     if len(dataset) - at < 12:
         return None

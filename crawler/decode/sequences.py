@@ -19,6 +19,7 @@ from crawler.decode.column import PADDING, Column
 from crawler.decode.fallback import items, top_elements
 from crawler.decode.findings import Findings
 from crawler.decode.text import CHARSET_VRS, NOT_ASCII, Terms
+from crawler.dicom import NAME_GROUPS
 
 DEEPEST = 8
 """Sequences in sequences: how many there are is in the sender's hands, and no request has more than three."""
@@ -118,5 +119,5 @@ def _vr(tag: int) -> str:
 
 
 def _name(value: str) -> dict[str, str]:
-    groups = zip(("Alphabetic", "Ideographic", "Phonetic"), value.split("="), strict=False)
+    groups = zip(NAME_GROUPS, value.split("="), strict=False)
     return {name: group for name, group in groups if group}

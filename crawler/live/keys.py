@@ -14,6 +14,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, TypeAlias
 
 from crawler.columns import Attribute
+from crawler.dicom import da
 
 ANYTHING = "\0"
 """Stands in a pattern for any characters, as `*` does in a key; a `*` of the text itself is none."""
@@ -101,9 +102,9 @@ def like_pattern(text: str, *, ignore_case: bool = False) -> str:
 def day_key(days: Between) -> str:
     """Give the StudyDate that asks for days, one more on either side of a range: some PACS leave its ends out."""
     if days.low is not None and days.low == days.high:
-        return _da(days.low)
-    low = "" if days.low is None else _da(days.low - timedelta(days=days.low > date.min))
-    high = "" if days.high is None else _da(days.high + timedelta(days=days.high < date.max))
+        return da(days.low)
+    low = "" if days.low is None else da(days.low - timedelta(days=days.low > date.min))
+    high = "" if days.high is None else da(days.high + timedelta(days=days.high < date.max))
     return f"{low}-{high}"
 
 
@@ -148,7 +149,3 @@ def _is_empty(values: Values) -> bool:
     if isinstance(values, Texts):
         return not values.values
     return None not in (values.low, values.high) and bool(values.low > values.high)
-
-
-def _da(day: date) -> str:
-    return day.strftime("%Y%m%d").rjust(8, "0")

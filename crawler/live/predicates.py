@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from sqlglot import exp
 
 from crawler.columns import CATALOGUE, Attribute
+from crawler.dicom import da
 from crawler.live.keys import ANYTHING, Between, Keys, Texts, Values, both, either, like_pattern, pattern_key, text_key
 from crawler.model import Level
 
@@ -164,7 +165,7 @@ def _days(kind: type[exp.Expr], key: Attribute, value: exp.Expr, today: date) ->
         return {}
     if key.keyword != "StudyDate":  # ranges of other days are optional, and some PACS take them for a value
         is_one = kind is exp.EQ and ends[0] == ends[1]
-        return {key.keyword: Texts(frozenset({ends[0].strftime("%Y%m%d")}))} if is_one else {}
+        return {key.keyword: Texts(frozenset({da(ends[0])}))} if is_one else {}
     first, last = ends[0].date(), ends[1].date()
     if kind is exp.LT and ends[1].time() == time() and last > date.min:
         last -= timedelta(days=1)

@@ -22,15 +22,8 @@ from crawler.pacs.identifier import Askable, encode_identifier
 from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR, Agreement, Context, Proposal
 from crawler.pacs.responses import MAX_ROWS
+from crawler.pacs.sop_classes import FIND_CLASSES
 from crawler.pacs.upper_layer import Connection
-
-FIND_CLASSES = {
-    Model.PATIENT_ROOT: "1.2.840.10008.5.1.4.1.2.1.1",
-    Model.STUDY_ROOT: "1.2.840.10008.5.1.4.1.2.2.1",
-    Model.PATIENT_STUDY_ONLY: "1.2.840.10008.5.1.4.1.2.3.1",
-    Model.WORKLIST: "1.2.840.10008.5.1.4.31",
-}
-"""SOP classes of C-FIND by information model (PS3.4 C.6, K.6)."""
 
 _RELEASE_PATIENCE = 5.0
 _NEXT_ADDRESS_AFTER = 0.25

@@ -10,9 +10,9 @@ import pyarrow as pa
 from pydicom.charset import convert_encodings, decode_bytes, encode_string
 from pydicom.valuerep import PersonName
 
+from crawler.dicom import UTF_8
 from crawler.pacs.encoding import Write, is_ascii, utf8
 
-UTF8 = "ISO_IR 192"
 _NO_CHARACTERS = "the character set has no characters for some text"
 
 
@@ -48,7 +48,7 @@ def decoded(value: bytes, terms: str) -> str:
 def writer(terms: str) -> Write:
     """Give what writes text in a character set; it raises CharsetError for text that it has no characters for."""
     encodings = encodings_of(terms)
-    if encodings == encodings_of(UTF8):
+    if encodings == encodings_of(UTF_8):
         return utf8
 
     def write(column: pa.Array, vr: str) -> pa.Array:

@@ -16,20 +16,20 @@ from typing import Any
 
 from pydicom.valuerep import format_number_as_ds
 
+from crawler.dicom import NAME_GROUPS, UTF_8
 from crawler.errors import ProtocolError
 from crawler.model import Identifiers
 
 Dataset = Mapping[str, Any]
 """One dataset of DICOM JSON: elements by their tags, eight hexadecimal digits each."""
 
-_UTF_8 = {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}}
+_UTF_8 = {"00080005": {"vr": "CS", "Value": [UTF_8]}}
 """JSON is UTF-8, whatever a server copies into SpecificCharacterSet."""
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _ITEM = b"\xfe\xff\x00\xe0"
 _INTEGERS = {"US": "<H", "SS": "<h", "UL": "<L", "SL": "<l", "UV": "<Q", "SV": "<q"}
 _REALS = {"FL": "<f", "FD": "<d"}
 _LONGEST_DECIMAL = 16
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
 def read_datasets(body: bytes) -> list[Dataset]:
@@ -113,5 +113,5 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):  # a person name (PS3.18 F.2.2), by its component groups
-        return "=".join(str(value.get(group) or "") for group in _GROUPS).rstrip("=")
+        return "=".join(str(value.get(group) or "") for group in NAME_GROUPS).rstrip("=")
     return str(value)

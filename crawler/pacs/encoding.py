@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler.columns import Attribute
+from crawler.dicom import LONG_VRS
 from crawler.pacs.numerals import NOTHING, Ints, calendar_numbers, digits, fixed_bytes, joined, text
 
 _BACKSLASH = text("\\")
 _NO_BYTES = pa.scalar(b"", pa.binary())
 _ZERO_PADDED = ("UI", "OB", "UN")
-_LONG_VRS = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
 """VRs whose length takes four bytes, after two that mean nothing (PS3.5 7.1.2)."""
 _LONGEST_SHORT = 0xFFFE
 """What the other lengths of Explicit VR can say."""
@@ -115,7 +115,7 @@ class _Encoder:
         return pc.binary_join_element_wise(_headers(_ITEM, "", lengths), datasets, _NO_BYTES)
 
     def _framed(self, values: pa.Array, tag: int, vr: str) -> tuple[pa.Array, pa.Array, pa.Array]:
-        if self.explicit_vr and vr not in _LONG_VRS:
+        if self.explicit_vr and vr not in LONG_VRS:
             values = pc.binary_slice(values, 0, _LONGEST_SHORT)
         lengths: Ints = np.asarray(pc.binary_length(values)).astype(np.int64)
         odd = lengths % 2
@@ -172,7 +172,7 @@ def _pad(vr: str) -> bytes:
 
 
 def _header(tag: int, vr: str, length: int, explicit_vr: bool) -> bytes:
-    if explicit_vr and vr in _LONG_VRS:
+    if explicit_vr and vr in LONG_VRS:
         return struct.pack("<HH2sHI", tag >> 16, tag & 0xFFFF, vr.encode(), 0, length)
     if explicit_vr:
         return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode(), length)
@@ -181,8 +181,8 @@ def _header(tag: int, vr: str, length: int, explicit_vr: bool) -> bytes:
 
 def _headers(tag: int, vr: str, lengths: Ints) -> pa.Array:
     """Give tags with lengths; without a VR there is none between them."""
-    front = struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr.encode() + (b"\0\0" if vr in _LONG_VRS else b"")
-    width = 4 if not vr or vr in _LONG_VRS else 2
+    front = struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr.encode() + (b"\0\0" if vr in LONG_VRS else b"")
+    width = 4 if not vr or vr in LONG_VRS else 2
     matrix = np.empty((len(lengths), len(front) + width), np.uint8)
     matrix[:, : len(front)] = np.frombuffer(front, np.uint8)
     matrix[:, len(front) :] = lengths.astype(f"<u{width}").view(np.uint8).reshape(-1, width)

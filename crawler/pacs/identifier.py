@@ -9,11 +9,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cache
 from typing import Protocol
 
 from crawler.columns import AS_OF_STUDIES, CATALOGUE, Attribute
+from crawler.dicom import LONG_VRS, UTF_8, da
 from crawler.errors import UserError
 from crawler.model import HIERARCHY, Level, Model, Window
 
@@ -23,10 +23,7 @@ Element = tuple[int, str, bytes]
 _QUERY_RETRIEVE_LEVEL = (0x00080052, "CS")
 _SPECIFIC_CHARACTER_SET = 0x00080005
 _ITEM = (0xFFFE, 0xE000)
-_UTF_8 = "ISO_IR 192"
-_CODECS = {"": "ascii", "ISO_IR 6": "ascii", "ISO_IR 100": "latin-1", _UTF_8: "utf-8"}
-_LONG_VRS = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
-"""VRs whose length takes four bytes in Explicit VR (PS3.5 7.1.2)."""
+_CODECS = {"": "ascii", "ISO_IR 6": "ascii", "ISO_IR 100": "latin-1", UTF_8: "utf-8"}
 
 
 class Askable(Protocol):
@@ -90,7 +87,7 @@ class Query:
 
     @property
     def _charset(self) -> str:
-        return self.charset or ("" if all(value.isascii() for value in self.matching.values()) else _UTF_8)
+        return self.charset or ("" if all(value.isascii() for value in self.matching.values()) else UTF_8)
 
     def _nested(self) -> dict[str, bytes]:
         """Give the values of matching keys that lie in a sequence, by keyword."""
@@ -110,7 +107,7 @@ def window_keys(window: Window) -> dict[str, str]:
     """
     keys = {}
     if window.date_from or window.date_to:
-        keys["StudyDate"] = _range(_da(window.date_from), _da(window.date_to))
+        keys["StudyDate"] = _range(*(da(day) if day else "" for day in (window.date_from, window.date_to)))
     if window.time_from or window.time_to:
         keys["StudyTime"] = _range(window.time_from or "", window.time_to or "")
     return keys | window.conditions
@@ -118,10 +115,6 @@ def window_keys(window: Window) -> dict[str, str]:
 
 def _range(low: str, high: str) -> str:
     return low if low == high else f"{low}-{high}"
-
-
-def _da(day: date | None) -> str:
-    return day.strftime("%Y%m%d").rjust(8, "0") if day else ""
 
 
 def _find_key(keyword: str, level: Level) -> Attribute:
@@ -181,7 +174,7 @@ def _encode_element(tag: int, vr: str, value: bytes, explicit_vr: bool) -> bytes
     group, element = tag >> 16, tag & 0xFFFF
     if not explicit_vr:
         header = struct.pack("<HHI", group, element, len(value))
-    elif vr in _LONG_VRS:
+    elif vr in LONG_VRS:
         header = struct.pack("<HH2sHI", group, element, vr.encode(), 0, len(value))
     else:
         header = struct.pack("<HH2sH", group, element, vr.encode(), len(value))

@@ -16,13 +16,13 @@ from crawler.model import Identifiers
 from crawler.pacs.command import C_FIND_RSP, Command, parse_command
 from crawler.pacs.framing import COMMAND, HEADER, LAST, PDV_HEADER, PduBuffer, PduType, split_pdvs
 from crawler.pacs.messages import Message, Reassembler
+from crawler.pacs.status import PENDING_UNSUPPORTED_KEYS
 
 MAX_ROWS = 20_000
 MAX_BYTES = 8 * 1024 * 1024
 """Where a batch ends: whichever comes first, give or take one receive buffer."""
 
 _P_DATA = PduType.P_DATA << 8  # the type, then a reserved byte
-_OPTIONAL_KEYS_UNSUPPORTED = 0xFF01
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class FindResponses:
             layout=struct.Struct(f">HI{len(head)}sIH" if one_pdu else f">{len(head)}sHIIH"),
             control=self._context_id << 8 | LAST,
             longest=min(room_in_pdu, self._max_object + 2),
-            optional_keys_unsupported=command.status == _OPTIONAL_KEYS_UNSUPPORTED,
+            optional_keys_unsupported=command.status == PENDING_UNSUPPORTED_KEYS,
         )
 
     def _read_pdu(self) -> bool:
@@ -160,7 +160,7 @@ class FindResponses:
         if not command.is_pending:
             self.final = command
             return
-        self.optional_keys_unsupported |= command.status == _OPTIONAL_KEYS_UNSUPPORTED
+        self.optional_keys_unsupported |= command.status == PENDING_UNSUPPORTED_KEYS
         self.rows += 1
         self._starts.append(len(self._data))
         self._data += message.dataset

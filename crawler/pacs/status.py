@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from crawler.model import Outcome
 
+SUCCESS, CANCELLED = 0x0000, 0xFE00
+PENDING, PENDING_UNSUPPORTED_KEYS = 0xFF00, 0xFF01
+
 _TEXTS = {
-    0x0000: "success",
+    SUCCESS: "success",
     0x0105: "no such attribute",
     0x0106: "invalid attribute value",
     0x0110: "processing failure",
@@ -18,17 +21,17 @@ _TEXTS = {
     0xA700: "out of resources",
     0xA701: "out of resources: cannot count the matches",
     0xA900: "identifier does not match the SOP class",
-    0xFE00: "cancelled",
+    CANCELLED: "cancelled",
 }
 
 _OUTCOMES = {
-    0x0000: Outcome.SUCCESS,
+    SUCCESS: Outcome.SUCCESS,
     0x0118: Outcome.REFUSED,
     0x0122: Outcome.REFUSED,
     0x0124: Outcome.REFUSED,
     0x0211: Outcome.REFUSED,
     0x0213: Outcome.TOO_MANY,
-    0xFE00: Outcome.CANCELLED,
+    CANCELLED: Outcome.CANCELLED,
 }
 
 _OUTCOME_RANGES = (

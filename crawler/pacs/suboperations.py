@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crawler.pacs.command import Counters
+from crawler.pacs.status import CANCELLED, SUCCESS
 
-SUCCESS = 0x0000
-CANCELLED = 0xFE00
 SOME_FAILED = 0xB000
 NOT_PERFORMED = 0xA702
 

@@ -14,17 +14,11 @@ from crawler.pacs.association import Association
 from crawler.pacs.command import Command, get_request
 from crawler.pacs.exchange import Request
 from crawler.pacs.messages import Sink
+from crawler.pacs.sop_classes import GET_CLASSES
 from crawler.retrieve.offer import Offer
 from crawler.retrieve.retrieval import Retrieval
 from crawler.retrieve.storing import Storing
 from crawler.retrieve.wanted import Wanted
-
-GET_CLASSES = {
-    Model.PATIENT_ROOT: "1.2.840.10008.5.1.4.1.2.1.3",
-    Model.STUDY_ROOT: "1.2.840.10008.5.1.4.1.2.2.3",
-    Model.PATIENT_STUDY_ONLY: "1.2.840.10008.5.1.4.1.2.3.3",
-}
-"""SOP classes of C-GET by information model (PS3.4 C.6)."""
 
 
 async def open_for_get(peer: Peer, model: Model, offer: Offer) -> Association:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 
+from crawler.dicom import LONG_VRS_AS_SENT
 from crawler.model import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 
 DEFLATED = frozenset(("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"))
@@ -26,7 +27,6 @@ SOP_INSTANCE_UID = 0x0008_0018
 STUDY_INSTANCE_UID = 0x0020_000D
 SERIES_INSTANCE_UID = 0x0020_000E
 
-_LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 """VRs whose length takes four bytes, after two that mean nothing (PS3.5 7.1.2)."""
 _UNDEFINED = 0xFFFF_FFFF
 _DELIMITERS = 0xFFFE
@@ -77,7 +77,7 @@ def _walk(head: bytes, transfer_syntax: str, wanted: frozenset[int]) -> dict[int
             group, element, length = plain(head, at)
         else:
             group, element, vr, length = explicit(head, at)
-            if vr in _LONG:
+            if vr in LONG_VRS_AS_SENT:
                 if begin + 4 > size:
                     break
                 (length,) = long_length(head, begin)
@@ -111,7 +111,7 @@ def _past_sequence(head: bytes, at: int, transfer_syntax: str, *, in_implicit: b
             group, element, vr, length = explicit(head, at)
             if group == _DELIMITERS:
                 (length,) = long_length(head, at + 4)
-            elif vr in _LONG:
+            elif vr in LONG_VRS_AS_SENT:
                 if begin + 4 > size:
                     break
                 (length,) = long_length(head, begin)

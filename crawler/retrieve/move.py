@@ -7,19 +7,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from crawler.model import AETitle, Limits, Model
+from crawler.model import AETitle, Limits
 from crawler.pacs.association import Association
 from crawler.pacs.command import move_request
 from crawler.pacs.exchange import Request
+from crawler.pacs.sop_classes import MOVE_CLASSES
 from crawler.retrieve.retrieval import Retrieval
 from crawler.retrieve.wanted import Wanted
-
-MOVE_CLASSES = {
-    Model.PATIENT_ROOT: "1.2.840.10008.5.1.4.1.2.1.2",
-    Model.STUDY_ROOT: "1.2.840.10008.5.1.4.1.2.2.2",
-    Model.PATIENT_STUDY_ONLY: "1.2.840.10008.5.1.4.1.2.3.2",
-}
-"""SOP classes of C-MOVE by information model (PS3.4 C.6); open the association for one."""
 
 
 def move(assoc: Association, wanted: Wanted, to: AETitle, limits: Limits | None = None) -> Retrieval:

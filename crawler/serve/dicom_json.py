@@ -8,8 +8,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from crawler.columns import Attribute
-
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+from crawler.dicom import NAME_GROUPS, UTF_8, da
 
 
 def dataset(row: Mapping[str, Any], attributes: Iterable[Attribute], address: str) -> dict[str, Any]:
@@ -17,7 +16,7 @@ def dataset(row: Mapping[str, Any], attributes: Iterable[Attribute], address: st
     found = {
         f"{key.tag:08X}": _element(key, row[key.keyword]) for key in attributes if not key.path and not key.creator
     }
-    found |= {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}, "00081190": {"vr": "UR", "Value": [address]}}
+    found |= {"00080005": {"vr": "CS", "Value": [UTF_8]}, "00081190": {"vr": "UR", "Value": [address]}}
     return dict(sorted(found.items()))
 
 
@@ -32,12 +31,12 @@ def _value(vr: str, value: Any) -> Any:
     if value is None or value == "" or (isinstance(value, float) and not math.isfinite(value)):
         return None  # JSON has no infinity
     if vr == "PN":
-        groups = dict(zip(_GROUPS, str(value).split("="), strict=False))
+        groups = dict(zip(NAME_GROUPS, str(value).split("="), strict=False))
         return {name: group for name, group in groups.items() if group}
     if isinstance(value, datetime):
         return f"{value:%Y%m%d%H%M%S}".rjust(14, "0") + _fraction(value.microsecond)
     if isinstance(value, date):
-        return f"{value:%Y%m%d}".rjust(8, "0")
+        return da(value)
     if isinstance(value, time):
         return f"{value:%H%M%S}" + _fraction(value.microsecond)
     return value

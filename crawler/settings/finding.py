@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from crawler.dicom import UTF_8
 from crawler.settings.serving import Listen, address_of, is_loopback
 from crawler.settings.values import AEText, DefinedTerms, SenderText
 
@@ -40,7 +41,7 @@ class FindScpSettings(BaseModel):
     forward: bool = False
     """Whether a C-MOVE for what is not here is passed on to the PACS that has it."""
     max_associations: Annotated[int, Field(ge=1, le=1000)] = 10
-    charset: DefinedTerms = "ISO_IR 192"
+    charset: DefinedTerms = UTF_8
     always_relational: bool = False
 
     @property

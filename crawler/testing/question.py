@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from crawler.columns import CATALOGUE, Attribute, Phi
+from crawler.dicom import LONG_VRS_AS_SENT
 from crawler.model import HIERARCHY, Level, Model
 from crawler.testing.matching import can_match
 
 QUERY_LEVEL = 0x00080052
 CHARSET = 0x00080005
 RETRIEVE_AE = 0x00080054
-_LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _UNDEFINED = 0xFFFFFFFF
 _HEADER = struct.Struct("<HHI")
 _DELIMITERS = 0xFFFE
@@ -117,7 +117,7 @@ def _header(data: bytes, at: int, explicit_vr: bool) -> tuple[int, int, int]:
     """Read tag, length, and where the value begins."""
     group, number, length = _HEADER.unpack_from(data, at)
     if explicit_vr and group != _DELIMITERS:
-        if data[at + 4 : at + 6] in _LONG_VRS:
+        if data[at + 4 : at + 6] in LONG_VRS_AS_SENT:
             return group << 16 | number, *struct.unpack_from("<I", data, at + 8), at + 12
         length >>= 16
     return group << 16 | number, length, at + 8

@@ -25,8 +25,9 @@ from crawler.pacs.encoding import Constant, element
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR
 from crawler.pacs.sop_classes import GET_MODELS, MOVE_MODELS
+from crawler.pacs.status import CANCELLED, PENDING, SUCCESS
 from crawler.pacs.storage import Backward, Delivery, Outlet, Route, Sender
-from crawler.pacs.suboperations import CANCELLED, NOT_PERFORMED, SUCCESS
+from crawler.pacs.suboperations import NOT_PERFORMED
 from crawler.testing.breaking import break_off
 from crawler.testing.counts import Counts
 from crawler.testing.objects import Objects, SyntheticObject
@@ -35,7 +36,6 @@ from crawler.testing.quirks import Offline, Quirks
 from crawler.testing.shelf import Shelf
 from crawler.testing.tally import Tally
 
-_PENDING = 0xFF00
 _UNKNOWN_DESTINATION = 0xA801
 _PENDING_EVERY = 5
 """Sub-operations between two pending responses."""
@@ -154,7 +154,7 @@ class Retrievals:
             status = await self._store(delivery, instance) if is_sent else NOT_PERFORMED
             job.tally.add(instance.sop_instance, status)
             if number % _PENDING_EVERY == 0 and job.tally.remaining:
-                _respond(job, _PENDING, job.tally.pending(self._quirks.claims))
+                _respond(job, PENDING, job.tally.pending(self._quirks.claims))
 
     async def _store(self, delivery: Delivery, instance: SyntheticObject) -> int:
         status = None
@@ -200,7 +200,7 @@ class Retrievals:
 
     async def _go_on(self, job: Job) -> None:
         while not self._is_over(job):
-            _respond(job, _PENDING, job.tally.pending(self._quirks.claims))
+            _respond(job, PENDING, job.tally.pending(self._quirks.claims))
             await asyncio.sleep(_PENDING_PAUSE)
         job.tally.remaining = max(job.tally.remaining, 1)
 

@@ -23,6 +23,7 @@ from crawler.pacs.encoding import Constant
 from crawler.pacs.messages import Message
 from crawler.pacs.pending import frame_responses
 from crawler.pacs.sop_classes import GET_MODELS, MOVE_MODELS
+from crawler.pacs.status import CANCELLED, PENDING, PENDING_UNSUPPORTED_KEYS, SUCCESS
 from crawler.testing.answers import Answers
 from crawler.testing.archive import Archive
 from crawler.testing.breaking import break_off
@@ -41,10 +42,6 @@ EXPLICIT_VR = "1.2.840.10008.1.2.1"
 FIND_MODELS = {uid: model for uid, model in sop_classes.FIND_MODELS.items() if model is not Model.WORKLIST}
 """The C-FIND SOP classes (PS3.4 C.3)."""
 
-SUCCESS = 0x0000
-PENDING = 0xFF00
-PENDING_UNSUPPORTED_KEYS = 0xFF01
-CANCELLED = 0xFE00
 NOT_UNDERSTOOD = 0xA900
 UNRECOGNISED_OPERATION = 0x0211
 

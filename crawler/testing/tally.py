@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple, assert_never
 
 from crawler.pacs.command import UNCOUNTED, Counters
-from crawler.pacs.suboperations import CANCELLED, SUCCESS, SubOperations
+from crawler.pacs.status import CANCELLED, SUCCESS
+from crawler.pacs.suboperations import SubOperations
 from crawler.testing.quirks import Claims
 
 

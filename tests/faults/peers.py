@@ -19,10 +19,10 @@ from pydicom.datadict import tag_for_keyword
 from crawler.model import Model
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
-from crawler.pacs.association import FIND_CLASSES
 from crawler.pacs.framing import PduBuffer, PduType
 from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.negotiation import IMPLICIT_VR, Proposal
+from crawler.pacs.sop_classes import FIND_CLASSES
 
 STUDY_ROOT, PATIENT_ROOT = FIND_CLASSES[Model.STUDY_ROOT], FIND_CLASSES[Model.PATIENT_ROOT]
 OFFERED: Mapping[str, Sequence[str]] = {STUDY_ROOT: (IMPLICIT_VR,), dimse.VERIFICATION: (IMPLICIT_VR,)}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 Rule = Callable[[str, str], Iterator[str]]
 
-SHARED = {"model", "columns", "attributes", "phi", "errors", "settings", "secret", "log", "orphans"}
+SHARED = {"model", "columns", "dicom", "attributes", "phi", "errors", "settings", "secret", "log", "orphans"}
 """Modules of crawler that every room may use; all else in crawler/ is a room."""
 
 BETWEEN_ROOMS = {

@@ -10,9 +10,10 @@ from crawler.model import AETitle, Limits, Model, Peer, Window
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
 from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
-from crawler.pacs.association import FIND_CLASSES, Association
+from crawler.pacs.association import Association
 from crawler.pacs.identifier import Query
 from crawler.pacs.messages import Message
+from crawler.pacs.sop_classes import FIND_CLASSES
 
 FIND = FIND_CLASSES[Model.STUDY_ROOT]
 SYNTAXES = dict.fromkeys((dimse.VERIFICATION, FIND), (negotiation.IMPLICIT_VR, negotiation.EXPLICIT_VR))

@@ -23,8 +23,9 @@ from crawler.pacs.association import Association
 from crawler.pacs.command import Counters, encode_command
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR
+from crawler.pacs.sop_classes import GET_CLASSES
 from crawler.retrieve.expectation import Expectation
-from crawler.retrieve.get import GET_CLASSES, get, open_for_get
+from crawler.retrieve.get import get, open_for_get
 from crawler.retrieve.instance import NOT_AUTHORIZED
 from crawler.retrieve.offer import Offer
 from crawler.retrieve.status import Ending, Moved

@@ -14,8 +14,9 @@ from crawler.errors import TransientPeerError
 from crawler.model import AETitle, Limits, Model, Peer
 from crawler.pacs.association import Association, connect
 from crawler.pacs.command import Counters
+from crawler.pacs.sop_classes import MOVE_CLASSES
 from crawler.retrieve.expectation import Sender
-from crawler.retrieve.move import MOVE_CLASSES, move
+from crawler.retrieve.move import move
 from crawler.retrieve.receiver import Receiver
 from crawler.retrieve.retrieval import Retrieval
 from crawler.retrieve.status import Destination, Ending, Moved, advice

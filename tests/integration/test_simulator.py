@@ -22,9 +22,10 @@ from crawler.errors import RefusedError, TransientPeerError
 from crawler.model import AETitle, Level, Model, Peer
 from crawler.pacs.association import Association
 from crawler.pacs.identifier import Query
+from crawler.pacs.status import CANCELLED
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
-from crawler.testing.simulator import CANCELLED, NOT_UNDERSTOOD, Simulator, running
+from crawler.testing.simulator import NOT_UNDERSTOOD, Simulator, running
 
 ARCHIVE = Archive(1500, date(2024, 2, 1), date(2024, 3, 10), undated=2)
 DAY = date(2024, 3, 4)

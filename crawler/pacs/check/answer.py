@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from crawler.dicom import LONG_VRS_AS_SENT
 from crawler.model import Identifiers
 from crawler.pacs.status import describe
 
@@ -18,7 +19,6 @@ LOOKED_AT = 200
 
 _IMPLICIT = struct.Struct("<HHI")
 _EXPLICIT = struct.Struct("<HH2sH")
-_LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _UNDEFINED = 0xFFFFFFFF
 
 
@@ -83,7 +83,7 @@ def _elements(data: bytes, explicit_vr: bool) -> Iterator[tuple[int, int]]:
     while at + 8 <= len(data):
         if explicit_vr:
             group, number, vr, length = _EXPLICIT.unpack_from(data, at)
-            if vr in _LONG_VRS:
+            if vr in LONG_VRS_AS_SENT:
                 if at + 12 > len(data):
                     return
                 (length,) = struct.unpack_from("<I", data, at + 8)

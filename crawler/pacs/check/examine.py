@@ -16,10 +16,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from crawler.columns import CATALOGUE
+from crawler.dicom import da
 from crawler.errors import PeerError
 from crawler.model import Level, Model, Peer
 from crawler.pacs import command as dimse
-from crawler.pacs.association import FIND_CLASSES, Association
+from crawler.pacs.association import Association
 from crawler.pacs.check import matching, reaching, returned, scheduled
 from crawler.pacs.check.answer import Answer
 from crawler.pacs.check.ask import Asker, Decode, Permit, hasty
@@ -27,6 +28,7 @@ from crawler.pacs.check.reaching import Us
 from crawler.pacs.check.verdict import Verdict, note, ok
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import Profile, attributes
+from crawler.pacs.sop_classes import FIND_CLASSES
 
 Section = Callable[[], AsyncIterator[Verdict]]
 
@@ -168,13 +170,13 @@ class Examination:
     async def _days(self) -> AsyncIterator[Verdict]:
         if not self._models:
             return
-        never = await self._studies(_da(LONG_AGO))
+        never = await self._studies(da(LONG_AGO))
         yield matching.impossible("no_such_day", "StudyDate", never, _dated(never))
         if _dated(never):
             self._models.clear()
             yield note("stopped", "nothing more is asked, since every answer may be the whole archive")
             return
-        range_ = await self._studies(f"{_da(LONG_AGO)}-{_da(LONG_AGO + timedelta(30))}")
+        range_ = await self._studies(f"{da(LONG_AGO)}-{da(LONG_AGO + timedelta(30))}")
         yield reaching.reuse(self._asker.reopened > 0)
         yield matching.impossible("no_such_days", "StudyDate", range_, _dated(range_), "a range of StudyDate")
         self._ranges = range_.is_usable and not _dated(range_)
@@ -182,8 +184,8 @@ class Examination:
         if self._day is None or not self._ranges:
             return
         day, one = self._day, timedelta(1)
-        from_day = await self._studies(f"{_da(day)}-{_da(day + one)}")
-        to_day = await self._studies(f"{_da(day - one)}-{_da(day)}")
+        from_day = await self._studies(f"{da(day)}-{da(day + one)}")
+        to_day = await self._studies(f"{da(day - one)}-{da(day)}")
         yield matching.range_ends(from_day, to_day, day)
         yield matching.undated([never, range_, from_day, to_day, *self._answers])
 
@@ -197,11 +199,11 @@ class Examination:
         if self._ranges and self._plan.broad:
             spans += [(today - timedelta(days), today) for days in (365, 36525)]
         for first, last in spans:
-            answer = await self._studies(_da(first) if first == last else f"{_da(first)}-{_da(last)}")
+            answer = await self._studies(da(first) if first == last else f"{da(first)}-{da(last)}")
             days = [day for day in answer.values("StudyDate") if day is not None and first <= day <= last]
             if days:
                 self._day, found = max(days, key=days.count), True
-                self._answers.append(answer if first == last else await self._studies(_da(self._day)))
+                self._answers.append(answer if first == last else await self._studies(da(self._day)))
             if found and len(self._answers[-1]):
                 count = f"{len(self._answers[-1])} {'or more ' if self._answers[-1].cut else ''}studies"
                 return ok("busy_day", f"{self._day} has {count}: what follows looks at them")
@@ -225,7 +227,7 @@ class Examination:
         ):
             if keyword in unsent:
                 continue
-            answer = await self._studies(_da(self._day), {keyword: value})
+            answer = await self._studies(da(self._day), {keyword: value})
             yield matching.impossible(check, keyword, answer, len(answer))
             if keyword == "ModalitiesInStudy" and answer.is_usable and not len(answer):
                 async for verdict in self._modality(sample):
@@ -241,12 +243,12 @@ class Examination:
             return
         ordered = sorted(known.values())
         second = matching.unseen_second(set(ordered), ordered[len(ordered) // 2])
-        never = await self._studies(_da(self._day), {"StudyTime": f"{second:%H%M%S}"})
+        never = await self._studies(da(self._day), {"StudyTime": f"{second:%H%M%S}"})
         others = [at for at in never.values("StudyTime") if at is not None and at.replace(microsecond=0) != second]
         yield matching.impossible("no_such_time", "StudyTime", never, len(others))
         if others or not never.is_usable:
             return
-        before = await self._studies(_da(self._day), {"StudyTime": f"000000-{second:%H%M%S}"})
+        before = await self._studies(da(self._day), {"StudyTime": f"000000-{second:%H%M%S}"})
         later = [at for at in before.values("StudyTime") if at is not None and at.replace(microsecond=0) > second]
         expected = {uid for uid, at in known.items() if at < second}
         yield matching.narrowed("time_range", "StudyTime", before, expected, len(later))
@@ -258,7 +260,7 @@ class Examination:
         if not of:
             return
         modality = max(of.values(), key=len)[-1]
-        answer = await self._studies(_da(self._day), {"ModalitiesInStudy": modality})
+        answer = await self._studies(da(self._day), {"ModalitiesInStudy": modality})
         wrong = [one for one in answer.values("ModalitiesInStudy") if one and modality not in one]
         expected = {uid for uid, modalities in of.items() if modality in modalities}
         yield matching.narrowed("modality", "ModalitiesInStudy", answer, expected, len(wrong))
@@ -290,7 +292,7 @@ class Examination:
 
     async def _patient_root(self) -> Verdict:
         assert self._day is not None
-        query = Query(Model.PATIENT_ROOT, Level.STUDY, {"StudyDate": _da(self._day)})
+        query = Query(Model.PATIENT_ROOT, Level.STUDY, {"StudyDate": da(self._day)})
         await self._asker.close()  # the PACS may allow only one association
         try:
             assoc = await Association.open(self._peer, [Model.PATIENT_ROOT])
@@ -306,7 +308,7 @@ class Examination:
             yield returned.keys(Level.STUDY, sample)
             if not sample.filled[returned.MODALITIES_IN_STUDY]:
                 illegal = attributes(replace(self._plan.profile, study_modality=True), Level.STUDY)
-                keys = {"StudyDate": _da(self._day)}
+                keys = {"StudyDate": da(self._day)}
                 with_modality = await self._asker.ask(Level.STUDY, keys, attributes=illegal)
             yield returned.modalities(sample, with_modality)
             yield returned.counts(sample)
@@ -321,10 +323,10 @@ class Examination:
     async def _cap(self) -> Verdict:
         if not self._plan.broad:
             return returned.suspicion([len(answer) for answer in self._answers if answer.is_whole])
-        today = _da(self._plan.today)
+        today = da(self._plan.today)
         whole = await self._asker.ask(Level.STUDY, {"StudyDate": f"19000101-{today}"}, attributes=_LIGHT, enough=BROAD)
         cut = returned.middle(whole.values("StudyDate"))
-        halves = (f"19000101-{_da(cut)}", f"{_da(cut + timedelta(1))}-{today}") if cut and not whole.cut else ()
+        halves = (f"19000101-{da(cut)}", f"{da(cut + timedelta(1))}-{today}") if cut and not whole.cut else ()
         parts = [
             await self._asker.ask(Level.STUDY, {"StudyDate": half}, attributes=_LIGHT, enough=BROAD) for half in halves
         ]
@@ -345,10 +347,6 @@ def _why(error: OSError, patience: float) -> str:
             return "the host name cannot be resolved"
         case _:
             return os.strerror(error.errno) if error.errno else str(error)
-
-
-def _da(day: date) -> str:
-    return f"{day:%Y%m%d}"
 
 
 def _dated(answer: Answer) -> int:

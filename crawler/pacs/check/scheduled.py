@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import date, timedelta
 
 from crawler.columns import AS_OF_STUDIES
+from crawler.dicom import da
 from crawler.model import Level
 from crawler.pacs.check import returned
 from crawler.pacs.check.answer import Answer
@@ -19,13 +20,13 @@ AHEAD = timedelta(30)
 
 async def examined(asker: Asker, never: date, today: date, name: str) -> AsyncIterator[Verdict]:
     """Ask for a day and for days on which nothing is scheduled, and for the days to come."""
-    for check, days in (("no_such_day", _da(never)), ("no_such_days", f"{_da(never)}-{_da(never + AHEAD)}")):
+    for check, days in (("no_such_day", da(never)), ("no_such_days", f"{da(never)}-{da(never + AHEAD)}")):
         answer = await asker.ask(Level.WORKLIST, {DAY: days})
         verdict = impossible(check, answer)
         yield verdict
         if not answer.is_usable or len(answer):
             return
-    ahead = await asker.ask(Level.WORKLIST, {DAY: f"{_da(today)}-{_da(today + AHEAD)}"})
+    ahead = await asker.ask(Level.WORKLIST, {DAY: f"{da(today)}-{da(today + AHEAD)}"})
     if not ahead.is_usable:
         yield problem("scheduled", f"the days to come are answered by {ahead.ending}", "ask whoever runs the worklist")
     elif not len(ahead):
@@ -59,7 +60,3 @@ def _broken(check: str, text: str, value: str) -> Verdict:
 
 def _of_days(value: str) -> Learned:
     return Learned(UNSUPPORTED_KEY + "StudyDate", value, Level.WORKLIST)
-
-
-def _da(day: date) -> str:
-    return f"{day:%Y%m%d}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+from crawler.dicom import da
 from crawler.errors import PeerError
 from crawler.model import Model, Peer, WebAccess, Window
 from crawler.pacs.check.examine import Plan, Section
@@ -83,7 +84,7 @@ class WebExamination:
     async def _days(self) -> AsyncIterator[Verdict]:
         page = await self._page(_MANY)
         dates = {first_value(dataset, _DATE) for dataset in page.datasets} - {""}
-        low, high = (f"{day:%Y%m%d}" for day in (self._first, self._last))
+        low, high = map(da, (self._first, self._last))
         if not page.datasets:
             yield note("days", f"no study from {low} to {high}; name a day that has some by --day")
         elif all(low <= day <= high for day in dates):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from crawler.columns import CATALOGUE, Attribute, added_attributes
+from crawler.dicom import UTF_8
 from crawler.lake.asking import Asked
 from crawler.lake.by_day import TABLE, StudiesByDay
 from crawler.lake.elsewhere import Elsewhere, elsewhere
@@ -18,7 +19,7 @@ from crawler.lake.here import Holding, holding, kinds_here
 from crawler.lake.query import Lake
 from crawler.lake.schema import LEVELS
 from crawler.model import Level
-from crawler.pacs.charsets import UTF8, CharsetError, encodings_of, writer
+from crawler.pacs.charsets import CharsetError, encodings_of, writer
 from crawler.pacs.encoding import Constant, encode
 from crawler.serve.find.question import CHARSET, QUERY_LEVEL, RETRIEVE_AE, Question
 from crawler.serve.find.statement import Shown, statement
@@ -44,7 +45,7 @@ class Known:
 class LakeAnswers:
     """Answers over one lake, which follows its commits by `refresh`. Its methods may be called from any thread."""
 
-    def __init__(self, path: Path, titles: Mapping[str, str], charset: str = UTF8) -> None:
+    def __init__(self, path: Path, titles: Mapping[str, str], charset: str = UTF_8) -> None:
         """`titles` are the AE titles of the PACS that are shown, by name. NoLakeError where there is no lake yet."""
         self._lake = Lake(path)
         self._lake.connection.execute(_MODESTY)
@@ -133,7 +134,7 @@ class Answer:
 
     def _encoded(self, columns: Mapping[str, pa.Array]) -> pa.Array:
         """Encode in the character set that was asked for, or in ours; in UTF-8 where that lacks a character."""
-        for charset in dict.fromkeys((self._asked_charset(), self._form.charset, UTF8)):
+        for charset in dict.fromkeys((self._asked_charset(), self._form.charset, UTF_8)):
             wanted: list[Attribute | Constant] = [Constant(CHARSET, "CS", charset), *self._question.constants]
             wanted += [place.attribute for place in self._question.returned]
             if self._question.level is not Level.WORKLIST:

@@ -11,9 +11,9 @@ from crawler.pacs.acceptor import AcceptedAssociation
 from crawler.pacs.encoding import Constant, element
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR
+from crawler.pacs.status import PENDING
 from crawler.pacs.suboperations import SubOperations
 
-PENDING = 0xFF00
 _FAILED_UIDS = 0x00080058
 _MOST_NAMED = 1000
 """UIDs in the list of failed ones, whose length Explicit VR counts in 16 bits."""

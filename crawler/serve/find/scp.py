@@ -26,6 +26,7 @@ from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR
 from crawler.pacs.pending import frame_responses
 from crawler.pacs.sop_classes import FIND_MODELS, GET_MODELS, MOVE_MODELS
+from crawler.pacs.status import CANCELLED, PENDING, PENDING_UNSUPPORTED_KEYS, SUCCESS
 from crawler.pacs.strangers import Strangers
 from crawler.serve.access import Person, Role
 from crawler.serve.audit import Action, Audit
@@ -40,8 +41,6 @@ _PLAIN = (IMPLICIT_VR, EXPLICIT_VR)
 _GRANTED = b"\1\1"
 """Relational queries and date-time matching, of what can be negotiated (PS3.4 C.5.1.1)."""
 
-SUCCESS, CANCELLED = 0x0000, 0xFE00
-PENDING, PENDING_UNSUPPORTED_KEYS = 0xFF00, 0xFF01
 OUT_OF_RESOURCES, NOT_PROCESSED = 0xA700, 0xC000
 UNRECOGNISED_OPERATION = 0x0211
 
