@@ -14,7 +14,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from crawler.plan.sweep import MOST_SINGLE_DAYS
+from crawler.plan.sweep import MOST_SINGLE_DAYS, MOST_TESTS_OF_UNDATED
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import OverCap, Quirks
 from tests.acceptance import schedules as replay
@@ -22,8 +22,9 @@ from tests.acceptance.schedules import Schedule, judge, schedules
 
 SOAK = os.environ.get("PACSLAKE_SCHEDULES")
 DAY, TIME = date(2024, 1, 1), frozenset({"StudyTime"})
-MOST_QUERIES = MOST_SINGLE_DAYS + 500
-"""No mixture of quirks needs more for a few hundred studies, even where ranges are ignored; more is a storm."""
+MOST_QUERIES = MOST_SINGLE_DAYS + 25 * MOST_TESTS_OF_UNDATED + 500
+"""No mixture of quirks needs more for a few hundred studies, even where ranges are ignored and as many days as may be
+are tested by their hours; more is a storm."""
 
 
 @pytest.fixture(autouse=True, scope="module")
