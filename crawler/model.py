@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import NewType
 
+from crawler.identity import TlsCall, UserIdentity
 from crawler.secret import Secret
 
 AETitle = NewType("AETitle", str)
@@ -356,7 +356,9 @@ class Peer:
     called_ae: AETitle
     calling_ae: AETitle
     limits: Limits = field(default_factory=Limits)
-    tls: Callable[[], ssl.SSLContext] | None = None
+    tls: TlsCall | None = None
+    """None where all goes in the clear."""
+    user: UserIdentity | None = None
     web: WebAccess | None = None
     """None where it is asked by DICOM's own protocol."""
     is_configured: bool = True

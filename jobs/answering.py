@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
+from crawler import tls
 from crawler.errors import UserError
 from crawler.serve.listening import listen
 from crawler.settings import Settings
@@ -26,7 +27,9 @@ _PATIENCE = 3.0
 
 
 def query_socket(settings: Settings) -> socket.socket:
-    """Take the address of `[find_scp]`. UserError where it cannot be had."""
+    """Take the address of `[find_scp]`. UserError where it cannot be had, or its certificate cannot be used."""
+    if by_tls := settings.find_scp.tls_listen("find_scp"):
+        tls.listening(by_tls)
     try:
         return listen(settings.find_scp.address)
     except UserError as error:

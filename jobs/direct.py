@@ -43,7 +43,7 @@ from jobs.ordering import BY_NAME
 from jobs.peers import Peers
 from jobs.publish import Source
 from jobs.stopping import stopping_on_signals
-from jobs.store import Store, listening, own_address, senders_of
+from jobs.store import Store, listening, own_address, senders_of, tls_of
 from jobs.table import visible
 
 PATIENCE = Patience(look_again=(), ask_again=(5.0,))
@@ -183,7 +183,9 @@ async def _opened(peers: Peers, request: Request, report: Report) -> AsyncIterat
             yield Store(storing)
         return
     local = _local(peers, request)
-    senders = [*map(Sender.of, local.allowed_senders), *await senders_of(peers.called[0].pacs)]
-    receiving = Receiving(request.to, local.ae_title, tuple(senders), by_series, port=local.port)
+    [called] = peers.called
+    senders, tls = await senders_of(called.pacs), tls_of(local, {called.peer.name: called.pacs})
+    senders += map(Sender.of, local.allowed_senders)
+    receiving = Receiving(request.to, local.ae_title, tuple(senders), by_series, port=local.port, tls=tls)
     async with listening(receiving, report, "choose another by --port") as receiver:
         yield Store(receiver, receiver.port, receiver.acceptor.rejections)

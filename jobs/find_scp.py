@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -64,9 +64,10 @@ class Answering:
         allowed = (lambda ae_title, address: admits(senders, ae_title, address)) if senders else None
         ae_title = told.ae_title or self._settings.local.ae_title
         await self._follow()
-        async with Acceptor(self._scp.service(ae_title, allowed, told.max_associations), self._scp.answer) as acceptor:
+        service = replace(self._scp.service(ae_title, allowed, told.max_associations), tls=told.tls_listen("find_scp"))
+        async with Acceptor(service, self._scp.answer) as acceptor:
             await acceptor.listen_on(channel)
-            self._log.info("answering queries", port=acceptor.port, ae_title=ae_title)
+            self._log.info("answering queries", port=acceptor.port, ae_title=ae_title, tls=service.tls is not None)
             while not stopping.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stopping.wait(), GLANCE)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from crawler.errors import UserError
+from crawler.identity import TlsListen
 from crawler.pacs.acceptor import Rejection
 from crawler.retrieve.expectation import Expectation, Sender
 from crawler.retrieve.receiver import Receiver, Receiving, receive
 from crawler.retrieve.storing import Report, Storing
-from crawler.settings import PacsSettings, Settings
+from crawler.settings import LocalSettings, PacsSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ async def opened_store(settings: Settings, names: Sequence[str], report: Report)
     Raises UserError where it or the port is in use.
     """
     local = settings.local
-    moving = [settings.pacs[name] for name in names if settings.pacs[name].retrieve_by == "move"]
+    moving = {name: settings.pacs[name] for name in names if settings.pacs[name].retrieve_by == "move"}
     expected = Expectation(accept_unsolicited=local.accept_unsolicited)
     if not moving:
         async with Storing.opened(local.store_path, report) as storing:
@@ -44,9 +45,10 @@ async def opened_store(settings: Settings, names: Sequence[str], report: Report)
             yield Store(storing)
         return
     senders = [Sender.of(text) for text in local.allowed_senders]
-    for pacs in moving:
+    for pacs in moving.values():
         senders += await senders_of(pacs)
-    receiving = Receiving(local.store_path, local.ae_title, tuple(senders), port=local.port)
+    tls = tls_of(local, moving)
+    receiving = Receiving(local.store_path, local.ae_title, tuple(senders), port=local.port, tls=tls)
     async with listening(receiving, report) as receiver:
         receiver.expectation = expected
         yield Store(receiver, receiver.port, receiver.acceptor.rejections)
@@ -64,6 +66,18 @@ async def listening(receiving: Receiving, report: Report, hint: str = "see [loca
         yield receiver
     finally:
         await opening.__aexit__(None, None, None)
+
+
+def tls_of(local: LocalSettings, moving: Mapping[str, PacsSettings]) -> TlsListen | None:
+    """Say how objects come; None in the clear. UserError where a PACS is asked by TLS and would answer without."""
+    tls = local.tls_listen("local")
+    for name, pacs in moving.items():
+        if pacs.tls and tls is None:
+            raise UserError(
+                f"{name} is asked by TLS, and would send its images in the clear: set tls_certificate and tls_key in "
+                f"[local], or bring them by C-GET (pacs.{name}.retrieve_by = 'get', or `pacslake get`)"
+            )
+    return tls
 
 
 async def senders_of(pacs: PacsSettings) -> list[Sender]:

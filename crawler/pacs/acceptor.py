@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,15 +17,17 @@ from types import TracebackType
 from typing import NamedTuple
 
 from crawler.errors import PeerError, ProtocolError, TransientPeerError
+from crawler.identity import TlsListen
 from crawler.model import Limits
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
-from crawler.pacs.doorway import TOO_MANY, Doorway, Manners
+from crawler.pacs.doorway import TOO_MANY, Doorway, Manners, turned_back
 from crawler.pacs.framing import Pdu, PduBuffer, PduType
 from crawler.pacs.inbox import Inbox
 from crawler.pacs.messages import Message, Reassembler, Sink
 from crawler.pacs.negotiation import Agreement, Proposal
 from crawler.pacs.upper_layer import Connection
+from crawler.tls import Answering, why_not_answered
 
 PERMANENT, TRANSIENT = 1, 2
 """Results of an A-ASSOCIATE-RJ (PS3.8 table 9-21)."""
@@ -67,6 +68,8 @@ class Service:
     """Answers a request as it is received, which spares a switch of tasks; false leaves it to the handler."""
     turned_away: Callable[[str, str], None] | None = None
     """Is told the address of each connection that was closed, or rejected, for what came on it, and why."""
+    tls: TlsListen | None = None
+    """How callers are answered by TLS, and in no other way; None in the clear."""
     max_associations: int = 25
     max_per_address: int = 25
     max_per_second: int = 100
@@ -220,6 +223,7 @@ class Acceptor:
         self._untaken: set[socket.socket] = set()
         self._addresses: Counter[str] = Counter()
         self._doorway: Doorway | None = None
+        self._tls = Answering(service.tls) if service.tls else None
 
     async def __aenter__(self) -> Acceptor:
         return self
@@ -229,15 +233,15 @@ class Acceptor:
     ) -> None:
         await self.close()
 
-    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+    async def listen(self, host: str, port: int) -> None:
         """Begin to listen; port 0 lets the system choose one, `port` then tells which."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        await self.listen_on(socket.create_server((host, port), family=family), tls)
+        await self.listen_on(socket.create_server((host, port), family=family))
 
-    async def listen_on(self, channel: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+    async def listen_on(self, channel: socket.socket) -> None:
         """Begin to listen on a socket that is bound already, and is then ours."""
         manners = Manners(self.service.handshake_timeout, self.service.max_per_second)
-        self._doorway = Doorway(channel, manners, partial(self._begin, tls), self._turn_away)
+        self._doorway = Doorway(channel, manners, self._begin, self._turn_away)
         self.port = channel.getsockname()[1]
 
     async def close(self) -> None:
@@ -253,7 +257,7 @@ class Acceptor:
         if self.service.turned_away is not None:
             self.service.turned_away(address, why)
 
-    def _begin(self, tls: ssl.SSLContext | None, channel: socket.socket, address: str) -> None:
+    def _begin(self, channel: socket.socket, address: str) -> None:
         if len(self._passing) >= _PASSING:
             [(most, _)] = Counter(self._passing.values()).most_common(1)
             oldest = next(task for task, of in self._passing.items() if of == most)
@@ -261,7 +265,7 @@ class Acceptor:
             oldest.cancel()
             self._turn_away(most, TOO_MANY)
         self._untaken.add(channel)
-        task = asyncio.get_running_loop().create_task(self._take(tls, channel, address))
+        task = asyncio.get_running_loop().create_task(self._take(channel, address))
         self._tasks.add(task)
         self._passing[task] = address
         task.add_done_callback(partial(self._ended, channel))
@@ -273,7 +277,7 @@ class Acceptor:
             self._untaken.discard(channel)
             channel.close()
 
-    async def _take(self, tls: ssl.SSLContext | None, channel: socket.socket, address: str) -> None:
+    async def _take(self, channel: socket.socket, address: str) -> None:
         """Make a connection of a socket, by TLS or without, and attend to it."""
         self._untaken.discard(channel)
         limits, patience = self.service.limits, self.service.handshake_timeout
@@ -281,12 +285,16 @@ class Acceptor:
         def connection() -> Connection:
             return Connection("the caller", PduBuffer(limits.max_pdu, framing.BEFORE_REQUEST), limits.idle_timeout)
 
+        if self._tls is None and turned_back(channel):
+            self._turn_away(address, "speaks TLS, which is not set up here: set tls_certificate and tls_key")
+            return
+        context = self._tls.context() if self._tls else None
         try:
             _, made = await asyncio.get_running_loop().connect_accepted_socket(
-                connection, channel, ssl=tls, ssl_handshake_timeout=patience if tls else None
+                connection, channel, ssl=context, ssl_handshake_timeout=patience if context else None
             )
         except OSError as error:  # those of TLS too
-            self._turn_away(address, f"no TLS began: {getattr(error, 'reason', None) or type(error).__name__}")
+            self._turn_away(address, why_not_answered(self.service.tls, error) if self.service.tls else "went away")
             return
         await self._attend(made, address)
 
@@ -365,15 +373,14 @@ class Acceptor:
         return LIMIT_EXCEEDED if is_full else None
 
 
-async def serve(
-    service: Service, handler: Handler, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
-) -> Acceptor:
-    """Listen for associations and let `handler` answer each request. Raises OSError when the port cannot be had.
+async def serve(service: Service, handler: Handler, *, host: str = "127.0.0.1", port: int = 0) -> Acceptor:
+    """Listen for associations and let `handler` answer each request.
 
+    Raises OSError when the port cannot be had, UserError when a file of `service.tls` is wrong.
     Use it as `async with await serve(…) as acceptor:` or call `close()` yourself.
     """
     acceptor = Acceptor(service, handler)
-    await acceptor.listen(host, port, tls)
+    await acceptor.listen(host, port)
     return acceptor
 
 

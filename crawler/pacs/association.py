@@ -9,9 +9,11 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-from crawler.errors import PeerError, ProtocolError, RefusedError, TransientPeerError
+from crawler import tls
+from crawler.certificates import X509, shown
+from crawler.errors import PeerError, ProtocolError, RefusedError, TransientPeerError, UserError
 from crawler.model import Model, Peer
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
@@ -21,11 +23,13 @@ from crawler.pacs.framing import PduBuffer, PduType
 from crawler.pacs.identifier import Askable, encode_identifier
 from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR, Agreement, Context, Proposal
+from crawler.pacs.passwords import line_of
 from crawler.pacs.responses import MAX_ROWS
 from crawler.pacs.sop_classes import FIND_CLASSES
 from crawler.pacs.upper_layer import Connection
 
 _RELEASE_PATIENCE = 5.0
+_OBJECTS_WITHIN = 5.0
 _NEXT_ADDRESS_AFTER = 0.25
 """Seconds that one of several addresses has before the next is tried beside it (RFC 8305)."""
 _CALLING_AE_UNKNOWN, _CALLED_AE_UNKNOWN = 3, 7
@@ -67,6 +71,11 @@ class Association:
             connection.abort()
             raise
         return Association(peer, connection, agreement)
+
+    @property
+    def certificate(self) -> X509 | None:
+        """What the PACS showed; None where all goes in the clear."""
+        return shown(self._connection.get_extra_info("ssl_object"))
 
     @property
     def closed(self) -> bool:
@@ -212,7 +221,14 @@ def _propose(
     pairs = enumerate((*asked, *storage))
     contexts = tuple(Context(2 * place + 1, uid, tuple(syntaxes)) for place, (uid, syntaxes) in pairs)
     served = frozenset(uid for uid, _ in storage)
-    return Proposal(peer.calling_ae, peer.called_ae, contexts, peer.limits.max_pdu, extended, served)
+    return Proposal(peer.calling_ae, peer.called_ae, contexts, peer.limits.max_pdu, extended, served, _user(peer))
+
+
+def _user(peer: Peer) -> tuple[str, str] | None:
+    """Give user name and passcode where they are told, which is over TLS alone. RefusedError for a wrong file."""
+    if peer.user is None or peer.tls is None:
+        return None
+    return peer.user.username, line_of(peer.user.passcode) if peer.user.passcode else ""
 
 
 async def _connect(peer: Peer) -> Connection:
@@ -222,34 +238,47 @@ async def _connect(peer: Peer) -> Connection:
     def make() -> Connection:
         return Connection(_who(peer), buffer, limits.idle_timeout)
 
-    tls = peer.tls() if peer.tls else None
+    try:
+        context = tls.calling(peer.tls) if peer.tls else None
+    except UserError as wrong:
+        raise RefusedError(str(wrong)) from None
+    host = peer.tls.host if peer.tls else None
     try:
         async with asyncio.timeout(limits.connect_timeout):
-            return (
-                await loop.create_connection(
-                    make, peer.host, peer.port, ssl=tls, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER
-                )
-            )[1]
+            place, delay = (peer.host, peer.port), _NEXT_ADDRESS_AFTER
+            _, connection = await loop.create_connection(
+                make, *place, ssl=context, server_hostname=host, happy_eyeballs_delay=delay
+            )
     except TimeoutError as error:
         raise TransientPeerError(f"{_who(peer)} did not answer within {limits.connect_timeout:g} s") from error
     except socket.gaierror as error:
         kind = TransientPeerError if error.errno == socket.EAI_AGAIN else RefusedError
         hint = f"check {peer.setting('host')} and the name service"
         raise kind(f"the host name of PACS {peer.name}, {peer.host}, cannot be resolved: {hint}") from error
-    except ssl.SSLError as error:
-        reason = getattr(error, "verify_message", "") or error.reason or "no TLS there"
-        raise RefusedError(f"{_who(peer)} and we cannot agree on TLS: {reason}") from error
     except ConnectionRefusedError as error:
         check = f"check that it runs, and {peer.setting('host and port')}"
         raise TransientPeerError(f"nothing listens at {_who(peer)}: {check}") from error
+    except ssl.SSLError as error:
+        assert peer.tls is not None
+        raise RefusedError(f"{_who(peer)} {tls.why_not_called(peer.tls, error)}") from error
     except OSError as error:
+        if peer.tls is not None and isinstance(error, ConnectionResetError):
+            raise TransientPeerError(f"{_who(peer)} {tls.why_not_called(peer.tls, error)}") from error
         raise TransientPeerError(f"{_who(peer)} cannot be reached: {error.strerror or error}") from error
+    certificate = shown(connection.get_extra_info("ssl_object"))
+    if peer.tls is not None and (objection := tls.objection(peer.tls, certificate)):
+        connection.reset()
+        raise RefusedError(f"{_who(peer)} {objection}")
+    return connection
 
 
 async def _negotiate(peer: Peer, connection: Connection, proposal: Proposal) -> Agreement:
     connection.set_deadline(peer.limits.connect_timeout, "the association request")
     connection.write(negotiation.encode_request(proposal))
-    pdu = await connection.next_pdu()
+    try:
+        pdu = await connection.next_pdu()
+    except TransientPeerError as lost:
+        raise await _objected(peer, connection, lost) from lost
     if pdu.type is PduType.ASSOCIATE_RJ:
         raise _rejected(peer, *bytes(pdu.body).ljust(4, b"\0")[1:4])
     if pdu.type is PduType.ABORT:
@@ -265,6 +294,21 @@ async def _negotiate(peer: Peer, connection: Connection, proposal: Proposal) -> 
     return agreement
 
 
+async def _objected(peer: Peer, connection: Connection, lost: TransientPeerError) -> PeerError:
+    """Say why nothing came after TLS: in 1.3 a server looks at our certificate when we believe to be done."""
+    if peer.tls is None or isinstance(lost, ProtocolError):
+        return lost
+    objection = connection.tls_failure
+    if objection is None:  # it may have crossed our request, and been lost: call once more, and say nothing
+        listening = await _connect(peer)
+        listening.set_deadline(_OBJECTS_WITHIN, "an objection")
+        with suppress(TransientPeerError):
+            await listening.more()
+        listening.reset()
+        objection = listening.tls_failure
+    return RefusedError(f"{_who(peer)} {tls.why_not_called(peer.tls, objection)}") if objection else lost
+
+
 def _rejected(peer: Peer, result: int, source: int, reason: int) -> PeerError:
     """Say why an association was rejected, and what to change."""
     if source == _SERVICE_USER and reason == _CALLING_AE_UNKNOWN:
@@ -278,7 +322,8 @@ def _rejected(peer: Peer, result: int, source: int, reason: int) -> PeerError:
         )
     if result == _TRANSIENT or source == _PRESENTATION:
         return TransientPeerError(f"{_who(peer)} rejected the association for now (source {source}, reason {reason})")
+    user = f", and as the user {peer.user.username}" if peer.user else ""
     return RefusedError(
         f"{_who(peer)} rejected the association for good (source {source}, reason {reason}): "
-        f"ask its administrator whether {peer.calling_ae} may call {peer.called_ae}"
+        f"ask its administrator whether {peer.calling_ae} may call {peer.called_ae}{user}"
     )

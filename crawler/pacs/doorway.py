@@ -12,7 +12,10 @@ import socket
 import struct
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
+
+from crawler.pacs import framing
 
 _SILENT = 256
 """Connections on which nothing has come yet; where one address opens 10,000 a second, each of its has 25 ms."""
@@ -26,6 +29,8 @@ _REST = 0.5
 """Seconds to wait where no connection can be taken, for want of descriptors or memory."""
 _AT_ONCE = struct.pack("ii", 1, 0)
 """Makes closing a TCP reset, after which the kernel keeps nothing."""
+
+_HANDSHAKE = b"\x16"
 
 SILENT, TOO_MANY = "nothing came", "too many connections"
 
@@ -136,3 +141,15 @@ class Doorway:
         self._count -= 1
         if not self._silent[address]:
             del self._silent[address]
+
+
+def turned_back(channel: socket.socket) -> bool:
+    """Whether TLS begins (RFC 8446 5.1) where none is spoken: that is answered as PS3.8 9.2 has it, and closed."""
+    with suppress(OSError):
+        if channel.recv(1, socket.MSG_PEEK) != _HANDSHAKE:
+            return False
+        with channel:
+            channel.recv(1 << 16)  # else a reset would overtake the answer
+            channel.send(framing.abort(source=2))
+        return True
+    return False

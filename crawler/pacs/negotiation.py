@@ -21,6 +21,7 @@ from pynetdicom.pdu_primitives import (
     MaximumLengthNotification,
     SCP_SCU_RoleSelectionNegotiation,
     SOPClassExtendedNegotiation,
+    UserIdentityNegotiation,
 )
 from pynetdicom.pdu_primitives import (
     _UserInformationPrimitiveType as _UserInformation,
@@ -44,6 +45,8 @@ _BEFORE_ITEMS = 68
 """Bytes of its body with the version, the AE titles and what is reserved."""
 _ACCEPTED, _UNKNOWN_ABSTRACT_SYNTAX, _UNKNOWN_TRANSFER_SYNTAX = 0, 3, 4
 """Results of a presentation context (PS3.8 table 9-18)."""
+_USERNAME, _USERNAME_AND_PASSCODE = 1, 2
+"""Kinds of user identity (PS3.7 table D.3-14)."""
 _MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, struct.error)
 """What pynetdicom's decoders raise on hostile bytes."""
 
@@ -71,6 +74,8 @@ class Proposal:
     extended: Mapping[str, bytes] = field(default_factory=dict)
     served: frozenset[str] = frozenset()
     """SOP classes of which the requestor offers to be the SCP, as a C-GET needs it (PS3.7 D.3.3.4)."""
+    user: tuple[str, str] | None = field(default=None, repr=False)
+    """User name and passcode, '' for none, of who asks (PS3.7 D.3.3.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ def encode_request(proposal: Proposal) -> bytes:
     primitive = _primitive(proposal)
     primitive.presentation_context_definition_list = [_offer(context) for context in proposal.contexts]
     primitive.user_information = _user_information(proposal.max_pdu, proposal.extended, proposal.served)
+    if proposal.user is not None:
+        primitive.user_information.append(_user_identity(*proposal.user))
     return bytes(A_ASSOCIATE_RQ(primitive).encode())
 
 
@@ -263,6 +270,15 @@ def _user_information(max_pdu: int, extended: Mapping[str, bytes], served: froze
         role.sop_class_uid, role.scu_role, role.scp_role = UID(sop_class), False, True
         items.append(role)
     return items
+
+
+def _user_identity(username: str, passcode: str) -> UserIdentityNegotiation:
+    """Name the user: no answer is asked for, as a PACS that knows nothing of users gives none."""
+    identity = UserIdentityNegotiation()
+    identity.user_identity_type = _USERNAME_AND_PASSCODE if passcode else _USERNAME
+    identity.positive_response_requested = False
+    identity.primary_field, identity.secondary_field = username.encode(), passcode.encode()
+    return identity
 
 
 def _extended(primitive: A_ASSOCIATE) -> dict[str, bytes]:

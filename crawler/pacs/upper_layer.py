@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 from typing import cast
@@ -35,6 +36,8 @@ class Connection(asyncio.BufferedProtocol):
         """Why nothing more can be received."""
         self.is_late = False
         """Whether that is because a deadline passed."""
+        self.tls_failure: ssl.SSLError | None = None
+        """What the peer objected to when TLS had begun, as it does to certificates in TLS 1.3."""
         self.on_bytes: Callable[[], bool] | None = None
         """Looks at what was received at once; says whether to wake who waits for it."""
         self._loop = asyncio.get_running_loop()
@@ -93,6 +96,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Remember why the connection is gone, and wake everybody."""
+        self.tls_failure = exc if isinstance(exc, ssl.SSLError) else None
         why = getattr(exc, "strerror", None) or exc
         self._fail(f"the connection to {self.label} was lost" + (f": {why}" if why else ""))
         for timer in (self._timer, self._closer):

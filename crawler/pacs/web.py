@@ -10,11 +10,11 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crawler.errors import ProtocolError, RefusedError, TransientPeerError, UserError
+from crawler.errors import ProtocolError, RefusedError, TransientPeerError
 from crawler.model import Peer, WebAccess
 from crawler.pacs.dicom_json import Dataset, read_datasets
+from crawler.pacs.passwords import line_of
 from crawler.pacs.qido import UNABLE, status_of
-from crawler.secret import Secret
 
 if TYPE_CHECKING:
     import httpx
@@ -52,7 +52,7 @@ class WebClient:
         self._http = httpx.AsyncClient(
             base_url=f"{web.url.rstrip('/')}/",
             headers={"Accept": "application/dicom+json", "Cache-Control": "no-cache", **_bearer(web)},
-            auth=(web.username, _line(web.secret)) if web.username and web.secret else None,
+            auth=(web.username, line_of(web.secret)) if web.username and web.secret else None,
             verify=_tls(web),
             timeout=httpx.Timeout(limits.idle_timeout, connect=limits.connect_timeout),
             limits=httpx.Limits(max_connections=1),
@@ -140,20 +140,7 @@ def _is_distrust(error: BaseException | None) -> bool:
 def _bearer(web: WebAccess) -> dict[str, str]:
     if web.secret is None or web.username is not None:
         return {}
-    return {"Authorization": f"Bearer {_line(web.secret)}"}
-
-
-def _line(secret: Secret) -> str:
-    """Read a secret. RefusedError where it is no line of text."""
-    try:
-        line = secret.read().decode()
-    except UserError as error:
-        raise RefusedError(f"{error}; it should hold the secret for a DICOMweb server") from None
-    except UnicodeDecodeError:
-        line = "\n"
-    if not line.isprintable():
-        raise RefusedError(f"{secret} should hold one line: the secret for a DICOMweb server")
-    return line
+    return {"Authorization": f"Bearer {line_of(web.secret)}"}
 
 
 def _tls(web: WebAccess) -> ssl.SSLContext | bool:

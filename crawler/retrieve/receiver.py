@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pynetdicom import ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts
 
+from crawler.identity import TlsListen
 from crawler.model import AETitle, Limits
 from crawler.pacs import command as dimse
 from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
@@ -41,6 +42,8 @@ class Receiving:
     max_associations: int = 25
     max_per_address: int = 10
     limits: Limits = field(default_factory=lambda: Limits(max_object=64 * 1024))
+    tls: TlsListen | None = None
+    """None takes what comes in the clear, and nothing else."""
 
 
 class Receiver(Storing):
@@ -75,7 +78,8 @@ class Receiver(Storing):
 async def receive(receiving: Receiving, report: Report) -> AsyncIterator[Receiver]:
     """Listen for objects until the block ends; what was answered with success is then reported.
 
-    Raises UserError when another process owns the store, OSError when the port cannot be had, and what `report` raised.
+    Raises UserError when another process owns the store or a file of `tls` is wrong, OSError when the port cannot be
+    had, and what `report` raised.
     """
     async with Receiver.opened(receiving.store, report, receiving.layout) as receiver:
         service = Service(
@@ -88,6 +92,7 @@ async def receive(receiving: Receiving, report: Report) -> AsyncIterator[Receive
             max_associations=receiving.max_associations,
             max_per_address=receiving.max_per_address,
             limits=receiving.limits,
+            tls=receiving.tls,
         )
         async with await serve(service, receiver.answer, host=receiving.host, port=receiving.port) as acceptor:
             receiver.acceptor = acceptor

@@ -6,18 +6,17 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from crawler import tls
 from crawler.errors import UserError
-from crawler.secret import Secret
+from crawler.identity import TlsListen
 from crawler.settings import ServeSettings
 
 MOST_CONNECTIONS = 200
@@ -52,38 +51,21 @@ def listen(address: tuple[str, int]) -> socket.socket:
 class Certificate:
     """Who we are, by TLS 1.2 or 1.3. UserError where the files are not what they should be."""
 
-    def __init__(self, certificate: Path, key: Secret) -> None:
-        self._files = (certificate, key)
-        self.context = _context(*self._files)
+    def __init__(self, listen: TlsListen) -> None:
+        self._listen = listen
+        self.context = tls.listening(listen)
 
     def renew(self) -> None:
         """Read the files again, for connections from now on. UserError, and all stays as it was."""
-        _context(*self._files)
-        certificate, key = self._files
-        self.context.load_cert_chain(certificate, key.path)
+        tls.listening(self._listen)
+        identity = self._listen.identity
+        self.context.load_cert_chain(identity.certificate.path, identity.key.path)
 
 
 def certificate_of(settings: ServeSettings) -> Certificate | None:
     """Give what the settings name; None for plain HTTP."""
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return None
-    return Certificate(settings.tls_certificate, settings.tls_key)
-
-
-def _context(certificate: Path, key: Secret) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        key.require_private()
-        context.load_cert_chain(certificate, key.path, password=lambda: "")  # never ask at the terminal
-    except ssl.SSLError as error:
-        what = (
-            "do not fit each other" if "MISMATCH" in str(error.reason) else "are no PEM files, or the key is encrypted"
-        )
-        raise UserError(f"serve.tls_certificate and tls_key: {certificate} and {key} {what}") from None
-    except OSError as error:
-        raise UserError(f"serve.tls_certificate, tls_key: {error.filename or key}: {error.strerror}") from None
-    return context
+    listen = settings.tls_listen
+    return Certificate(listen) if listen else None
 
 
 class Server(uvicorn.Server):

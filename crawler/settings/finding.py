@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from crawler.dicom import UTF_8
 from crawler.settings.serving import Listen, address_of, is_loopback
+from crawler.settings.tls import ListeningSettings
 from crawler.settings.values import AEText, DefinedTerms, SenderText
 
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -22,10 +23,8 @@ class CallerSettings(BaseModel):
     max_queries_per_minute: Count = 0
 
 
-class FindScpSettings(BaseModel):
+class FindScpSettings(ListeningSettings):
     """`[find_scp]`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     listen: Listen = "127.0.0.1:11113"
     ae_title: AEText | None = None

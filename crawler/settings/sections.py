@@ -19,6 +19,7 @@ from crawler.settings.finding import CallerSettings, FindScpSettings
 from crawler.settings.hours import AllowedHours, Holiday
 from crawler.settings.sentences import nearest
 from crawler.settings.serving import ServeSettings, TrustedProxySettings
+from crawler.settings.tls import ListeningSettings
 from crawler.settings.values import (
     AEText,
     AnySecret,
@@ -71,7 +72,7 @@ class LakeSettings(_Table):
     path: Folder
 
 
-class LocalSettings(_Table):
+class LocalSettings(ListeningSettings):
     """`[local]`: who we are."""
 
     ae_title: AEText = AETitle("PACSLAKE")
@@ -274,7 +275,13 @@ class Settings(_Table):
         """Say how to call the PACS of this name. UserError when there is none."""
         self.require_pacs([name])
         pacs = self.pacs[name]
-        return Peer(name, pacs.host, pacs.port, pacs.ae_title, self.local.ae_title, pacs.limits, web=pacs.web)
+        return Peer(
+            name,
+            *(pacs.host, pacs.port, pacs.ae_title, self.local.ae_title, pacs.limits),
+            tls=pacs.tls_call(f"pacs.{name}", pacs.host, self.local.identity("local")),
+            user=pacs.user,
+            web=pacs.web,
+        )
 
     def require_pacs(self, names: Iterable[str]) -> None:
         """UserError when a name is not that of a configured PACS."""

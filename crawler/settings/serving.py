@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from crawler.identity import TlsListen
+from crawler.settings.tls import identity_of
 from crawler.settings.values import AnySecret, Folder, Host, Memory, Seconds, SecretFile, TlsKey
 
 RoleName = Literal["viewer", "analyst", "operator"]
@@ -101,6 +103,12 @@ class ServeSettings(BaseModel):
     sql_memory: Memory = 10**9
     sql_seconds: Seconds = 60.0
     sql_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+
+    @property
+    def tls_listen(self) -> TlsListen | None:
+        """Who we are by TLS; None for plain HTTP."""
+        identity = identity_of("serve", self.tls_certificate, self.tls_key)
+        return TlsListen(identity) if identity else None
 
     @property
     def address(self) -> tuple[str, int] | None:

@@ -8,7 +8,21 @@ from collections.abc import Callable, Iterator
 
 Rule = Callable[[str, str], Iterator[str]]
 
-SHARED = {"model", "columns", "dicom", "attributes", "phi", "errors", "settings", "secret", "log", "orphans"}
+SHARED = {
+    "model",
+    "columns",
+    "dicom",
+    "attributes",
+    "phi",
+    "errors",
+    "settings",
+    "secret",
+    "log",
+    "orphans",
+    "identity",
+    "tls",
+    "certificates",
+}
 """Modules of crawler that every room may use; all else in crawler/ is a room."""
 
 BETWEEN_ROOMS = {
@@ -41,6 +55,7 @@ LIBRARIES = {
     "uvicorn": ("crawler/serve/",),
     "sqlglot": ("crawler/live/",),
     "httpx": ("crawler/pacs/",),
+    "cryptography": ("crawler/certificates.py",),
     "click": ("jobs/",),
     "rich": ("jobs/",),
 }

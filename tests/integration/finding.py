@@ -74,7 +74,7 @@ def answering(
             scp.store, scp.destinations = files
             scp.offer(answers.kinds())
         async with Acceptor(scp.service("PACSLAKE", None, 10), scp.answer) as acceptor:
-            await acceptor.listen("127.0.0.1", 0, None)
+            await acceptor.listen("127.0.0.1", 0)
             ports.append(acceptor.port)
             ready.set()
             await stop.wait()

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
-import subprocess
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +18,7 @@ from crawler.pacs.association import Association, connect
 from crawler.pacs.framing import PduType
 from crawler.pacs.identifier import Query
 from crawler.pacs.messages import Message
-from tests.integration.calls import EVERYTHING, FIND, HASTE, ROWS, SYNTAXES, acceptor, answer, peer, rows_of
+from tests.integration.calls import EVERYTHING, FIND, HASTE, ROWS, acceptor, answer, peer, rows_of
 
 
 def test_echo_and_find_on_one_association() -> None:
@@ -245,29 +242,5 @@ def test_a_slow_reader_holds_the_sender_back() -> None:
             async for _ in stream:
                 pass
             assert (stream.rows, stream.status) == (ROWS, 0)
-
-    asyncio.run(scenario())
-
-
-def test_tls(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server_side.load_cert_chain(certificate, key)
-
-    async def scenario() -> None:
-        async with await serve(Service(syntaxes=SYNTAXES), answer, tls=server_side) as server:
-            place = ("127.0.0.1", server.port, AETitle("SIM"), AETitle("ME"), HASTE)
-            trusting = Peer("test", *place, tls=lambda: ssl.create_default_context(cafile=certificate))
-            async with connect(trusting, [FIND]) as assoc:
-                rows, status = await rows_of(assoc)
-                assert (len(rows), status) == (ROWS, 0)
-            wary = Peer("test", *place, tls=ssl.create_default_context)
-            with pytest.raises(RefusedError, match="cannot agree on TLS: self-signed certificate"):
-                await Association.open(wary, [FIND])
 
     asyncio.run(scenario())

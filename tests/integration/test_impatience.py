@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from crawler.secret import Secret
+from crawler.identity import NamedFile, TlsIdentity, TlsListen
 from crawler.serve.listening import MOST_CONNECTIONS, Certificate, Patience, Server, listen
 from tests.acceptance.access import make_certificate
 from tests.acceptance.serving import wait_until
@@ -48,12 +48,18 @@ def connect(server: Server) -> socket.socket:
     return socket.create_connection(server.servers[0].sockets[0].getsockname(), timeout=60)
 
 
+def shown_by(folder: Path) -> TlsListen:
+    """Name the certificate that was made in a folder."""
+    files = (NamedFile(folder / name, "serve") for name in ("server.pem", "server.key"))
+    return TlsListen(TlsIdentity(*files))
+
+
 @pytest.fixture(params=["plain", "tls"])
 def connected(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.socket]:
     certificate, context = None, None
     if request.param == "tls":
         make_certificate(tmp_path)
-        certificate = Certificate(tmp_path / "server.pem", Secret(tmp_path / "server.key"))
+        certificate = Certificate(shown_by(tmp_path))
         context = ssl.create_default_context(cafile=tmp_path / "server.pem")
     with running(certificate, IMPATIENT) as server, connect(server) as client:
         if context is None:
@@ -104,7 +110,7 @@ def test_who_takes_no_answer_is_cut_off() -> None:
 
 def test_who_does_not_begin_tls_is_cut_off(tmp_path: Path) -> None:
     make_certificate(tmp_path)
-    certificate = Certificate(tmp_path / "server.pem", Secret(tmp_path / "server.key"))
+    certificate = Certificate(shown_by(tmp_path))
     with running(certificate, IMPATIENT) as server, connect(server) as client:
         client.sendall(b"\x16\x03\x01")
         assert closed(client) == b""

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from crawler.errors import UserError
-from crawler.secret import Secret
 from crawler.serve.audit import Audit
-from crawler.serve.listening import Certificate, certificate_of
+from crawler.serve.listening import certificate_of
 from crawler.serve.site import door_of
 from crawler.settings import ServeSettings
 from tests.acceptance.access import make_certificate
@@ -37,10 +36,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"tls_certificate": "server.pem", "tls_key": "none.key"}, "none.key: No such file or directory"),
-        ({"tls_certificate": "none.pem", "tls_key": "server.key"}, "No such file or directory"),
-        ({"tls_certificate": "server.pem", "tls_key": "other.key"}, "do not fit each other"),
-        ({"tls_certificate": "open", "tls_key": "server.key"}, "are no PEM files, or the key is encrypted"),
+        (
+            {"tls_certificate": "server.pem", "tls_key": "none.key"},
+            "serve.tls_key: {folder}/none.key cannot be read: No such file",
+        ),
+        ({"tls_certificate": "none.pem", "tls_key": "server.key"}, "none.pem cannot be read: No such file"),
+        (
+            {"tls_certificate": "server.pem", "tls_key": "other.key"},
+            "serve.tls_key: {folder}/other.key is not the key of",
+        ),
+        (
+            {"tls_certificate": "open", "tls_key": "server.key"},
+            "one of them is no PEM file, the key is encrypted, or too weak",
+        ),
         ({"tls_certificate": "server.pem", "tls_key": "open.key"}, "open.key can be read by everybody: type chmod o="),
         ({"password_file": "none"}, "none: there is no such file; `pacslake users add` makes it"),
         ({"password_file": "open"}, "open can be read by others: type chmod 600 "),
@@ -56,15 +64,17 @@ def test_a_file_that_is_wrong_is_told_of(folder: Path, settings: dict[str, Any],
     read = ServeSettings.model_validate(settings, context={"folder": folder})
     with pytest.raises(UserError) as caught:
         certificate_of(read) if read.tls_key else door_of(read, Audit(folder))
-    assert sentence in str(caught.value)
+    assert sentence.format(folder=folder) in str(caught.value)
     assert "argon2" not in str(caught.value)
 
 
 def test_a_certificate_that_became_wrong_leaves_the_one_before(folder: Path, tmp_path: Path) -> None:
     make_certificate(tmp_path)
-    known = Certificate(tmp_path / "server.pem", Secret(tmp_path / "server.key"))
+    names = {"tls_certificate": "server.pem", "tls_key": "server.key"}
+    known = certificate_of(ServeSettings.model_validate(names, context={"folder": tmp_path}))
+    assert known is not None
     (tmp_path / "server.key").write_bytes((folder / "other.key").read_bytes())
-    with pytest.raises(UserError, match="do not fit each other"):
+    with pytest.raises(UserError, match="is not the key of"):
         known.renew()
     make_certificate(tmp_path)
     known.renew()
