@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
 import warnings
 from collections.abc import Mapping, MutableMapping
 from datetime import date, time, timedelta
@@ -20,7 +19,7 @@ from typing import Any, TextIO
 import structlog
 
 from crawler.columns import CATALOGUE, Phi
-from crawler.errors import PacslakeError
+from crawler.unexpected import describe, place_of, tell_no_values
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 MASK = "***"
@@ -31,6 +30,7 @@ _PLAIN = (str, int, float, bool, date, time, timedelta, Path, type(None))
 
 def configure(level: str = "info", *, human: bool, colors: bool = False) -> None:
     """Send every log line from `level` up to standard error: key=value when `human`, else JSON lines in UTC."""
+    tell_no_values()
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
     if human:
         renderer = structlog.dev.ConsoleRenderer(
@@ -63,20 +63,8 @@ def without_exception_text(_logger: object, _method: str, event: MutableMapping[
     error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
     if isinstance(error, BaseException):
         event["error"] = describe(error)
-        event["at"] = " < ".join(
-            f"{Path(frame.filename).name}:{frame.lineno}"
-            for frame in reversed(traceback.extract_tb(error.__traceback__))
-        )
+        event["at"] = place_of(error)
     return event
-
-
-def describe(error: BaseException) -> str:
-    """Say what an exception is without a value that a PACS sent."""
-    if isinstance(error, PacslakeError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"{type(error).__name__}: {error.strerror}"
-    return type(error).__name__
 
 
 def identifies(key: str) -> bool:
@@ -112,11 +100,14 @@ def _no_traceback(*_: object) -> None:
 
 
 class _Forward(logging.Handler):
-    """Pass on what other libraries log: who and where, and the template of the message without its values."""
+    """Pass on what other libraries log: who and where, and the template of the message without its values.
+
+    What follows the first line is what asyncio adds of a task or a handle: their reprs quote exceptions and arguments.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         said = structlog.get_logger()
-        said.log(record.levelno, str(record.msg), logger=record.name, exc_info=record.exc_info)
+        said.log(record.levelno, str(record.msg).partition("\n")[0], logger=record.name, exc_info=record.exc_info)
 
 
 def _tame_libraries(level: int) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 import click
 
 from crawler.errors import PacslakeError
+from crawler.unexpected import traced
 from jobs.exits import Exit, exit_of
 from jobs.options import Talk
-from jobs.wiring import log_level
+from jobs.wiring import begin, log_level
 
 COMMANDS = {
     "init": "Write a commented pacslake.toml to start from.",
@@ -119,6 +120,7 @@ def cli(ctx: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give the exit code."""
+    begin()
     talk = Talk()
     try:
         talk.log_level = log_level()
@@ -143,10 +145,8 @@ def _usage_sentence(error: click.ClickException) -> str:
 
 
 def _fail(talk: Talk, sentence: str, code: Exit) -> int:
-    if talk.debug:
-        import traceback
-
-        traceback.print_exc()
+    if talk.debug and (error := sys.exception()):
+        sys.stderr.write(traced(error))
     print(f"pacslake: {sentence}", file=sys.stderr)
     return code
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from crawler.errors import PacslakeError
 from crawler.orphans import ender
+from jobs.wiring import begin
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -51,6 +52,7 @@ def shared_out(work: Callable[[In], Out], tasks: Iterable[In], processes: int) -
 def _end_with(owner: int) -> None:
     """Have the kernel end this process when the one that works for it is gone; Ctrl-C is for that one alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin()
     ender()()
     if os.getppid() != owner:  # it went before we had said so
         os._exit(1)

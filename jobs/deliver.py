@@ -20,6 +20,7 @@ from crawler.serve.alarms import Message
 from crawler.serve.receivers import UndeliveredError, deliver
 from crawler.settings import AlertSettings, SmtpSettings
 from jobs.exits import Exit
+from jobs.wiring import begin
 
 GRACE = 5.0
 """Seconds beyond a receiver's `timeout`: it limits each step, and starting takes a second on a busy machine."""
@@ -60,6 +61,7 @@ async def have_delivered(delivery: Delivery) -> str | None:
 
 def main() -> int:
     """Read what to deliver, do it, give the exit code."""
+    begin()
     wanted: Delivery = pickle.load(sys.stdin.buffer)
     try:
         deliver(wanted.message, wanted.alert, wanted.smtp, version("pacslake"))

@@ -59,3 +59,4 @@ def run_metrics(settings: Settings, file: Path | None) -> None:
         click.echo(generate_latest(registry).decode(), nl=False)
     else:
         write_to_textfile(str(file), registry)
+        file.chmod(0o644)  # for node_exporter, a user of its own; nothing in it is about patients

@@ -12,12 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crawler.errors import UserError
+from crawler.unexpected import tell_no_values
 from jobs.options import LOG_LEVELS
 
 if TYPE_CHECKING:
     from crawler.settings import Settings
 
 EXAMPLE = "pacslake.example.toml"
+
+
+def begin() -> None:
+    """Have this process and those that it starts write for its user alone, and print nothing that quotes a patient."""
+    os.umask(0o077)
+    tell_no_values()
 
 
 def settings_from(path: Path) -> Settings:

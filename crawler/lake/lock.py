@@ -1,10 +1,11 @@
-"""One owner per lake, and one service. Touches: disk."""
+"""One owner per lake, and one service. Touches: disk, clock."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 from crawler.errors import LakeLockedError
@@ -26,7 +27,8 @@ class OwnerLock:
             raise LakeLockedError(f"The lake at {lake} is {what} {owner}. Wait for it, or stop it.") from None
         self.was_let_go = self._said() == _FREE
         """Whether the owner before has surely ended. One that was cut off may be paused, with its lock gone."""
-        self._write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        self._write(f"process {os.getpid()} on {socket.gethostname()} since {since}\n")
 
     def release(self) -> None:
         """Let the lake go."""

@@ -27,6 +27,7 @@ def command(path: Path, force: bool) -> None:
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
+        path.chmod(0o644)  # for whoever runs the service; secrets stand in files of their own
     except FileExistsError:
         raise UserError(f"{path}: is there already; --force replaces it") from None
     except OSError as error:

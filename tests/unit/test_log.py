@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ import pytest
 
 from crawler import log
 from crawler.columns import CATALOGUE, Phi
+from crawler.errors import UserError
+from crawler.unexpected import traced
 
 SPEAKER = """
 import asyncio, logging, sys, warnings
@@ -32,6 +35,7 @@ for error in (ValueError("SECRET"), RefusedError("register PACSLAKE"), refused):
     except Exception:
         say.exception("failed")
 logging.getLogger("asyncio").error("lost %s", "SECRET", exc_info=ValueError("SECRET"))
+logging.getLogger("asyncio").error("Task exception was never retrieved\\nfuture: <Task exception=ValueError('SECRET')>")
 logging.getLogger("pydicom").critical("SECRET")
 logging.getLogger("pynetdicom.acse").critical("SECRET")
 warnings.warn("SECRET")
@@ -47,7 +51,7 @@ def spoken(mode: str) -> list[str]:
 def test_a_machine_reads_json_without_values_of_patients() -> None:
     lines = spoken("machine")
     assert "SECRET" not in "".join(lines)
-    plain, masked, *failed, forwarded, warning = map(json.loads, lines)
+    plain, masked, *failed, forwarded, task, warning = map(json.loads, lines)
     assert {"event": "plain", "level": "info", "pacs": "main", "rows": 3, "took": 1.5, "nothing": None}.items() <= (
         plain.items()
     )
@@ -57,6 +61,7 @@ def test_a_machine_reads_json_without_values_of_patients() -> None:
     assert [line["error"] for line in failed] == ["ValueError", "register PACSLAKE", "ConnectionRefusedError: refused"]
     assert all(line["at"].startswith("<string>:") for line in failed)
     assert (forwarded["event"], forwarded["logger"], forwarded["error"]) == ("lost %s", "asyncio", "ValueError")
+    assert task["event"] == "Task exception was never retrieved"
     assert warning["category"] == "UserWarning"
 
 
@@ -64,9 +69,62 @@ def test_a_person_reads_key_and_value_without_values_of_patients() -> None:
     lines = spoken("human")
     assert "SECRET" not in "".join(lines)
     assert "\x1b" not in "".join(lines)
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert lines[0].partition(" ")[2].startswith("[info     ] plain")
     assert "pacs=main rows=3 took=1.5" in lines[0]
+
+
+UNFORESEEN = """
+import gc, sys, threading, warnings
+from io import BytesIO
+from crawler.unexpected import tell_no_values
+tell_no_values()
+
+class Ends:
+    def __del__(self):
+        raise ValueError("SECRET")
+
+def thread():
+    raise ValueError("SECRET")
+
+import pydicom
+dataset = pydicom.Dataset()
+dataset.PatientBirthDate = "SECRET"
+dataset.PatientAge = "SECRET"
+warnings.warn("SECRET")
+Ends()
+worker = threading.Thread(target=thread)
+worker.start()
+worker.join()
+try:
+    raise ValueError("SECRET")
+except ValueError as error:
+    raise KeyError("SECRET") from error
+"""
+
+
+def test_nothing_that_python_says_by_itself_has_a_value() -> None:
+    done = subprocess.run([sys.executable, "-c", UNFORESEEN], capture_output=True, text=True)
+    *warned, end, thread, last = done.stderr.splitlines()
+    assert "SECRET" not in done.stdout + done.stderr
+    assert len(warned) >= 2
+    assert all(re.fullmatch(r"pacslake: \w+Warning at \S+:\d+", line) for line in warned)
+    assert end.startswith("pacslake: unexpected ValueError at <string>:")
+    assert thread.startswith("pacslake: unexpected ValueError at <string>:")
+    assert last.startswith("pacslake: unexpected KeyError at <string>:")
+
+
+def test_what_debug_shows_of_an_error_has_no_value() -> None:
+    try:
+        try:
+            int("SECRET")
+        except ValueError as error:
+            raise UserError("type something else") from error
+    except UserError as error:
+        shown = traced(error)
+    assert "SECRET" not in shown.replace('int("SECRET")', "")
+    assert shown.index("ValueError\n") < shown.index("type something else\n")
+    assert shown.count("test_log.py") == 2
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crawler.serve.sql.confine import confine, limit
 from crawler.serve.sql.frames import Frame, read_frame, told
+from crawler.unexpected import tell_no_values
 
 BEYOND_DUCKDB = 3 << 30
 """Address space, in bytes, for libraries, threads' stacks and what DuckDB maps and does not use."""
@@ -19,6 +20,7 @@ BEYOND_DUCKDB = 3 << 30
 
 def main() -> None:
     """Answer what comes in on standard input on what was standard output."""
+    tell_no_values()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no part of an answer
     begun = read_frame(sys.stdin.buffer)
