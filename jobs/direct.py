@@ -17,10 +17,8 @@ from typing import Any
 import click
 from pydicom import dcmread
 
-from crawler.errors import LakeError, NotNowError, UserError
-from crawler.lake.resume import findings_of
+from crawler.errors import NotNowError, UserError
 from crawler.model import Level, Model
-from crawler.pacs.profile import profile_from
 from crawler.pacs.sop_classes import GET_CLASSES, MOVE_CLASSES
 from crawler.retrieve.expectation import Sender
 from crawler.retrieve.layout import SPOOL, by_series, is_uid
@@ -40,7 +38,7 @@ from jobs.fetching import Fetching
 from jobs.meant import Asking, Listings, Meant, meant_by
 from jobs.named import Named
 from jobs.ordering import BY_NAME
-from jobs.peers import Peers
+from jobs.peers import Peers, profile_of
 from jobs.publish import Source
 from jobs.stopping import stopping_on_signals
 from jobs.store import Store, listening, own_address, senders_of, tls_of
@@ -81,15 +79,12 @@ def run_direct(peers: Peers, request: Request) -> Exit:
 def asking_of(peers: Peers, model: Model | None) -> Asking:
     """Give how the PACS that was named is asked."""
     [called] = peers.called
-    findings = []
-    if peers.settings is not None and called.peer.is_configured:
-        with suppress(LakeError):  # a lake is not needed
-            findings = findings_of(peers.settings.lake.path, called.peer.name)
-    profile = profile_from(findings, called.pacs.overrides)
     chosen = model or called.pacs.model
     if chosen not in GET_CLASSES or chosen is Model.PATIENT_STUDY_ONLY:
         raise UserError(f"{called.peer.name} is asked by {chosen.known_as}, which has no series: add --model study")
-    return Asking(called, chosen, Source(called.peer.name, "", called.pacs.charsets, profile))
+    return Asking(
+        called, chosen, Source(called.peer.name, "", called.pacs.charsets, profile_of(peers.settings, called))
+    )
 
 
 async def _run(peers: Peers, request: Request) -> Exit:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crawler.asking.question import Question
-from crawler.errors import LakeError
-from crawler.model import HIERARCHY, Finding, Level, Model, Outcome
+from crawler.model import HIERARCHY, Level, Model, Outcome
 from crawler.pacs.association import Association
-from crawler.pacs.profile import profile_from
 from crawler.pacs.sop_classes import FIND_CLASSES
 from crawler.pacs.status import describe, outcome_of
-from jobs.peers import Called
+from jobs.peers import Called, profile_of
 
 if TYPE_CHECKING:
     from crawler.settings import Settings
@@ -66,14 +63,9 @@ def doubt(settings: Settings | None, ending: Ending, question: Question) -> None
             f"a query at {question.level} level takes {' and '.join(missing)}, of one each; or --relational, "
             "where it is granted"
         )
-    if not ending.rows or settings is None or not ending.called.peer.is_configured:
+    if not ending.rows:
         return
-    from crawler.lake.resume import findings_of  # DuckDB: half a second, of which an address need know nothing
-
-    learned: list[Finding] = []
-    with suppress(LakeError):
-        learned = findings_of(settings.lake.path, ending.called.peer.name)
-    profile = profile_from(learned, ending.called.pacs.overrides)
+    profile = profile_of(settings, ending.called)
     if question.level is Level.STUDY and profile.cap and ending.rows == profile.cap:
         ending.capped = True
         ending.notes.append(f"{profile.cap:,} is its cap: there may be more, so ask for less at a time")

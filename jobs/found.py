@@ -30,7 +30,6 @@ from crawler.model import Identifiers
 from crawler.pacs.sop_classes import FIND_CLASSES
 from jobs.table import cell, render
 
-FORMATS = ("table", "text", "json", "jsonl", "csv", "parquet")
 SOURCE = "source"
 _TOGETHER = 1000
 """Rows of a table that are aligned together."""

@@ -7,13 +7,14 @@ PACS. For others nothing is known, and nothing limited.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crawler.errors import NotNowError, UserError
-from crawler.model import AETitle, Limits, Peer
+from crawler.errors import LakeError, NotNowError, UserError
+from crawler.model import AETitle, Finding, Limits, Peer
+from crawler.pacs.profile import Profile, profile_from
 from jobs.gate import Gate
 from jobs.permission import admitted, gate_of, is_switched_off, regardless_of_hours, watching
 from jobs.wiring import settings_from
@@ -43,6 +44,17 @@ class Called:
     peer: Peer
     pacs: PacsSettings
     gate: Gate
+
+
+def profile_of(settings: Settings | None, called: Called) -> Profile:
+    """Give what is known of a PACS: what is set of it, and what the lake, if there is one, has learned."""
+    learned: Sequence[Finding] = ()
+    if settings is not None and called.peer.is_configured:
+        from crawler.lake.resume import findings_of  # DuckDB: half a second, of which an address need know nothing
+
+        with suppress(LakeError):
+            learned = findings_of(settings.lake.path, called.peer.name)
+    return profile_from(learned, called.pacs.overrides)
 
 
 class Peers:
