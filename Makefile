@@ -52,10 +52,9 @@ soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks; kill retrievals
 peers: # Orthanc, DCMTK and Daft, which tests meet: installed where that is allowed
 	@PYTHON=$(PYTHON) VENV=$(VENV) tests/install_peers
 
-check: $(STAMP) ## format, lint and types, without changing a file
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+check: $(STAMP) ## format, lint, types and known vulnerabilities, without changing a file
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+	@$(BIN)/python -m tests.advisories requirements.lock
 
 format: $(STAMP) ## format the code and sort the imports
 	$(BIN)/ruff check --fix --select I .
@@ -71,6 +70,7 @@ wheelhouse: $(STAMP) ## pack pacslake and all it needs into dist/, for machines 
 	$(PIP) download --require-hashes --only-binary :all: -r requirements.run.lock --dest $(DIST)/wheelhouse
 	$(PIP) wheel --no-deps --no-build-isolation --no-index --wheel-dir $(DIST)/wheelhouse .
 	cp config/wheelhouse.txt $(DIST)/wheelhouse/README.txt && cd $(DIST)/wheelhouse && sha256sum *.whl > SHA256SUMS
+	cd $(DIST)/wheelhouse && PYTHONPATH=$(CURDIR) $(abspath $(BIN))/python -m tests.install.bill_of_materials $(CURDIR)/requirements.run.lock . > pacslake.cdx.json
 	tar -C $(DIST) -cf $(DIST)/$$(cd $(DIST)/wheelhouse && echo pacslake-*.whl | cut -d- -f1,2)-$(TAG).tar wheelhouse
 
 bench: $(STAMP) ## measure against findscu, pynetdicom and odil; prints ratios

@@ -28,6 +28,8 @@ class Arrivals:
         """Arrived so far, those too that were here already."""
         self.size = 0
         """Their bytes."""
+        self.beside = 0
+        """Of these, with other bytes than the file that was here: both are kept."""
         self.of: dict[str, tuple[int, int]] = dict.fromkeys(orders, (0, 0))
         """Both of what each PACS was asked for, by name."""
         self.came = asyncio.Event()
@@ -73,6 +75,7 @@ class Arrivals:
             if row["outcome"] != Outcome.OTHER and "-" not in row["path"]:  # else other bytes, kept beside
                 arrived[row["SeriesInstanceUID"]].append(row["SOPInstanceUID"])
                 self._unread[row["SeriesInstanceUID"]].append(Told(*(row[name] for name in TOLD)))
+            self.beside += row["outcome"] == Outcome.OTHER
         self.instances += rows.num_rows
         sizes = list(zip(rows["SeriesInstanceUID"].to_pylist(), rows["size"].to_pylist(), strict=True))
         self.size += sum(size for _, size in sizes)

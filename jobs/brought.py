@@ -103,6 +103,8 @@ class Outcome:
     """Associations that the store turned away."""
     refusals: Mapping[int, int] = field(default_factory=dict)
     """Objects that it did not take, by status."""
+    beside: int = 0
+    """Objects with other bytes than the file of the instance that was here."""
 
     @property
     def complete(self) -> bool:
@@ -115,6 +117,8 @@ class Outcome:
             yield from one.lines()
         yield from rejected_lines(self.rejections, local.ae_title)
         yield from refused_lines(self.refusals, local.store_path)
+        if self.beside:
+            yield f"Other bytes of {self.beside:,} came too and are kept beside; the first ones are used."
 
     def values(self, local: LocalSettings) -> dict[str, Any]:
         """Give it as what JSON can hold."""
@@ -125,6 +129,7 @@ class Outcome:
             "left_out": dict(self.left_out),
             "rejected": rejected_values(self.rejections, local.ae_title),
             "refused": refused_values(self.refusals),
+            "other_bytes": self.beside,
         }
 
 

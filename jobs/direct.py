@@ -140,7 +140,7 @@ async def _bring(peers: Peers, request: Request, found: tuple[Asking, Meant], st
     with suppress(OSError):
         (request.to / SPOOL).rmdir()
     brought = Brought(name, order, fetching, arrivals.of[name])
-    return Outcome([brought], 0, {}, store.rejections, store.storing.refusals)
+    return Outcome([brought], 0, {}, store.rejections, store.storing.refusals, arrivals.beside)
 
 
 def _way(model: Model, meant: Meant, *, gets: bool) -> Besides:

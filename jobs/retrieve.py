@@ -157,7 +157,8 @@ class _Run:
             Brought(name, order, self.pacs.get(name), self.arrivals.of.get(name, (0, 0)))
             for name, order in self.plan.orders.items()
         ]
-        return Outcome(told, self.plan.whole, self.plan.left_out, store.rejections, store.storing.refusals)
+        refusals, beside = store.storing.refusals, self.arrivals.beside
+        return Outcome(told, self.plan.whole, self.plan.left_out, store.rejections, refusals, beside)
 
     @asynccontextmanager
     async def _keeping(self) -> AsyncIterator[None]:

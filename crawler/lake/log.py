@@ -10,7 +10,8 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,14 +102,20 @@ def open_table(lake: Path) -> DeltaTable:
     """Open the log for reading. NewerLakeError where a later release made it."""
     if newest_version(log_folder(lake)) < 0:
         raise NoLakeError(f"There is no lake at {lake}. Run `pacslake sweep` to make one, or check [lake] path.")
-    try:
+    with _told(log_folder(lake)):
         table = DeltaTable(log_folder(lake))
-    except (DeltaError, TableNotFoundError) as error:
-        raise LakeError(
-            f"The log of {lake} cannot be read ({error}). `pacslake verify` says what is broken."
-        ) from error
     refuse_newer(lake, table.metadata().configuration.get(FORMAT_KEY))
     return table
+
+
+@contextmanager
+def _told(log: Path) -> Iterator[None]:
+    """Put what deltalake raises on a broken log as LakeError; it reads some of it only when it is asked for."""
+    try:
+        yield
+    except (DeltaError, TableNotFoundError) as error:
+        what = str(error).partition("\n")[0]  # a trace of Rust follows
+        raise LakeError(f"The log in {log} cannot be read ({what}). `pacslake verify` says what is broken.") from error
 
 
 def added_columns(properties: Mapping[str, str]) -> Added:
@@ -133,14 +140,15 @@ class Log:
         self.version = table.version()
         self.table_id = str(table.metadata().id)
         """Tells this table from any other that may stand at the same path one day."""
-        self.files = read_files(table)
+        with _told(folder):
+            self.files = read_files(table)
+            self._transaction = table.transaction_version(APPLICATION) or 0
         self.properties = properties_of(table)
         self.added = added_columns(self.properties)
         """The columns of each entity beyond the catalogue's; `declare` adds to them."""
         self._declared = False
         self._schema = table.schema()
         self._created = int(table.metadata().created_time)
-        self._transaction = table.transaction_version(APPLICATION) or 0
 
     @staticmethod
     def open(lake: Path) -> Log:

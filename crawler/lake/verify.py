@@ -76,7 +76,7 @@ def flaws_of_log(log: Path) -> list[Flaw]:
 
 def _unreadable(lake: Path) -> Iterator[Flaw]:
     try:
-        open_table(lake)
+        Log(log_folder(lake), open_table(lake))
     except NewerLakeError:
         raise
     except LakeError:

@@ -134,11 +134,14 @@ def _sender(text: str) -> str:
 
 def _folder(path: Path, info: ValidationInfo) -> Path:
     """Take a relative path from the folder of the settings file."""
-    if "://" in str(path) or ":/" in str(path):
+    if "://" in str(path) or ":/" in str(path) or "\0" in str(path):
         raise ValueError("must be a folder")
     if path == Path():
         raise ValueError("must not be empty")
-    return _folder_of(info) / path.expanduser()
+    try:
+        return _folder_of(info) / path.expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~ and a name that no user of this machine has") from None
 
 
 def _folder_of(info: ValidationInfo) -> Path:

@@ -52,7 +52,7 @@ def test_json_says_what_came_of_each_pacs(tmp_path: Path) -> None:
     assert 0 < main["seconds"] < 60
     counted = f"main: {len(SERIES)} of {len(SERIES)} series complete, {len(IMAGES)} of {len(IMAGES)} instances here; "
     assert counted in err
-    nothing: dict[str, Any] = {"pacs": {}, "left_out": {}, "rejected": [], "refused": []}
+    nothing: dict[str, Any] = {"pacs": {}, "left_out": {}, "rejected": [], "refused": [], "other_bytes": 0}
     assert again == {"complete": True, "series_here_before": len(SERIES), **nothing}
 
 

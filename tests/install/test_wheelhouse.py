@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -58,6 +59,18 @@ def test_the_wheelhouse_has_just_what_pacslake_runs_with_in_the_versions_that_we
     found = {(name.replace("_", "-"), release) for name, release, *_ in packed}
     assert len(found) > 20
     assert found <= pins | {("pacslake", version("pacslake"))}
+
+
+def test_the_bill_of_materials_names_every_package_with_version_hash_and_licence(wheelhouse: Path) -> None:
+    bill = json.loads((wheelhouse / "pacslake.cdx.json").read_text())
+    named = {one["name"]: one for one in bill["components"]}
+    assert {(name, one["version"]) for name, one in named.items()} == pins_of("requirements.run.lock")
+    lock = (ROOT / "requirements.run.lock").read_text()
+    assert all(said["content"] in lock for one in named.values() for said in one["externalReferences"][0]["hashes"])
+    sums = {line.split()[0] for line in (wheelhouse / "SHA256SUMS").read_text().splitlines()}
+    packed = [one for one in (*named.values(), bill["metadata"]["component"]) if "hashes" in one]
+    assert {one["hashes"][0]["content"] for one in packed} == sums
+    assert all("not said" not in str(one["licenses"]) for one in packed)
 
 
 def pins_of(lock: str) -> set[tuple[str, str]]:
