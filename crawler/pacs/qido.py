@@ -93,6 +93,8 @@ class Pages:
         fresh = page[again:]
         if not fresh or (not self.rows and len(page) < self.largest and not more):
             self.status = self._ended(more)
+        elif not any(named[again:]):  # without a unique key nothing shows whether pages follow each other
+            self.status = UNABLE
         self.largest = max(self.largest, len(page))
         self.rows += len(fresh)
         self._page = named

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR, Agreement
+from crawler.retrieve.layout import is_uid
 
 MOST_CONTEXTS = 122
 """128 (PS3.8 9.3.2.2), less those of C-ECHO, C-FIND and C-GET in two transfer syntaxes each."""
@@ -96,9 +97,10 @@ class Offer:
     def of(sop_classes: Iterable[str] = (), modalities: Iterable[str] = ()) -> Offer:
         """Offer the SOP classes asked for, as IMAGE-level answers name them, and those that modalities have.
 
+        What a PACS names as a class and is no UID cannot be offered.
         What room is left goes to the most usual ones: all of them uncompressed, then compressed.
         """
-        asked = dict.fromkeys(sop_classes)
+        asked = dict.fromkeys(filter(is_uid, sop_classes))
         asked |= dict.fromkeys(_classes_of(modalities))
         usual = dict.fromkeys(_classes_of(_USUAL))
         pairs = dict.fromkeys((*_pairs(asked), *_pairs(usual)))

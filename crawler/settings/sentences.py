@@ -25,6 +25,7 @@ _MEANINGS = {
     "less_than_equal": "must be {le} or less",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
+    "string_pattern_mismatch": "must be of the form {pattern}",
     "value_error": "{error}",
 }
 
@@ -74,7 +75,8 @@ def sentence(error: Any, keys: Mapping[tuple[str, ...], Iterable[str]]) -> str:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
     if error["type"] == "extra_forbidden":
         return f"{path} is not a known key{nearest(str(place[-1]), _known(place[:-1], keys))}"
-    meaning = _MEANINGS.get(error["type"], error["msg"]).format(**error.get("ctx", {}))
+    known = _MEANINGS.get(error["type"])
+    meaning = error["msg"] if known is None else known.format(**error.get("ctx", {}))
     value = error["input"]
     shown = f", not {value!r}" if isinstance(value, str | int | float) and len(repr(value)) <= 40 else ""
     return f"{path} {meaning}{shown}"

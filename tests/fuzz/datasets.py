@@ -21,11 +21,12 @@ from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR, Context
 from crawler.pacs.qido import Pages
 from crawler.retrieve.expectation import Expectation
-from crawler.retrieve.layout import Layout, by_hash, by_series
+from crawler.retrieve.layout import Layout, by_hash, by_series, is_uid
 from crawler.retrieve.storing import Storing
 from tests.fuzz.places import folder
 
 LEVELS = tuple(CATALOGUE)
+CT = "1.2.840.10008.5.1.4.1.1.2"
 CHARSETS = ("", "ISO_IR 100", "ISO_IR 192", "\\ISO 2022 IR 87")
 SYNTAXES = (EXPLICIT_VR, IMPLICIT_VR, "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.90")
 _PLACE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{32}\.dcm|([0-9.]{1,64}|other)/([0-9.]{1,64}|other)/[0-9.]{1,64}\.dcm")
@@ -79,7 +80,7 @@ def objects(data: bytes) -> None:
     except ProtocolError:
         return
     layout = by_series if data[0] & 0x80 else by_hash
-    context = Context(1, command.sop_class, (syntax,))
+    context = Context(1, command.sop_class if is_uid(command.sop_class) else CT, (syntax,))
     dataset = data[at:]
     fragments = [dataset[start : start + step] for start in range(0, len(dataset), step)]
     told = _loop().run(stored(layout, context, command, fragments))

@@ -38,3 +38,8 @@ def test_the_usual_ones_are_offered_uncompressed_and_images_compressed() -> None
 
 def test_every_modality_brings_secondary_captures() -> None:
     assert [uid for uid, _ in Offer.of(modalities=["NM"]).contexts[:2]] == ["1.2.840.10008.5.1.4.1.1.20", SC]
+
+
+def test_what_is_no_uid_is_not_offered() -> None:
+    """A PACS named it in an answer: encoding it would end the retrieval."""
+    assert Offer.of(["1.2.\xfc", "1" * 70, "../x", "", CT]) == Offer.of([CT])
