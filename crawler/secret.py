@@ -74,4 +74,14 @@ def secret_at(text: str, folder: Path, environment: Mapping[str, str]) -> Secret
         return Secret(Path(given) / name if given else None, f"the credential {name}", barred=stat.S_IRWXO)
     if kind in ("env", "credential"):
         raise ValueError("must be a file, 'credential:NAME' or 'env:NAME'")
-    return Secret(folder / Path(text).expanduser())
+    return Secret(path_from(folder, Path(text)))
+
+
+def path_from(folder: Path, path: Path) -> Path:
+    """Take a path from a folder; `~` begins in a home. ValueError for what can be none."""
+    if "\0" in str(path):
+        raise ValueError("must be a path")
+    try:
+        return folder / path.expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~ and a name that no user of this machine has") from None

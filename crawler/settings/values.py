@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, PlainSe
 
 from crawler.columns import by_keyword
 from crawler.model import AETitle, Level
-from crawler.secret import Secret, secret_at
+from crawler.secret import Secret, path_from, secret_at
 
 
 def _ae_title(text: str) -> str:
@@ -134,14 +134,11 @@ def _sender(text: str) -> str:
 
 def _folder(path: Path, info: ValidationInfo) -> Path:
     """Take a relative path from the folder of the settings file."""
-    if "://" in str(path) or ":/" in str(path) or "\0" in str(path):
+    if "://" in str(path) or ":/" in str(path):
         raise ValueError("must be a folder")
     if path == Path():
         raise ValueError("must not be empty")
-    try:
-        return _folder_of(info) / path.expanduser()
-    except RuntimeError:
-        raise ValueError("begins with ~ and a name that no user of this machine has") from None
+    return path_from(_folder_of(info), path)
 
 
 def _folder_of(info: ValidationInfo) -> Path:

@@ -41,12 +41,12 @@ _SAID_OF_SQL = (duckdb.Error, UnicodeError)
 def settings(data: bytes) -> None:
     """Any file is settings, or one sentence says what is wrong."""
     path = written("pacslake.toml", data)
-    said = f"{path}: "
+    said = f"{path}:"
     try:
         load(path)
     except UserError as error:
         said = str(error)
-    assert said.startswith(f"{path}: ")
+    assert said.startswith(f"{path}:")
     assert "\n" not in said
 
 
