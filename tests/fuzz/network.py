@@ -90,6 +90,7 @@ def rows_and_end(stream: bytes, step: int) -> tuple[list[bytes], object]:
             while responses.is_batch_full:
                 rows += rows_of(responses.take_batch())
                 responses.read()
+        responses.read()  # looks at what has come in part, as it does when more comes
     except PeerError:  # which of several things is said to be wrong depends on how much is there to be looked at
         return rows + rows_of(responses.take_batch()), PeerError
     return rows + rows_of(responses.take_batch()), responses.final
