@@ -20,8 +20,8 @@ PATIENCE = 5.0
 
 def main(lock: Path, asked: str) -> int:
     """Ask, print what is known, and give the exit code: 1 for a vulnerability."""
-    pins = {name: version for name, (version, _) in locked(lock).items()}
-    queries = [{"package": {"name": name, "ecosystem": "PyPI"}, "version": version} for name, version in pins.items()]
+    pins = locked(lock)
+    queries = [{"package": {"name": pin.name, "ecosystem": "PyPI"}, "version": pin.version} for pin in pins]
     request = urllib.request.Request(
         asked, json.dumps({"queries": queries}).encode(), {"Content-Type": "application/json"}
     )
@@ -29,19 +29,18 @@ def main(lock: Path, asked: str) -> int:
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             results = json.load(answer)["results"]
         known = [[one["id"] for one in result.get("vulns", ())] for result in results]
-        found = dict(zip(pins.items(), known, strict=True))
+        found = list(zip(pins, known, strict=True))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         print(
             f"NOT ASKED: {asked} did not answer ({error}); known vulnerabilities in {lock} were not looked for.",
             file=sys.stderr,
         )
         return 0
-    for (name, version), ids in found.items():
+    for pin, ids in found:
         if ids:
-            print(
-                f"{name} {version} is vulnerable: {', '.join(ids)} (https://osv.dev). Type: make lock", file=sys.stderr
-            )
-    if any(found.values()):
+            told = f"{pin.name} {pin.version} is vulnerable: {', '.join(ids)} (https://osv.dev). Type: make lock"
+            print(told, file=sys.stderr)
+    if any(ids for _, ids in found):
         return 1
     print(f"No known vulnerability in the {len(pins)} packages of {lock}.")
     return 0

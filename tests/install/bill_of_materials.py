@@ -15,49 +15,54 @@ from email.message import Message
 from email.parser import Parser
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Component = dict[str, Any]
 _PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)")
 
 
-def locked(lock: Path) -> dict[str, tuple[str, list[str]]]:
-    """Give version and SHA-256 hashes of each package of a lock file."""
-    found: dict[str, tuple[str, list[str]]] = {}
+class Pin(NamedTuple):
+    """One version of a package; some stand twice in a lock, for older and newer Pythons."""
+
+    name: str
+    version: str
+    hashes: list[str]
+    """SHA-256 of any of its files, for whichever machine."""
+
+
+def locked(lock: Path) -> list[Pin]:
+    """Give what a lock file pins."""
+    pins: list[Pin] = []
     for line in lock.read_text().splitlines():
-        if pin := _PIN.match(line):
-            found[pin[1]] = (pin[2], hashes := [])
+        if found := _PIN.match(line):
+            pins.append(Pin(found[1], found[2], []))
         elif said := re.match(r"\s+--hash=sha256:(\w+)", line):
-            hashes.append(said[1])
-    return found
+            pins[-1].hashes.append(said[1])
+    return pins
 
 
 def bill(lock: Path, wheelhouse: Path) -> dict[str, Any]:
     """Give the document."""
-    packed = {_plain(wheel.name.partition("-")[0]): wheel for wheel in wheelhouse.glob("*.whl")}
-    ours = packed.pop("pacslake")
+    packed = {_purl(*wheel.name.split("-")[:2]): wheel for wheel in wheelhouse.glob("*.whl")}
+    [ours] = wheelhouse.glob("pacslake-*.whl")
     version = ours.name.split("-")[1]
-    components = [_component(name, *pin, packed.get(_plain(name))) for name, pin in locked(lock).items()]
+    components = [_component(pin, packed.get(_purl(pin.name, pin.version))) for pin in locked(lock)]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "serialNumber": uuid.uuid5(uuid.NAMESPACE_URL, _digest(ours)).urn,
         "version": 1,
-        "metadata": {"component": {**_component("pacslake", version, [], ours), "type": "application"}},
+        "metadata": {"component": {**_component(Pin("pacslake", version, []), ours), "type": "application"}},
         "components": components,
         "dependencies": [{"ref": _purl("pacslake", version), "dependsOn": [one["bom-ref"] for one in components]}],
     }
 
 
-def _component(name: str, version: str, hashes: list[str], wheel: Path | None) -> Component:
-    component: Component = {
-        "type": "library",
-        "bom-ref": _purl(name, version),
-        "name": name,
-        "version": version,
-        "purl": _purl(name, version),
-    }
-    if hashes:  # of any of its files, for whichever machine
+def _component(pin: Pin, wheel: Path | None) -> Component:
+    name, version, hashes = pin
+    purl = _purl(name, version)
+    component: Component = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
+    if hashes:
         said = [{"alg": "SHA-256", "content": one} for one in hashes]
         place = f"https://pypi.org/project/{name}/{version}/"
         component["externalReferences"] = [{"type": "distribution", "url": place, "hashes": said}]
