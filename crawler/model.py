@@ -139,6 +139,7 @@ class Trouble(StrEnum):
     DISK_LOW = "disk_low"
     SETTINGS_INVALID = "settings_invalid"
     OVERDUE = "overdue"
+    CERTIFICATE_EXPIRES = "certificate_expires"
 
 
 class Outcome(StrEnum):

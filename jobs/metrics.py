@@ -16,6 +16,7 @@ from crawler.lake.job_runs import slots_done
 from crawler.plan.due import Schedule, overdue
 from crawler.serve.metrics import Condition, registry_of
 from crawler.settings import Settings
+from jobs.certificates import expiries
 from jobs.permission import closed, gate_of, is_switched_off
 from jobs.scheduler import schedules_of
 
@@ -36,6 +37,7 @@ def condition_of(settings: Settings, schedules: list[Schedule], *, settings_vali
         },
         pace={name: gate_of(settings, name).standing.pace for name in settings.pacs},
         settings_valid=settings_valid,
+        certificates={setting: until.timestamp() for setting, until in expiries(settings).items()},
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from crawler.lake.status import LakeStatus, PacsStatus, SweepStatus, status_of
 from crawler.settings import Settings
+from jobs.certificates import expiring, told
 from jobs.table import visible
 
 PROVEN = "complete"
@@ -19,6 +20,8 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
         print(json.dumps(status_values(settings), indent=2))
     else:
         print("\n".join(as_lines(*_gathered(settings))))
+        for setting, until in expiring(settings):
+            print(f"\n{told(setting, until)}")
 
 
 def status_values(settings: Settings) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from crawler.model import JobState, SweepState, Trouble
 from crawler.plan.due import Schedule, overdue
 from crawler.serve.alarms import Board, Finding, Look
 from crawler.settings import Settings
+from jobs.certificates import expiring
 from jobs.permission import gate_of
 
 OVERDUE = timedelta(hours=6)
@@ -58,6 +59,8 @@ def _of_the_moment(known: Known) -> Iterator[Finding]:
     with suppress(OSError):  # no lake yet
         if shutil.disk_usage(settings.lake.path).free < LOW:
             yield Finding(Trouble.DISK_LOW)
+    for setting, _ in expiring(settings):
+        yield Finding(Trouble.CERTIFICATE_EXPIRES, setting=setting)
     for name in settings.pacs:
         if gate_of(settings, name).standing.is_open:
             yield Finding(Trouble.PACS_UNREACHABLE, pacs=name, reason="breaker")

@@ -28,6 +28,7 @@ RULES = {
     Trouble.DISK_LOW: "PacslakeDiskFillsUp",
     Trouble.SETTINGS_INVALID: "PacslakeSettingsWrong",
     Trouble.OVERDUE: "PacslakeJobOverdue",
+    Trouble.CERTIFICATE_EXPIRES: "PacslakeCertificateExpires",
 }
 """What the rule of config/alerts is called that is about the same; none is about the last sweep alone."""
 
@@ -47,6 +48,10 @@ SENTENCES = {
         "The settings are wrong, and the service goes on with those of before; its log says what is wrong",
         "The settings are right",
     ),
+    Trouble.CERTIFICATE_EXPIRES: (
+        "The certificate of {setting} expires within thirty days, or has; `pacslake status` says when",
+        "The certificate of {setting} is renewed",
+    ),
     Trouble.OVERDUE: ("The job {job} has been due for more than six hours", "The job {job} is not overdue any more"),
 }
 """How each begins, and how it ends."""
@@ -61,11 +66,12 @@ class Finding:
     job: str = ""
     state: str = ""
     reason: str = ""
+    setting: str = ""
 
     @property
     def key(self) -> str:
         """What makes it the same trouble when it is found again."""
-        return f"{self.trouble}:{self.pacs}:{self.job}"
+        return f"{self.trouble}:{self.pacs}:{self.job}" + (f":{self.setting}" if self.setting else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +202,10 @@ def _message(one: Finding, status: str, since: float, at: float) -> Message:
         "job": one.job,
         "state": one.state,
         "reason": one.reason,
+        "setting": one.setting,
         "since": since,
         "at": at,
-        "text": sentence.format(pacs=one.pacs, job=one.job),
+        "text": sentence.format(pacs=one.pacs, job=one.job, setting=one.setting),
     }
 
 

@@ -1,4 +1,4 @@
-"""How lake and service are, as Prometheus reads it: base units, and no label but pacs, level, state and reason.
+"""How lake and service are, as Prometheus reads it: base units, no label but pacs, level, state, reason, setting.
 
 Everything is read when it is asked for; nothing is counted here. Touches: disk.
 """
@@ -39,6 +39,8 @@ class Condition:
     pace: dict[str, float] = field(default_factory=dict)
     """By PACS: the share of its usual pace at which it is asked."""
     settings_valid: bool = True
+    certificates: dict[str, float] = field(default_factory=dict)
+    """By the setting that names them, or the section of the PACS that showed them: until when they are valid."""
 
 
 class LakeCollector(Collector):
@@ -110,6 +112,8 @@ def _of_condition(now: Condition) -> Iterator[Metric]:
     yield _gauge(
         "pacslake_pace_ratio", "Share of its usual pace at which a PACS is asked.", ("pacs",), _keyed(now.pace)
     )
+    said = "When a certificate expires, by the setting that names it or the PACS that showed it."
+    yield _gauge("pacslake_certificate_expiry_timestamp_seconds", said, ("setting",), _keyed(now.certificates))
     valid = {(): now.settings_valid}
     yield _gauge("pacslake_settings_valid", "0 if the settings were wrong when last read.", (), valid)
 

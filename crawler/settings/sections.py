@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from crawler.attributes import Told, resolve, with_blocks
 from crawler.columns import Attribute, Phi
 from crawler.errors import UserError
+from crawler.identity import NamedFile
 from crawler.model import AETitle, Level, Limits, Model, Peer
 from crawler.phi import Rules, Treatment
 from crawler.settings.alerts import AlertSettings, SmtpSettings
@@ -282,6 +283,15 @@ class Settings(_Table):
             user=pacs.user,
             web=pacs.web,
         )
+
+    @property
+    def certificates(self) -> tuple[NamedFile, ...]:
+        """Name every file of certificates that is set."""
+        kinds = ("tls_certificate", "tls_client_ca", "ca_file", "certificate_file")
+        sections: dict[str, BaseModel] = {"local": self.local, "find_scp": self.find_scp, "serve": self.serve}
+        sections |= {f"pacs.{name}": one for name, one in self.pacs.items()}
+        named = ((f"{name}.{kind}", getattr(one, kind, None)) for name, one in sections.items() for kind in kinds)
+        return tuple(NamedFile(path, setting) for setting, path in named if path)
 
     def require_pacs(self, names: Iterable[str]) -> None:
         """UserError when a name is not that of a configured PACS."""

@@ -23,7 +23,7 @@ from tests.acceptance.sweeping import said, sweep
 CONFIG = Path(__file__).parents[2] / "config"
 ARCHIVE = Archive(40, date.today() - timedelta(days=6), date.today(), seed=12, series_per_study=2)
 JOB = '[jobs.rarely]\nkind = "sweep"\ncron = "0 0 29 2 *"\n'
-LABELS = {"pacs", "level", "state", "reason"}
+LABELS = {"pacs", "level", "state", "reason", "setting"}
 NAMED = re.compile(r"\b(?:pacslake|process)_[a-z_]+\b")
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -116,7 +116,7 @@ def test_alerts_and_dashboard_name_only_metrics_that_exist(tmp_path: Path) -> No
     exist = {name for name, _ in samples(text)} | set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     rules = (CONFIG / "alerts" / "pacslake.rules.yml").read_text()
     expressions = re.findall(r"^ +expr: (.*)$", rules, re.MULTILINE)
-    assert len(expressions) == len(re.findall(r"^ +- alert: \w+$", rules, re.MULTILINE)) == 12
+    assert len(expressions) == len(re.findall(r"^ +- alert: \w+$", rules, re.MULTILINE)) == 13
     panels = json.loads((CONFIG / "grafana" / "pacslake.json").read_text())["panels"]
     shown = [target["expr"] for panel in panels for target in panel["targets"]]
     for expression in [*expressions, *shown]:

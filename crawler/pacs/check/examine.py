@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from crawler.columns import CATALOGUE
 from crawler.dicom import da
@@ -118,6 +118,8 @@ class Examination:
             return
         self.reached = True
         yield ok("association", f"{peer.called_ae} accepts our AE title {peer.calling_ae}")
+        if assoc.certificate is not None:
+            yield reaching.encrypted(assoc.certificate, datetime.now(UTC))
         async for verdict in self._negotiated(assoc):
             yield verdict
         async for verdict in self._associations():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from crawler.certificates import CERTIFICATE_UNTIL, X509
 from crawler.model import Model, Peer
 from crawler.pacs.check.verdict import Learned, Verdict, note, ok, problem
 from crawler.pacs.profile import NO, ONE_QUERY, YES
@@ -13,6 +15,7 @@ from crawler.pacs.status import describe
 IMPLICIT_VR = "1.2.840.10008.1.2"
 SMALL_PDU = 16384
 SLOW_ECHO_MS = 500
+_SOON = timedelta(days=30)
 ROOTS = (Model.STUDY_ROOT, Model.PATIENT_ROOT)
 _RELATIONAL, _DATE_TIME = 0, 1
 """Bytes of the extended negotiation of C-FIND (PS3.4 C.5.1.1)."""
@@ -42,6 +45,15 @@ def unreachable(peer: Peer, reason: str) -> Verdict:
 def not_associated(reason: str, us: Us) -> Verdict:
     """Judge that the PACS does not talk to us."""
     return problem("association", reason, us.line)
+
+
+def encrypted(certificate: X509, now: datetime) -> Verdict:
+    """Judge TLS, by the certificate that the PACS shows."""
+    learned = Learned(CERTIFICATE_UNTIL, certificate.until.isoformat(), None)
+    text = f"{certificate.version.replace('v', ' ')}, by a certificate that is valid until {certificate.until:%Y-%m-%d}"
+    if certificate.until - now < _SOON:
+        return problem("tls", text, "have it renewed at the PACS: after that day nothing is asked", learned)
+    return ok("tls", text, learned)
 
 
 def echoed(status: int | None, milliseconds: float, us: Us) -> Verdict:
