@@ -27,6 +27,7 @@ from crawler.export.dataset import STAGED, Released
 from crawler.export.facts import facts_of
 from crawler.model import Decision
 from crawler.retrieve.readback import Flaw, Told
+from crawler.retrieve.unpacking import immodest
 from jobs.known import Known, LastLook
 
 _NO_VALUE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, struct.error)
@@ -74,6 +75,9 @@ def release(plan: Plan, subject: Subject) -> Released:
             data = _bytes(plan.store, told)
             if isinstance(data, Flaw):
                 released.lost[data.value] += 1
+                continue
+            if immodest(BytesIO(data), len(data)):
+                released.lost["would become too large when it is unpacked"] += 1
                 continue
             try:
                 _release(plan, subject, dcmread(BytesIO(data)), (engine, look), released)

@@ -28,6 +28,7 @@ from crawler.lake.writer import LakeWriter
 from crawler.model import Decision
 from crawler.retrieve.readback import Told
 from crawler.retrieve.standing import gather
+from crawler.retrieve.unpacking import require_modest
 from crawler.serve.neighbours import name_of
 from crawler.settings import Settings
 from jobs.counting import counted
@@ -88,8 +89,9 @@ def _waiting(store: Path, recipe: Recipe, subject: Subject) -> Waiting:
     with warnings.catch_warnings(action="ignore"):  # they quote values
         for told in subject.files:
             try:
+                require_modest([store / told.path])
                 verdict = judged(dcmread(store / told.path, defer_size=1024), recipe, subject.decision)
-            except (OSError, *UNREADABLE):
+            except (OSError, UserError, *UNREADABLE):
                 continue
             if verdict is not None and verdict.kind == "quarantined":
                 files.append(told)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.errors import UserError
+from crawler.retrieve.unpacking import require_modest
 
 
 def extra(library: str, wanted_for: str = "images") -> Any:
@@ -23,8 +24,9 @@ def extra(library: str, wanted_for: str = "images") -> Any:
 
 
 def read_image(files: Sequence[Path]) -> Any:
-    """Read files, in this order, as one SimpleITK image. UserError, without a name, where they are none."""
+    """Read files, in this order, as one SimpleITK image. UserError, without a name, where they are none or too much."""
     sitk = extra("SimpleITK")
+    require_modest(files)
     warned = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.GlobalWarningDisplayOff()  # warnings quote values of the files
     try:

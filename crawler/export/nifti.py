@@ -28,6 +28,7 @@ from crawler.export.extra import extra
 from crawler.export.series import Made, Series, series_of
 from crawler.export.template import places
 from crawler.orphans import ender
+from crawler.retrieve.unpacking import require_modest
 
 VOLUME, SIDECAR, DIFFUSION = ".nii.gz", ".json", (".bval", ".bvec")
 PLACES = "{PatientID}/{StudyDate}_{StudyInstanceUID}/{SeriesNumber}_{Modality}"
@@ -101,6 +102,10 @@ def convert(folder: Path, series: Series, made: Path, limits: Limits | None = No
     """Convert a series into files in the folder `made`. UserError where dcm2niix is not installed."""
     program = extra("dcm2niix", "NIfTI files").bin
     files = [folder / row["path"] for row in series.rows]
+    try:
+        require_modest(files)
+    except UserError as error:
+        return Converted((), str(error))
     with tempfile.TemporaryDirectory(dir=made) as links:
         for number, file in enumerate(files):
             (Path(links) / f"{number}.dcm").symlink_to(file.absolute())

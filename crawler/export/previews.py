@@ -21,6 +21,7 @@ from crawler.export.extra import extra, read_image
 from crawler.export.series import Made, Series, series_of
 from crawler.export.template import places
 from crawler.export.whole import whole_file
+from crawler.retrieve.unpacking import require_modest
 
 Pixels = npt.NDArray[Any]
 
@@ -119,6 +120,7 @@ def _middle(series: Series) -> dict[str, Any]:
 
 def _film(file: Path) -> _Film:
     sitk = extra("SimpleITK")
+    require_modest([file])
     header = sitk.ImageFileReader()
     header.SetFileName(str(file))
     try:

@@ -18,6 +18,7 @@ from crawler.export.nifti import PLACES
 from crawler.export.series import Made, Series, series_of
 from crawler.export.template import places
 from crawler.export.whole import whole_file
+from crawler.retrieve.unpacking import require_modest
 
 ENDINGS = (".nii.gz", ".mha", ".nrrd")
 _SLACK = 1e-3
@@ -59,6 +60,7 @@ def _read(folder: Path, series: Series) -> Any:
     if (series.first["NumberOfFrames"] or 1) < 2:
         raise UserError("a single image is no volume")
     file = folder / series.first["path"]
+    require_modest([file])
     places = _frame_places(file, series)
     image = read_image([file])
     _check_places(image, places)

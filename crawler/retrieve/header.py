@@ -19,6 +19,10 @@ DEFLATED = frozenset(("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.8
 """Transfer syntaxes whose dataset is deflated as a whole (PS3.5 A.5, A.6)."""
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 IMPLICIT_VR = "1.2.840.10008.1.2"
+EXPLICIT_VR = "1.2.840.10008.1.2.1"
+_PREAMBLE = 132
+"""Bytes before the file meta information (PS3.10 7.1)."""
+_TRANSFER_SYNTAX = frozenset((0x0002_0010,))
 HEAD = 64 * 1024
 """So much of a dataset is looked at; what describes a series comes long before it in any real one."""
 
@@ -55,6 +59,15 @@ def file_meta(sop_class: str, sop_instance: str, transfer_syntax: str) -> bytes:
     )
     length = struct.pack("<HH2sHI", 0x0002, 0x0000, b"UL", 4, len(elements))
     return bytes(128) + b"DICM" + length + elements
+
+
+def transfer_syntax_of(head: bytes) -> tuple[str, int]:
+    """Give the transfer syntax of a file with this beginning, and where its dataset begins; empty where it is none."""
+    length = int.from_bytes(head[_PREAMBLE + 8 : _PREAMBLE + 12], "little")
+    begin = _PREAMBLE + 12 + length
+    found = _walk(head[_PREAMBLE:begin], EXPLICIT_VR, _TRANSFER_SYNTAX)
+    value = found.get(max(_TRANSFER_SYNTAX), b"")
+    return value.decode("ascii", "replace").strip("\0 "), begin
 
 
 def first_elements(head: bytes, transfer_syntax: str, wanted: frozenset[int]) -> Mapping[int, bytes]:

@@ -2,15 +2,18 @@
 
 A file has its name in the layout only when its bytes are on disk, and is reported only when its name is too: whatever
 is killed when, a file in the layout is whole. What has no place yet lies in the spool and is thrown away at the next
-start. One process owns a store. Touches: disk.
+start. One process owns a store. Files are named from folders that are held open, and no link in a store is followed: it
+may lie where others can write. Touches: disk.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
 
@@ -20,6 +23,9 @@ from crawler.retrieve.header import HEAD, SERIES_INSTANCE_UID, STUDY_INSTANCE_UI
 from crawler.retrieve.instance import OUT_OF_RESOURCES, SUCCESS, Instance, Kept, Outcome
 from crawler.retrieve.layout import SPOOL, Layout, by_hash, place_beside
 
+_NO_FOLDER = (errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EPERM)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
 
 class Incoming:
     """One object on its way to disk: a `Sink` that keeps `status`, the one to answer with."""
@@ -28,7 +34,8 @@ class Incoming:
         self.instance = instance
         self.status = SUCCESS
         self.size = 0
-        self.path = ""
+        self.name = ""
+        """In the spool, once there is a file."""
         self._fd = -1
         self._spool = spool
         self._judge = judge
@@ -66,9 +73,9 @@ class Incoming:
     def discard(self) -> None:
         """Leave nothing behind."""
         self._close()
-        if self.path:
+        if self.name:
             with suppress(OSError):
-                os.unlink(self.path)
+                self._spool.remove(self.name)
 
     def _close(self) -> None:
         if self._fd >= 0:
@@ -77,14 +84,14 @@ class Incoming:
 
     def _flush(self, fragment: bytes | memoryview = b"") -> None:
         """Write what has gathered, and a fragment after it, of which no copy is made."""
-        if not self.path:
+        if not self.name:
             head = self._buffer[self._meta :] + fragment[:HEAD]
             if (status := self._judge(bytes(head))) != SUCCESS:
                 self.refuse(status)
                 return
         try:
-            if not self.path:
-                self.path, self._fd = self._spool.create()
+            if not self.name:
+                self.name, self._fd = self._spool.create()
             for data in (self._buffer, fragment):
                 _write_all(self._fd, data)
                 self._hash.update(data)
@@ -100,40 +107,51 @@ class Incoming:
 class Spool:
     """A store and the objects on their way into it."""
 
-    def __init__(self, store: Path, lock: int, layout: Layout) -> None:
+    def __init__(self, store: Path, folders: tuple[int, int], layout: Layout) -> None:
+        """`folders` are descriptors of the store and of its spool, which is locked."""
         self.store = store
         self.trouble: OSError | None = None
         """Why nothing can be written, a full disk say; nothing is tried until it is set to None."""
-        self._lock = lock
+        self._root, self._lock = folders
         self._layout = layout
-        self._folder = store / SPOOL
         self._created = 0
-        self._known: set[str] = set()
 
     @staticmethod
     def open(store: Path, layout: Layout = by_hash) -> Spool:
         """Make the store or take it over, and throw away what another owner left half done. UserError when it lives."""
-        folder = store / SPOOL
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        store.mkdir(parents=True, exist_ok=True)
+        root = os.open(store, os.O_RDONLY | os.O_DIRECTORY)
+        lock = -1
         try:
+            lock = _entered(root, SPOOL)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise UserError(f"Another process receives into {store}. Wait until it ends, or stop it.") from None
-        for left in folder.iterdir():
-            left.unlink()
-        return Spool(store, lock, layout)
+            for left in os.listdir(lock):
+                os.unlink(left, dir_fd=lock)
+        except OSError as error:
+            for one in {root, lock} - {-1}:
+                os.close(one)
+            if isinstance(error, BlockingIOError):
+                raise UserError(f"Another process receives into {store}. Wait until it ends, or stop it.") from None
+            if error.errno in _NO_FOLDER:
+                what = f"{store / SPOOL} must be a folder in which there are files alone"
+                raise UserError(f"{what}, and somebody else has changed that: look who can write there") from None
+            raise
+        return Spool(store, (root, lock), layout)
 
     def close(self) -> None:
         """Let others have the store."""
         os.close(self._lock)
+        os.close(self._root)
 
     def create(self) -> tuple[str, int]:
-        """Make an empty file for an object."""
+        """Make an empty file for an object; give its name in the spool, and its descriptor."""
         self._created += 1
-        path = f"{self._folder}/{self._created}"
-        return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        name = str(self._created)
+        return name, os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=self._lock)
+
+    def remove(self, name: str) -> None:
+        """Throw a file of the spool away."""
+        os.unlink(name, dir_fd=self._lock)
 
     def sync(self) -> bool:
         """Wait until what was written and named is on disk; give whether it is."""
@@ -149,61 +167,91 @@ class Spool:
         kept, namesakes = [], []
         for incoming in group:
             place = self._place(incoming)
-            if self._has(place):
-                namesakes.append(incoming)
-            elif (one := self._moved(incoming, place, Outcome.STORED)) is not None:
-                kept.append(one)
+            try:
+                with self._shard(place) as (folder, name):
+                    if _has(folder, name):
+                        namesakes.append(incoming)
+                        continue
+                    os.rename(incoming.name, name, src_dir_fd=self._lock, dst_dir_fd=folder)
+            except OSError as error:
+                self._lose(incoming, error)
+            else:
+                kept.append(_kept(incoming, place, Outcome.STORED))
         return kept, namesakes
 
     def compare(self, namesakes: Sequence[Incoming]) -> list[Kept]:
         """Keep those beside what has their place that are not the same."""
         kept = []
         for incoming in namesakes:
-            place, outcome = self._place(incoming), Outcome.AGAIN
             try:
-                if not self._is_same(place, incoming):
-                    place = place_beside(place, incoming.sha256)
-                    outcome = Outcome.AGAIN if self._has(place) else Outcome.OTHER
+                kept.append(self._kept_beside(incoming))
             except OSError as error:
-                self.trouble = error
-                incoming.discard()
-                continue
-            if (one := self._moved(incoming, place, outcome)) is not None:
-                kept.append(one)
+                self._lose(incoming, error)
         return kept
+
+    def _kept_beside(self, incoming: Incoming) -> Kept:
+        place, outcome = self._place(incoming), Outcome.AGAIN
+        with self._shard(place) as (folder, name):
+            if not _is_same(folder, name, incoming):
+                place = place_beside(place, incoming.sha256)
+                beside = place.rpartition("/")[2]
+                outcome = Outcome.AGAIN if _has(folder, beside) else Outcome.OTHER
+            if outcome is Outcome.OTHER:
+                os.rename(incoming.name, beside, src_dir_fd=self._lock, dst_dir_fd=folder)
+            else:
+                self.remove(incoming.name)
+        return _kept(incoming, place, outcome)
 
     def _place(self, incoming: Incoming) -> str:
         one = incoming.instance
         return self._layout(one.text(STUDY_INSTANCE_UID), one.text(SERIES_INSTANCE_UID), one.sop_instance)
 
-    def _moved(self, incoming: Incoming, place: str, outcome: Outcome) -> Kept | None:
-        """Move a file to its place, or throw it away when it is there already."""
+    def _lose(self, incoming: Incoming, error: OSError) -> None:
+        self.trouble = error
+        incoming.discard()
+
+    @contextmanager
+    def _shard(self, place: str) -> Iterator[tuple[int, str]]:
+        """Open the folder of a place, made where it is missing; give it and the name there. OSError."""
+        *folders, name = place.split("/")
+        here = os.dup(self._root)
         try:
-            if outcome is Outcome.AGAIN:
-                os.unlink(incoming.path)
-            else:
-                self._make_shard(place.rpartition("/")[0])
-                os.rename(incoming.path, f"{self.store}/{place}")
-        except OSError as error:
-            self.trouble = error
-            incoming.discard()
-            return None
-        return Kept(incoming.instance, place, outcome, incoming.size, incoming.sha256)
+            for folder in folders:
+                inner = _entered(here, folder)
+                os.close(here)
+                here = inner
+            yield here, name
+        finally:
+            os.close(here)
 
-    def _make_shard(self, shard: str) -> None:
-        if shard not in self._known:
-            os.makedirs(f"{self.store}/{shard}", exist_ok=True)
-            self._known.add(shard)
 
-    def _has(self, place: str) -> bool:
-        return os.path.lexists(f"{self.store}/{place}")
+def _kept(incoming: Incoming, place: str, outcome: Outcome) -> Kept:
+    return Kept(incoming.instance, place, outcome, incoming.size, incoming.sha256)
 
-    def _is_same(self, place: str, incoming: Incoming) -> bool:
-        path = self.store / place
-        if path.stat().st_size != incoming.size:
-            return False
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest() == incoming.sha256
+
+def _has(folder: int, name: str) -> bool:
+    with suppress(FileNotFoundError):
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return True
+    return False
+
+
+def _is_same(folder: int, name: str, incoming: Incoming) -> bool:
+    """Compare with what has the place; a link never is."""
+    there = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if not stat.S_ISREG(there.st_mode) or there.st_size != incoming.size:
+        return False
+    with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder), "rb") as file:
+        return file_digest(file, "sha256").hexdigest() == incoming.sha256
+
+
+def _entered(folder: int, name: str) -> int:
+    """Open a folder in another one, made where it is missing."""
+    with suppress(FileNotFoundError):
+        return os.open(name, _FOLDER, dir_fd=folder)
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=folder)
+    return os.open(name, _FOLDER, dir_fd=folder)
 
 
 def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
