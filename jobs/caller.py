@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from crawler.errors import TransientPeerError
@@ -126,6 +128,19 @@ class Caller:
                 raise
             if self._gate.take():
                 return association
+
+
+@asynccontextmanager
+async def together() -> AsyncIterator[asyncio.TaskGroup]:
+    """Have callers work side by side; when one fails the others are cancelled, and its error is raised, not a group."""
+    try:
+        async with asyncio.TaskGroup() as workers:
+            yield workers
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
 
 
 async def _receive(answer: FindStream, sink: Sink) -> float:

@@ -58,6 +58,9 @@ COMMANDS = {
 """Each is `command` in the module of its name in jobs.commands."""
 
 
+OUT_OF_MEMORY = "memory ran out. Ask for less at once, or let this process have more."
+
+
 class LazyGroup(click.Group):
     """Knows every command's name and one line of help without importing it."""
 
@@ -132,9 +135,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(talk, _usage_sentence(error), Exit.USAGE)
     except PacslakeError as error:
         return _fail(talk, str(error), exit_of(error))
+    except OSError as error:
+        return _fail(talk, _disk_sentence(error), Exit.ERROR)
     except Exception as error:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":  # DuckDB's
+            return _fail(talk, OUT_OF_MEMORY, Exit.ERROR)
         # Anything can go wrong in anybody's code; its message may quote a patient's value, so only its type is shown.
         return _fail(talk, f"unexpected {type(error).__name__}; --debug shows where", Exit.ERROR)
+
+
+def _disk_sentence(error: OSError) -> str:
+    where, reason = error.filename or "a file", error.strerror or type(error).__name__
+    return f"{where} could not be read or written ({reason}). Mend that, then type the same again."
 
 
 def _usage_sentence(error: click.ClickException) -> str:

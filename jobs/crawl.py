@@ -16,7 +16,7 @@ from crawler.plan.answers import Accept, Answer, Ask, Retry
 from crawler.plan.settled import Settled
 from crawler.plan.sweep import SweepMachine
 from jobs.below import STOPPED, Descent
-from jobs.caller import Caller
+from jobs.caller import Caller, together
 from jobs.doubting import DoubtsBelow
 from jobs.gate import Gate
 from jobs.learned import learned
@@ -62,7 +62,7 @@ class Crawl:
 
     async def run(self, associations: int) -> None:
         """Work off the windows over at most so many associations at once."""
-        async with asyncio.TaskGroup() as workers:
+        async with together() as workers:
             for number in range(associations):
                 workers.create_task(self._work(self._caller(), spare=number > 0))
         await self._cover_notes()

@@ -19,7 +19,7 @@ from crawler.retrieve.storing import Storing
 from crawler.retrieve.track import Check, Fetch, Look, Task
 from crawler.retrieve.wanted import Wanted, wanted_by
 from jobs.arrivals import Arrivals
-from jobs.caller import Besides, Caller
+from jobs.caller import Besides, Caller, together
 from jobs.gate import Gate
 from jobs.looking import Looks
 
@@ -53,7 +53,7 @@ class Fetching:
     async def run(self, associations: int) -> None:
         """Work off the order over at most so many associations at once."""
         began = _now()
-        async with asyncio.TaskGroup() as workers:
+        async with together() as workers:
             for number in range(associations):
                 workers.create_task(self._work(spare=number > 0))
         self.seconds = _now() - began

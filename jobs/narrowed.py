@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from crawler.errors import PeerError, TransientPeerError
 from crawler.model import Model, Outcome, Peer, Window
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import Profile
-from jobs.caller import Caller, Sink
+from jobs.caller import Caller, Sink, together
 from jobs.crawl import Crawl
 from jobs.gate import Gate
 from jobs.ledger import Ledger
@@ -96,7 +95,7 @@ async def by_workers(
         finally:
             await caller.hang_up()
 
-    async with asyncio.TaskGroup() as group:
+    async with together() as group:
         for number, caller in enumerate(callers[: len(tasks)]):
             group.create_task(serve(caller, spare=number > 0))
     if failed:

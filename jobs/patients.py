@@ -6,7 +6,6 @@ Patients are asked for without days, their studies within the days asked for. To
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field, replace
 
 from crawler.errors import RefusedError
@@ -25,7 +24,7 @@ from crawler.pacs.profile import attributes
 from crawler.pacs.status import describe
 from crawler.plan.answers import Accept, Ask
 from jobs.below import CHILD_TRIES, STOPPED, Descent
-from jobs.caller import Caller
+from jobs.caller import Caller, together
 from jobs.crawl import Crawl
 from jobs.doubting import verdict_below
 from jobs.ledger import Ledger
@@ -68,7 +67,7 @@ class PatientCrawl(Crawl):
             await caller.hang_up()
         self.tally.trouble = self.tally.trouble or caller.trouble
         self.tally.parents_due += len(self._due)
-        async with asyncio.TaskGroup() as workers:
+        async with together() as workers:
             for number in range(associations):
                 workers.create_task(self._work_off(self._caller(), spare=number > 0))
         await self._cover_all(listing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,13 +29,19 @@ class OwnerLock:
         self.was_let_go = self._said() == _FREE
         """Whether the owner before has surely ended. One that was cut off may be paused, with its lock gone."""
         since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        self._write(f"process {os.getpid()} on {socket.gethostname()} since {since}\n")
+        try:
+            self._write(f"process {os.getpid()} on {socket.gethostname()} since {since}\n")
+        except OSError:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let the lake go."""
         if not self._file.closed:
-            self._write(_FREE)
-            self._file.close()
+            with suppress(OSError):  # where the disk is full the next owner cannot know that this one has ended
+                self._write(_FREE)
+            with suppress(OSError):  # closed all the same
+                self._file.close()
 
     def _said(self) -> str:
         self._file.seek(0)

@@ -158,7 +158,7 @@ class Log:
             (folder / "_delta_log").mkdir(parents=True, exist_ok=True)
             made = _metadata(str(uuid.uuid4()), _now_ms(), Schema.from_arrow(log_schema()), _TABLE)
             _put(folder, 0, [{"protocol": _PROTOCOL}, made], "CREATE TABLE")
-            for path in (folder, lake):
+            for path in (folder, lake, lake.parent):
                 sync(path)
         log = Log(folder, open_table(lake))
         log._bring_up_to_date()

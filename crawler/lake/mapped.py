@@ -51,7 +51,7 @@ def merge_files(path: Path, older: MappedRun, newer: MappedRun) -> int:
     """Merge two runs into a new file and wait until it is on disk; gives its length."""
     room = older.run.shape[1] + newer.run.shape[1]
     with open(path, "wb") as file:
-        file.truncate(room * _ENTRY)
+        os.posix_fallocate(file.fileno(), 0, room * _ENTRY)  # on a full disk an error here, and no SIGBUS at the map
     target = MappedRun(path, room, writable=True)
     length = 0
     for part in merge_in_parts(older.run, newer.run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ ROW_GROUP = 61_440
 
 NOW, PAST = "-now", "-past"
 """End of the name of a file that upkeep wrote: of rows that were current then, and of rows that were not."""
+_OURS = re.compile(rf"v(\d{{12,}})-[0-9a-f]{{8}}-[0-9a-f]+({NOW}|{PAST})?\.parquet")
 DIGEST = 32
 """Hexadecimal digits of a file's SHA-256 that its name holds."""
 
@@ -43,8 +45,8 @@ class Part:
 
 def part_version(name: str) -> int | None:
     """Give the version that a file was written for, None for a file that is not ours."""
-    stem, dash, _ = name.partition("-")
-    return int(stem[1:]) if dash and stem[:1] == "v" and stem[1:].isdecimal() else None
+    ours = _OURS.fullmatch(name)
+    return int(ours[1]) if ours else None
 
 
 def part_digest(name: str) -> str | None:
@@ -118,7 +120,8 @@ class OpenPart:
         self._gathered.clear()
         with suppress(OSError):  # the disk may be full: the reason why the file is dropped
             self._writer.close()
-        self._file.unlink(missing_ok=True)
+        with suppress(OSError):  # the next writer drops it
+            self._file.unlink(missing_ok=True)
 
     def _write_gathered(self) -> None:
         self._writer.write_table(pa.concat_tables(self._gathered), row_group_size=2 * ROW_GROUP)

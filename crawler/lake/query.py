@@ -96,6 +96,8 @@ class Lake:
         folder, active = log_folder(self.path), self.files()
         try:
             _execute_at_once(self.connection, view_statements(folder, active, self.version, self._as_of, added))
+        except duckdb.OutOfMemoryException as error:
+            raise LakeError(f"Memory ran out when {self.path} was opened: let this process have more.") from error
         except duckdb.Error as error:
             raise LakeError(f"Files of {self.path} cannot be read. `pacslake verify` says which.") from error
 

@@ -34,6 +34,7 @@ from crawler.lake.upkeep import Wanted, maintain
 from crawler.lake.verify import Verified, verify
 from crawler.lake.views import files_source
 from crawler.lake.writer import LakeWriter
+from crawler.lake.writing import writing
 from crawler.model import Coverage, Level, Window
 
 
@@ -57,7 +58,12 @@ def plan(path: Path) -> Repaired:
 
 def repair(path: Path) -> Repaired:
     """Repair what can be, set aside what cannot. LakeLockedError where another process owns the lake."""
-    lake, done = path.absolute(), Repaired()
+    with writing(path.absolute()):
+        return _repair(path.absolute())
+
+
+def _repair(lake: Path) -> Repaired:
+    done = Repaired()
     lock = OwnerLock(lake)
     try:
         found = verify(lake)
@@ -75,7 +81,7 @@ def repair(path: Path) -> Repaired:
     with LakeWriter.open(lake, create=False) as writer:
         if any(flaw.harm in (Harm.DATA, Harm.ROWS) for flaw in found.flaws):
             # Which rows are current may have changed: the files that hold them apart are written anew.
-            maintain(writer, Wanted(keep_files=timedelta(days=7), whole=True))
+            maintain(writer, Wanted(keep_files=timedelta(days=7), whole=True, some_lost=True))
     return done
 
 

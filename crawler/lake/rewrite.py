@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from crawler.lake.log import Log
 from crawler.lake.parts import NOW, PAST, ROW_GROUP, OpenPart, Part
-from crawler.lake.schema import literal, quoted, stored_schema
+from crawler.lake.schema import LEVELS, literal, quoted, stored_schema
 from crawler.lake.tidy import Rewrite
 from crawler.lake.views import files_source
 
@@ -31,6 +31,12 @@ def source_of(log: Log, rewrite: Rewrite) -> str:
     return files_source(log.folder, rewrite.entity, rewrite.files, added=log.added.get(rewrite.entity, ()))
 
 
+def linked(source: str, entity: str) -> str:
+    """Give a source's versions, each replacing the one of its key that now comes before it: those between were lost."""
+    before = f"lag(row_id) OVER (PARTITION BY pacs, {quoted(LEVELS[entity].unique_key)} ORDER BY row_id)"
+    return f"(SELECT * REPLACE (coalesce({before}, supersedes) AS supersedes) FROM {source})"
+
+
 def with_end(source: str) -> str:
     """Give a source's versions with `replaced_at`, when another took their place."""
     later = f"(SELECT supersedes AS replaced, valid_from AS replaced_at FROM {source} WHERE supersedes IS NOT NULL)"
@@ -43,13 +49,19 @@ def too_old(history_from: datetime) -> str:
 
 
 def written(
-    log: Log, connection: duckdb.DuckDBPyConnection, rewrite: Rewrite, cut: datetime | None = None
+    log: Log,
+    connection: duckdb.DuckDBPyConnection,
+    rewrite: Rewrite,
+    cut: datetime | None = None,
+    *,
+    some_lost: bool = False,
 ) -> list[Part]:
     """Write the rows anew, without versions replaced before `cut`; whatever fails, nothing is left of it."""
     schema = stored_schema(rewrite.entity, log.added.get(rewrite.entity, ()))
     columns, source = ", ".join(map(quoted, schema.names)), source_of(log, rewrite)
     ways = {"": f"SELECT {columns} FROM {source}"}
     if rewrite.apart:
+        source = linked(source, rewrite.entity) if some_lost else source
         current = "replaced IS NULL AND change <> 'remove'"
         kept = f"NOT {too_old(cut)}" if cut else "true"
         versions = f"SELECT {columns} FROM {with_end(source)}"

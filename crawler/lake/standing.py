@@ -31,14 +31,16 @@ class StandingFile:
         self._standing = self._folder / f"{name}.json"
         self._pause = self._folder / f"{name}.pause"
         self._seen: tuple[int, int] | None = None
+        self._has_lake = lake.is_dir()
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep other processes away from what is kept, for as short as may be.
 
-        One that was paused while it did so cannot ask anything either, and nobody waits for it.
+        One that was paused while it did so cannot ask anything either, and nobody waits for it. A lake that was taken
+        away meanwhile is missed and not begun anew: OSError then.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=not self._has_lake, exist_ok=True)
         handle = os.open(self._folder, os.O_RDONLY)
         try:
             for _ in range(int(PATIENCE / LOOK_EVERY)):

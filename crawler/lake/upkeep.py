@@ -23,6 +23,7 @@ from crawler.lake.rewrite import source_of, too_old, with_end, written
 from crawler.lake.schema import ENTITIES, LEVELS
 from crawler.lake.tidy import Rewrite, due
 from crawler.lake.writer import LakeWriter
+from crawler.lake.writing import writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Wanted:
     """How long a file stays that no commit names any more."""
     whole: bool = False
     """Write all tables anew, whatever that costs."""
+    some_lost: bool = False
+    """Versions were lost: have those after them replace those before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +79,17 @@ def forecast(log: Log, connection: duckdb.DuckDBPyConnection, wanted: Wanted) ->
 
 
 def maintain(writer: LakeWriter, wanted: Wanted) -> Maintained:
-    """Rewrite what is due, a commit for each entity, then delete what is old enough."""
+    """Rewrite what is due, a commit for each entity, then delete what is old enough. LakeError where the disk fails."""
+    with writing(writer.path):
+        return _maintain(writer, wanted)
+
+
+def _maintain(writer: LakeWriter, wanted: Wanted) -> Maintained:
     done = []
     for rewrite in _plan(writer.log, writer.connection, wanted):
         dropped = _droppable(writer.log, writer.connection, rewrite, wanted)
         cut = wanted.history_from if dropped else None
-        parts = written(writer.log, writer.connection, rewrite, cut)
+        parts = written(writer.log, writer.connection, rewrite, cut, some_lost=wanted.some_lost)
         kept = {HISTORY_KEY: _later(cut, writer.log.properties.get(HISTORY_KEY))} if cut else None
         writer.replace(parts, rewrite.files, same_rows=not dropped, properties=kept)
         done.append(Rewritten(rewrite.entity, len(rewrite.files), rewrite.rows, len(parts), dropped))

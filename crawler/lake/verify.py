@@ -7,6 +7,7 @@ index in its manifest, and `lake.duckdb` is compared with one made anew.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ from crawler.lake.query import CATALOG, Lake, write_catalog
 from crawler.lake.schema import ENTITIES
 from crawler.lake.seal import is_sealed, is_whole, without_its_digest
 from crawler.lake.views import catalog_statements
+
+_COMMITS = re.compile(r"\d{20}\.(json|draft|checkpoint.*\.parquet|checkpoint\.sha256(\.new)?)|_last_checkpoint")
+"""The names of files in the log's own folder."""
 
 
 @dataclass(slots=True)
@@ -54,6 +58,8 @@ def verify(path: Path) -> Verified:
         )
         return seen
     log = Log(log_folder(lake), open_table(lake))
+    if strangers := sum(1 for path in log.folder.rglob("*") if path.is_file() and not _is_ours(path)):
+        seen.notes.append(f"{strangers:,} files in the log are none of the lake's, and are left alone")
     seen.flaws += _data(log, seen)
     caches = list(_keys(lake))
     if any(flaw.harm is Harm.DATA for flaw in seen.flaws):
@@ -158,6 +164,12 @@ def _data(log: Log, seen: Verified) -> Iterator[Flaw]:
             replaced = name not in active and version is not None and version <= log.version
             if replaced and not _as_named(path):
                 yield Flaw(Harm.LEFTOVER, f"log/{name}", "is not what was written")
+
+
+def _is_ours(path: Path) -> bool:
+    if path.parent.name == "_delta_log":
+        return _COMMITS.fullmatch(path.name) is not None
+    return path.suffix == ".parquet" and part_version(path.name) is not None
 
 
 def _as_named(path: Path) -> bool:

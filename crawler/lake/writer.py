@@ -7,6 +7,7 @@ docs/lake-format.md.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_o
 from crawler.lake.schema import LEVELS, TABLES, beyond_catalogue, completed, stored_schema, to_stored
 from crawler.lake.tidy import crowded
 from crawler.lake.views import files_source
+from crawler.lake.writing import writing
 from crawler.model import Coverage, Finding, JobRun, Level, SweepRecord
 
 FILL_BATCH = 100_000
@@ -89,13 +91,18 @@ class LakeWriter:
         lake = Path(path).absolute()
         if not create and newest_version(log_folder(lake)) < 0:
             raise NoLakeError(f"There is no lake at {lake}.")
-        lake.mkdir(parents=True, exist_ok=True)
-        lock = OwnerLock(lake)
-        try:
-            return LakeWriter(lake, lock, now)
-        except BaseException:
-            lock.release()
-            raise
+        if re.search("%[0-9A-Fa-f]{2}", str(lake)):
+            raise UserError(
+                f"{lake}: % and two digits stand for another character to Delta Lake; choose another folder"
+            )
+        with writing(lake):
+            lake.mkdir(parents=True, exist_ok=True)
+            lock = OwnerLock(lake)
+            try:
+                return LakeWriter(lake, lock, now)
+            except BaseException:
+                lock.release()
+                raise
 
     @property
     def log(self) -> Log:
@@ -274,10 +281,8 @@ class LakeWriter:
     def _writing(self) -> Iterator[None]:
         """Say what the disk said, and leave the writer of no use where anything fails in between."""
         self._failed = True
-        try:
+        with writing(self.path):
             yield
-        except (OSError, duckdb.Error) as error:
-            raise LakeError(f"{self.path} could not be written ({error}). Mend that, then sweep again.") from error
         self._failed = False
 
     def _check_usable(self) -> None:
@@ -295,7 +300,8 @@ class LakeWriter:
         first = self._mark.next_row_id
         self._mark.next_row_id += rows.num_rows
         numbers = pa.array(np.arange(first, self._mark.next_row_id, dtype=np.int64))
-        self._part(entity).append(rows.set_column(0, "row_id", numbers))
+        with self._writing():
+            self._part(entity).append(rows.set_column(0, "row_id", numbers))
 
     def _publish(self, parts: list[Part]) -> None:
         self._mark.version = self._log.commit(parts)
@@ -312,33 +318,29 @@ class LakeWriter:
             self._keys.clear()
         mark = self._keys.mark
         newer = [file for file in self._log.files if _version_of(file) > mark.version]
-        if any(file.first_row_id < mark.next_row_id for file in newer):
-            # Upkeep wrote known rows into new files and was killed then: their order is not that of the commits.
-            self._keys.clear()
-            mark, newer = self._keys.mark, self._log.files
-        for entity in {file.entity for file in newer}:
-            self._fill(entity, [file for file in newer if file.entity == entity])
-        mark.version = self.version
+        # Upkeep that was killed may have written known rows into newer files: those below next_row_id.
+        entities = {file.entity for file in newer}
+        following = [self._fill(entity, [file for file in newer if file.entity == entity]) for entity in entities]
+        mark.version, mark.next_row_id = self.version, max([mark.next_row_id, *following])
         self._keys.save()
 
-    def _fill(self, entity: str, files: list[LogFile]) -> None:
-        """Read the keys of an entity's files into the index; of other entities the highest row_id alone."""
-        mark, source = (
-            self._keys.mark,
-            files_source(self._log.folder, entity, files, added=self._log.added.get(entity, ())),
-        )
+    def _fill(self, entity: str, files: list[LogFile]) -> int:
+        """Read the unknown keys of an entity's files into the index, of other entities none; give the next row_id."""
+        mark = self._keys.mark
+        source = files_source(self._log.folder, entity, files, added=self._log.added.get(entity, ()))
         [(highest,)] = self._duckdb.execute(f"SELECT max(row_id) FROM {source}").fetchall()
-        mark.next_row_id = max(mark.next_row_id, (highest or 0) + 1)
         if entity not in LEVELS:
-            return
+            return (highest or 0) + 1
         [(last,)] = self._duckdb.execute(f"SELECT max(valid_from) FROM {source}").fetchall()
         mark.passed(last or EPOCH)
         hashes = hash_columns(LEVELS[entity], [field.name for field in self._log.added.get(entity, ())])
-        query = f"SELECT row_id, first_seen_at, {hashes}, change = 'remove' AS gone FROM {source} ORDER BY row_id"
-        for number, batch in enumerate(self._duckdb.sql(query).to_arrow_reader(FILL_BATCH), start=1):
+        query = f"SELECT row_id, first_seen_at, {hashes}, change = 'remove' AS gone FROM {source}"
+        unread = self._duckdb.sql(f"{query} WHERE row_id >= {mark.next_row_id} ORDER BY row_id")
+        for number, batch in enumerate(unread.to_arrow_reader(FILL_BATCH), start=1):
             self._keys.stage(entity, _entries(batch))
             if number % SAVE_EVERY == 0:
                 self._keys.save()  # under the old version: a second start begins again and ends the same
+        return (highest or 0) + 1
 
 
 def _entries(batch: pa.RecordBatch) -> Run:

@@ -8,15 +8,19 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from crawler.errors import CommitConflictError, LakeError, NoLakeError
 from crawler.lake.log import commit_file, newest_version
+from crawler.lake.mapped import MappedRun, merge_files, write_run
 from crawler.lake.query import open_lake
 from crawler.lake.resume import complete_windows
+from crawler.lake.runs import HIGH, empty_run
 from crawler.lake.status import status_of
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
+from tests.acceptance.test_store_full import small
 from tests.property.lake.answers import covered, studies
 
 
@@ -117,6 +121,20 @@ def test_the_key_index_is_made_again(lake: Path, damage: Callable[[Path], None])
     with open_lake(lake) as opened:
         assert opened.sql("SELECT count(*), count(DISTINCT row_id) FROM studies_history").fetchall() == [(7, 7)]
     assert status_of(lake).version == before.version + 1
+
+
+def test_a_full_disk_is_an_error_and_no_signal_where_runs_of_keys_are_merged(tmp_path: Path) -> None:
+    with small(tmp_path / "disk", "size=1m") as mounted:
+        runs = []
+        for number in range(2 if mounted else 0):  # where nothing may be mounted there is no end of room
+            run = empty_run(10_000)
+            run[HIGH] = np.arange(10_000) * 2 + number
+            path = tmp_path / "disk" / str(number)
+            runs.append(MappedRun(path, write_run(path, run)))
+        if runs:
+            with pytest.raises(OSError, match="No space left on device"):
+                merge_files(tmp_path / "disk" / "merged", *runs)
+        runs.clear()
 
 
 def test_an_index_that_lags_reads_the_missing_commits(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -105,6 +105,24 @@ def test_lost_rows_are_asked_for_again(lake: Path, damage: Callable[[Path], None
     assert (lake / "quarantine").is_dir() or damage is Path.unlink
 
 
+def test_versions_lost_in_the_middle_leave_one_current_row_of_each_key(lake: Path) -> None:
+    with LakeWriter.open(lake) as writer:
+        for number, day in enumerate(DAYS[:3]):
+            changed = [{"StudyInstanceUID": "1.9", "StudyDate": DAYS[0], "StudyID": str(number)}]
+            writer.stage(Level.STUDY, "main", "s2", answers(Level.STUDY, changed))
+            if day == DAYS[1]:
+                middle = writer.version + 1
+                writer.remove(Level.STUDY, "main", "s2", [f"1.{DAYS[3]:%m%d}.0"])
+            writer.commit()
+    flip(data_file(lake, "study", middle))
+    repair(lake)
+    assert not verify(lake).flaws
+    with open_lake(lake) as opened:
+        rows = opened.sql("SELECT StudyInstanceUID, StudyID FROM studies WHERE StudyInstanceUID = '1.9'").fetchall()
+        assert rows == [("1.9", "2")]
+        assert opened.sql("SELECT count(*) FROM studies").fetchall() == [(1 + len(DAYS) * STUDIES,)]
+
+
 def test_rows_lost_with_a_compacted_file_are_asked_for_again(lake: Path) -> None:
     with LakeWriter.open(lake) as writer:
         maintain(writer, Wanted(keep_files=timedelta(0)))

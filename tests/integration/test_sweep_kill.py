@@ -66,7 +66,7 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def wait_for_queries(pacs: Simulator, count: int) -> None:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 100
     while sum(pacs.counts.queries.values()) < count:
         assert time.monotonic() < until
         time.sleep(0.005)

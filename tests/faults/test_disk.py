@@ -1,0 +1,103 @@
+"""What becomes of a lake whose disk is full or breaks, and of one whose writer is killed, at whichever system call."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from crawler.lake.verify import verify
+from tests.conftest import find_peer
+from tests.faults.conftest import LONG
+from tests.faults.injected import Call, Victims, spread, telling, victims
+from tests.faults.works import QUICK, WORKS, Bench, Work, bench
+
+ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
+LOG = "lake/log"
+COMMITS = f"{LOG}/_delta_log"
+EACH_WORK = pytest.mark.parametrize("work", WORKS if LONG else QUICK, ids=lambda work: work.name)
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
+    find_peer("strace", "strace")
+    with victims(tmp_path_factory.mktemp("runs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def works(tmp_path_factory: pytest.TempPathFactory, runner: Victims) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("works"), runner) as made:
+        yield made
+
+
+@EACH_WORK
+def test_killed_anywhere(works: Bench, runner: Victims, work: Work, *, long: bool) -> None:
+    """The lake can be read as it was or as it is to be; the same command again ends well, in a whole lake."""
+    whole = works.done(work)
+    check_order(whole.calls)
+    killed = 0
+    for call in spread(telling(whole.calls), None if long else 1):
+        folder = works.before(work)
+        ended = runner.run(folder, work.arguments, call.failing(folder, "signal=KILL"))
+        assert ended.code in (-signal.SIGKILL, *work.codes), (call, ended.said)
+        killed += ended.code == -signal.SIGKILL
+        check_mended(works, runner, work, call)
+    assert killed
+
+
+@EACH_WORK
+def test_full_lake(works: Bench, runner: Victims, work: Work, *, long: bool) -> None:
+    """What does not get onto the disk is told, exit code 1; the same command again ends well, in a whole lake."""
+    failed = 0
+    for place, call in enumerate(spread(telling(works.done(work).calls), None if long else 1)):
+        for error in ERRORS if long else [ERRORS[(place + len(work.name)) % len(ERRORS)]]:
+            folder = works.before(work)
+            ended = runner.run(folder, work.arguments, call.failing(folder, f"error={error}"))
+            told = os.strerror(getattr(errno, error)) in ended.said
+            assert told if ended.code == 1 else not ended.hit or costs_nothing(call), (call, error, ended)
+            failed += ended.code == 1
+            check_mended(works, runner, work, call)
+    assert failed
+
+
+def costs_nothing(call: Call) -> bool:
+    """Whether all is well without it: what was not removed is removed by the next, who also looks who had the lake."""
+    return call.name in ("unlink", "unlinkat", "rmdir") or call.path == "lake/lock"
+
+
+def check_mended(works: Bench, runner: Victims, work: Work, call: object) -> None:
+    """Nothing torn can be read, and the same command ends well."""
+    whole, folder = works.done(work), works.folder
+    assert whole.had(work.told(folder), grows=work.grows), call
+    again = runner.run(folder, work.arguments)
+    assert again.code in work.codes, (call, again.said)
+    assert work.told(folder) == whole.after, call
+    assert verify(folder / "lake").flaws == [], call
+
+
+def check_order(calls: Sequence[Call]) -> None:
+    """Bytes are on disk before their name, all that a commit names before the commit, and it before what follows."""
+    begun = 0
+    for published, call in enumerate(calls):
+        if not (call.name in ("link", "linkat") and call.path.startswith(COMMITS)):
+            continue
+        commit = calls[begun : published + 1]
+        for draft in {one.path for one in commit if one.name == "write" and one.path.startswith(f"{LOG}/entity=")}:
+            in_order(commit, ("write", draft), ("fsync", draft), ("rename", draft), ("fsync", draft.rpartition("/")[0]))
+        in_order(commit, ("write", call.path), ("fsync", call.path), (call.name, call.path))
+        if begun:
+            in_order(commit, ("fsync", LOG), ("write", call.path))
+        begun = published + 1
+        after = [one for one in calls[begun:] if one.name == "rename" or (one.name, one.path) == ("fsync", COMMITS)]
+        assert not after or (after[0].name, after[0].path) == ("fsync", COMMITS)
+    assert begun or not any(call.path.startswith(COMMITS) for call in calls)
+
+
+def in_order(calls: Sequence[Call], *wanted: tuple[str, str]) -> None:
+    """The last call of each of these comes before that of the next."""
+    last = {(call.name, call.path): place for place, call in enumerate(calls)}
+    assert [last[one] for one in wanted] == sorted(last[one] for one in wanted), wanted
