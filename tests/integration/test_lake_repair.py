@@ -20,7 +20,7 @@ from crawler.lake.runs import HIGH, empty_run
 from crawler.lake.status import status_of
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
-from tests.acceptance.test_store_full import small
+from tests.faults.small import small
 from tests.property.lake.answers import covered, studies
 
 
