@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from crawler.model import Level
 from crawler.pacs.acceptor import CALLED_AE_UNKNOWN, CALLING_AE_UNKNOWN, LIMIT_EXCEEDED, Rejection
@@ -78,8 +79,10 @@ def test_who_is_rejected_is_named_with_the_setting_that_lets_them_in(
     with sited(tmp_path, Attempt(Quirks(sends_as="STRANGER"))) as (settings, _):
         capsys.readouterr()  # what the sweep said
         request = RetrieveRequest((Wish("all"),), PATIENCE)
-        assert run_retrieve(settings, request, as_json=True) == 3
+        with capture_logs() as logged:
+            assert run_retrieve(settings, request, as_json=True) == 3
         said = capsys.readouterr()
+        assert "its AE title may not call from there" in {line.get("reason") for line in logged}
         [rejected] = json.loads(said.out)["rejected"]
         advice = rejected.pop("advice")
         count = rejected.pop("associations")
