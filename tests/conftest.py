@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,12 +17,23 @@ IN_CI = bool(os.environ.get("CI"))
 SEARCHED = os.pathsep.join(["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", os.environ.get("PATH", "")])
 """The system's folders first: pynetdicom puts a findscu of its own into the virtual environment."""
 
+UMASK = os.umask(0o022)
+os.umask(UMASK)
+"""Of whoever runs the tests."""
+
 hypothesis.settings.register_profile("pacslake", deadline=None, derandomize=IN_CI)
 hypothesis.settings.load_profile("pacslake")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a background job of a shell: the commands that tests start would inherit it, and not heed Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _permissions() -> Iterator[None]:
+    """Let what a command does to the permissions of new files end with the test that runs it in this process."""
+    yield
+    os.umask(UMASK)
 
 
 def find_peer(program: str, package: str) -> Path:

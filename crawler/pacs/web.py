@@ -74,7 +74,8 @@ class WebClient:
                 if not response.is_success:
                     return Page([], status=status_of(response.status_code))
                 body = await _body(response)
-        except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
+        except (httpx.TransportError, httpx.DecodingError, TimeoutError, ssl.SSLError) as error:
+            # httpx leaves what TLS 1.3 says after the handshake, of a client's certificate, as ssl says it.
             if _is_distrust(error):
                 raise RefusedError(
                     f"{self._who}: its certificate is not trusted; set pacs.{self._name}.ca_file"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -26,9 +27,9 @@ _SIZES = frozenset((_FRAMES, *_NUMBERS))
 
 
 def require_modest(files: Iterable[Path]) -> None:
-    """Look at files before they are unpacked. UserError for one that would become too much; OSError."""
+    """Look at files before they are unpacked. UserError for one that would become too much."""
     for path in files:
-        with path.open("rb") as file:
+        with suppress(OSError), path.open("rb") as file:  # who reads it will say so
             if immodest(file, path.stat().st_size):
                 raise UserError("an image of it would become too large when it is unpacked")
 

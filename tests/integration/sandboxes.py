@@ -121,7 +121,15 @@ async def _sandbox(lake: Path, limits: Limits | None) -> Sandbox:
 
 
 def _children() -> list[int]:
-    listed = [int(one) for task in Path("/proc/self/task").iterdir() for one in (task / "children").read_text().split()]
+    listed = [one for task in Path("/proc/self/task").iterdir() for one in _told(task / "children").split()]
     return [
-        process for process in listed if b"crawler.serve.sql.process" in Path(f"/proc/{process}/cmdline").read_bytes()
+        int(process) for process in listed if "crawler.serve.sql.process" in _told(Path(f"/proc/{process}/cmdline"))
     ]
+
+
+def _told(path: Path) -> str:
+    """Give what the kernel tells of a thread or a process; nothing where it has ended meanwhile."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
