@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import logging
 import sys
-import warnings
 from collections.abc import Mapping, MutableMapping
 from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import structlog
 
 from crawler.columns import CATALOGUE, Phi
-from crawler.unexpected import describe, place_of, tell_no_values
+from crawler.unexpected import describe, place_of, tell_no_values, tell_warnings
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 MASK = "***"
@@ -114,16 +113,8 @@ def _tame_libraries(level: int) -> None:
     logging.basicConfig(handlers=[_Forward()], level=max(level, logging.WARNING), force=True)
     for library in ("pydicom", "pynetdicom"):  # their templates are f-strings: the values are already in
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
-    warnings.showwarning = _log_warning
+    tell_warnings(_log_warning)
 
 
-def _log_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """Stand in for `warnings.showwarning`, whose signature this is; the message may quote a value, so it goes."""
-    structlog.get_logger().warning("warning", category=category.__name__, at=f"{Path(filename).name}:{lineno}")
+def _log_warning(kind: str, place: str) -> None:
+    structlog.get_logger().warning("warning", category=kind, at=place)

@@ -10,7 +10,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -23,6 +23,23 @@ def tell_no_values() -> None:
     sys.excepthook = _uncaught
     threading.excepthook = lambda given: _print(given.exc_value)
     sys.unraisablehook = lambda given: _print(given.exc_value)
+    tell_warnings(lambda kind, place: _say(f"{kind} at {place}"))
+
+
+def tell_warnings(tell: Callable[[str, str], None]) -> None:
+    """Have the kind and the place of each warning told in this way, and never its words."""
+
+    def _warned(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        """Stand in for `warnings.showwarning`, whose signature this is."""
+        tell(category.__name__, f"{Path(filename).name}:{lineno}")
+
     warnings.showwarning = _warned
 
 
@@ -59,16 +76,8 @@ def _uncaught(_kind: type[BaseException], error: BaseException, _traceback: Trac
 
 def _print(error: BaseException | None) -> None:
     if error is not None and not isinstance(error, SystemExit):
-        print(f"pacslake: unexpected {describe(error)} at {place_of(error)}", file=sys.stderr)  # noqa: T201  # nothing else works here
+        _say(f"unexpected {describe(error)} at {place_of(error)}")
 
 
-def _warned(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """Stand in for `warnings.showwarning`, whose signature this is."""
-    print(f"pacslake: {category.__name__} at {Path(filename).name}:{lineno}", file=sys.stderr)  # noqa: T201  # as above
+def _say(sentence: str) -> None:
+    print(f"pacslake: {sentence}", file=sys.stderr)  # noqa: T201  # nothing else works here

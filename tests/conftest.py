@@ -18,8 +18,8 @@ SEARCHED = os.pathsep.join(["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/loc
 """The system's folders first: pynetdicom puts a findscu of its own into the virtual environment."""
 
 UMASK = os.umask(0o022)
+"""Of whoever runs the tests; it can be read by setting it alone."""
 os.umask(UMASK)
-"""Of whoever runs the tests."""
 
 hypothesis.settings.register_profile("pacslake", deadline=None, derandomize=IN_CI)
 hypothesis.settings.load_profile("pacslake")

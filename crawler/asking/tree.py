@@ -28,7 +28,6 @@ NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL
 ONE_VALUE = frozenset(("LT", "ST", "UT", "UR"))
 """VRs in which a backslash is a character like others."""
 BYTES = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
-"""VRs whose length takes four bytes in Explicit VR (PS3.5 7.1.2)."""
 _VRS = CHARSET_VRS | LONG_VRS - {"UN"} | NUMBERS.keys() | {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "IS", "TM", "UI"}
 """VRs that are believed where an answer writes them; UN says nothing."""
 _CHOICES = {"US or SS": "US", "OB or OW": "OW", "US or OW": "US", "US or SS or OW": "US"}

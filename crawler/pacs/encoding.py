@@ -22,7 +22,6 @@ from crawler.pacs.numerals import NOTHING, Ints, calendar_numbers, digits, fixed
 _BACKSLASH = text("\\")
 _NO_BYTES = pa.scalar(b"", pa.binary())
 _ZERO_PADDED = ("UI", "OB", "UN")
-"""VRs whose length takes four bytes, after two that mean nothing (PS3.5 7.1.2)."""
 _LONGEST_SHORT = 0xFFFE
 """What the other lengths of Explicit VR can say."""
 _BINARY = {"US": "<u2", "SS": "<i2", "UL": "<u4", "SL": "<i4", "FL": "<f4", "FD": "<f8"}

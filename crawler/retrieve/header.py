@@ -31,7 +31,6 @@ SOP_INSTANCE_UID = 0x0008_0018
 STUDY_INSTANCE_UID = 0x0020_000D
 SERIES_INSTANCE_UID = 0x0020_000E
 
-"""VRs whose length takes four bytes, after two that mean nothing (PS3.5 7.1.2)."""
 _UNDEFINED = 0xFFFF_FFFF
 _DELIMITERS = 0xFFFE
 _ENDS = (0xE00D, 0xE0DD)
