@@ -17,6 +17,9 @@ IN_CI = bool(os.environ.get("CI"))
 SEARCHED = os.pathsep.join(["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", os.environ.get("PATH", "")])
 """The system's folders first: pynetdicom puts a findscu of its own into the virtual environment."""
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False  # else each command that a test starts compiles all modules anew: half a second of CPU
+
 UMASK = os.umask(0o022)
 """Of whoever runs the tests; it can be read by setting it alone."""
 os.umask(UMASK)
