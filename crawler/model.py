@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import NewType
 
 from crawler.identity import TlsCall, UserIdentity
@@ -340,9 +339,6 @@ class WebAccess:
     username: str | None = None
     secret: Secret | None = None
     """The password, or without a user name a bearer token."""
-    ca_file: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
     page_rows: int = 1000
     """Datasets that one request asks for at most."""
 

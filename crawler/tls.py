@@ -132,19 +132,23 @@ def objection(call: TlsCall, certificate: X509 | None) -> str | None:
     return None
 
 
-def why_not_called(call: TlsCall, error: OSError) -> str:
-    """Say why a PACS and we cannot agree on TLS, and what to do."""
+def why_not_called(call: TlsCall, error: OSError, *, by_web: bool = False) -> str:
+    """Say why a PACS and we cannot agree on TLS, and what to do; `by_web` where it is called by HTTPS."""
     setting = call.setting
-    return _explained(
-        error,
-        {
-            "certificate": f"{setting}.certificate_file",
-            "trust": f"{setting}.ca_file",
-            "unknown": f"set {setting}.ca_file to the CA that did, or {setting}.pinned_keys to its key",
-            "host": f"set {setting}.tls_host to the name in it, or have one issued for {call.host}",
-            "plain": f"set {setting}.port to its port for TLS, which often is 2762",
-        },
-    )
+    words = {
+        "certificate": f"{setting}.certificate_file",
+        "trust": f"{setting}.ca_file",
+        "unknown": f"set {setting}.ca_file to the CA that did, or {setting}.pinned_keys to its key",
+        "host": f"set {setting}.tls_host to the name in it, or have one issued for {call.host}",
+        "plain": f"set {setting}.port to its port for TLS, which often is 2762",
+    }
+    if by_web:
+        words |= {
+            "unknown": f"set {setting}.ca_file to the CA that did",
+            "host": f"set {setting}.url to the name in it, or have one issued for {call.host}",
+            "plain": f"check {setting}.url",
+        }
+    return _explained(error, words)
 
 
 def why_not_answered(listen: TlsListen, error: OSError) -> str:

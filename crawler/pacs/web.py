@@ -10,7 +10,8 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crawler.errors import ProtocolError, RefusedError, TransientPeerError
+from crawler import tls
+from crawler.errors import ProtocolError, RefusedError, TransientPeerError, UserError
 from crawler.model import Peer, WebAccess
 from crawler.pacs.dicom_json import Dataset, read_datasets
 from crawler.pacs.passwords import line_of
@@ -48,12 +49,13 @@ class WebClient:
         self._who = f"PACS {peer.name} ({web.url})"
         self._name = peer.name
         self._limits = peer.limits
+        self._call = peer.tls
         limits = peer.limits
         self._http = httpx.AsyncClient(
             base_url=f"{web.url.rstrip('/')}/",
             headers={"Accept": "application/dicom+json", "Cache-Control": "no-cache", **_bearer(web)},
             auth=(web.username, line_of(web.secret)) if web.username and web.secret else None,
-            verify=_tls(web),
+            verify=_tls(peer),
             timeout=httpx.Timeout(limits.idle_timeout, connect=limits.connect_timeout),
             limits=httpx.Limits(max_connections=1),
             follow_redirects=False,  # secrets go nowhere else
@@ -76,10 +78,8 @@ class WebClient:
                 body = await _body(response)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError, ssl.SSLError) as error:
             # httpx leaves what TLS 1.3 says after the handshake, of a client's certificate, as ssl says it.
-            if _is_distrust(error):
-                raise RefusedError(
-                    f"{self._who}: its certificate is not trusted; set pacs.{self._name}.ca_file"
-                ) from None
+            if self._call is not None and (objection := _objection(error)):
+                raise RefusedError(f"{self._who} {tls.why_not_called(self._call, objection, by_web=True)}") from None
             raise TransientPeerError(f"{self._who}: {_said(error)}") from None
         if body is None:
             return Page([], status=status_of(413))
@@ -131,11 +131,11 @@ def _said(error: Exception) -> str:
     return f"the connection was lost ({type(error).__name__})"
 
 
-def _is_distrust(error: BaseException | None) -> bool:
-    """Whether TLS failed for a certificate, somewhere below the errors that libraries wrap around that."""
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+def _objection(error: BaseException | None) -> ssl.SSLError | None:
+    """Give why TLS failed, from below the errors that libraries wrap around that; None where it was just cut off."""
+    while error is not None and not isinstance(error, ssl.SSLError):
         error = error.__cause__ or error.__context__
-    return error is not None
+    return None if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) else error
 
 
 def _bearer(web: WebAccess) -> dict[str, str]:
@@ -144,14 +144,8 @@ def _bearer(web: WebAccess) -> dict[str, str]:
     return {"Authorization": f"Bearer {line_of(web.secret)}"}
 
 
-def _tls(web: WebAccess) -> ssl.SSLContext | bool:
-    if not web.url.startswith("https:"):
-        return False
+def _tls(peer: Peer) -> ssl.SSLContext | bool:
     try:
-        context = ssl.create_default_context(cafile=web.ca_file)
-        if web.certificate is not None:
-            context.load_cert_chain(web.certificate, web.key)
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(str(path) for path in (web.ca_file, web.certificate, web.key) if path)
-        raise RefusedError(f"a certificate cannot be used ({type(error).__name__}); look at {files}") from None
-    return context
+        return tls.calling(peer.tls) if peer.tls else False
+    except UserError as wrong:
+        raise RefusedError(str(wrong)) from None

@@ -279,7 +279,7 @@ class Settings(_Table):
         return Peer(
             name,
             *(pacs.host, pacs.port, pacs.ae_title, self.local.ae_title, pacs.limits),
-            tls=pacs.tls_call(f"pacs.{name}", pacs.host, self.local.identity("local")),
+            tls=pacs.tls_call(f"pacs.{name}", pacs.host, None if pacs.web else self.local.identity("local")),
             user=pacs.user,
             web=pacs.web,
         )

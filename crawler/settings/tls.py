@@ -62,9 +62,14 @@ class CallingSettings(BaseModel):
     certificate_file: Folder | None = None
     key_file: TlsKey | None = None
 
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether it is called by TLS."""
+        return self.tls
+
     def tls_call(self, section: str, host: str, ours: TlsIdentity | None) -> TlsCall | None:
         """Say how it is called, with the certificate `ours` where it has no other; None where all goes in the clear."""
-        if not self.tls:
+        if not self.speaks_tls:
             return None
         if self.certificate_file is not None:
             key = self.key_file.path if self.key_file else self.certificate_file

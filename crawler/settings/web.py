@@ -96,6 +96,11 @@ class WebSettings(CallingSettings):
             raise ValueError("must have a username for its password_file")
 
     @property
+    def speaks_tls(self) -> bool:
+        """Whether it is called by TLS, in either protocol."""
+        return self.tls or (self.url or "").startswith("https:")
+
+    @property
     def user(self) -> UserIdentity | None:
         """Who we say to be in user identity negotiation; None where we do not."""
         return UserIdentity(self.username, self.password_file) if self.username and not self.url else None
@@ -109,8 +114,5 @@ class WebSettings(CallingSettings):
             self.url,
             self.username,
             self.password_file or self.token_file,
-            self.ca_file,
-            self.certificate_file,
-            self.key_file.path if self.key_file else None,
             self.page_rows,
         )

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.errors import RefusedError, TransientPeerError
+from crawler.errors import PeerError, RefusedError, TransientPeerError
+from crawler.identity import NamedFile, TlsCall, TlsIdentity
 from crawler.model import AETitle, Identifiers, Level, Limits, Model, Outcome, Peer, WebAccess
 from crawler.pacs.identifier import Query
 from crawler.pacs.profile import Profile
@@ -22,20 +23,22 @@ from jobs.gate import Gate
 from jobs.ledger import Ledger
 from jobs.web import WebCaller
 from tests.acceptance.access import make_certificate
+from tests.integration.authority import Authority
 from tests.integration.qido_server import Manner, qido_server
+from tests.integration.tls_servers import OLD, openssl_server
 
 PATIENT = Limits()
 HASTY = Limits(connect_timeout=5, idle_timeout=0.3, total_timeout=5)
 SEARCH = "studies?PatientName=Doe&limit=5&offset=0"
 
 
-def _peer(web: WebAccess, limits: Limits) -> Peer:
-    return Peer("web", "127.0.0.1", 1, AETitle("DICOMWEB"), AETitle("US"), limits, web=web)
+def _peer(web: WebAccess, limits: Limits, tls: TlsCall | None = None) -> Peer:
+    return Peer("web", "127.0.0.1", 1, AETitle("DICOMWEB"), AETitle("US"), limits, tls, web=web)
 
 
-def _asked(web: WebAccess, limits: Limits = PATIENT) -> Page:
+def _asked(web: WebAccess, limits: Limits = PATIENT, tls: TlsCall | None = None) -> Page:
     async def ask() -> Page:
-        client = WebClient(_peer(web, limits), web)
+        client = WebClient(_peer(web, limits, tls), web)
         try:
             return await client.page(SEARCH)
         finally:
@@ -110,16 +113,28 @@ def test_a_certificate_is_looked_at(tmp_path: Path) -> None:
     context.verify_mode = ssl.CERT_REQUIRED
     with qido_server(Manner(studies=3)) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        stranger = WebAccess(server.url.replace("http:", "https:"))
-        trusting = replace(stranger, ca_file=tmp_path / "server.pem")
-        with pytest.raises(RefusedError, match="its certificate is not trusted"):
-            _asked(stranger)
-        known = replace(trusting, certificate=tmp_path / "client.pem", key=tmp_path / "client.key")
-        assert len(_asked(known).datasets) == 3
-        with pytest.raises(TransientPeerError):
-            _asked(trusting, HASTY)
-        with pytest.raises(RefusedError, match="a certificate cannot be used"):
-            _asked(replace(stranger, ca_file=tmp_path / "missing.pem"))
+        web = WebAccess(server.url.replace("http:", "https:"))
+        stranger = TlsCall("pacs.web", "127.0.0.1")
+        trusting = replace(stranger, ca=NamedFile(tmp_path / "server.pem", "pacs.web.ca_file"))
+        with pytest.raises(
+            RefusedError, match=r"nobody signed whom we trust: set pacs\.web\.ca_file to the CA that did$"
+        ):
+            _asked(web, tls=stranger)
+        ours = (NamedFile(tmp_path / f"client.{kind}", "pacs.web.certificate_file") for kind in ("pem", "key"))
+        assert len(_asked(web, tls=replace(trusting, identity=TlsIdentity(*ours))).datasets) == 3
+        with pytest.raises(PeerError):  # the reason for it may cross our request, and be lost
+            _asked(web, HASTY, trusting)
+        missing = NamedFile(tmp_path / "missing.pem", "pacs.web.ca_file")
+        with pytest.raises(RefusedError, match=r"pacs\.web\.ca_file: .*missing\.pem cannot be read"):
+            _asked(web, tls=replace(stranger, ca=missing))
+
+
+def test_https_is_as_safe_as_tls_elsewhere(tmp_path: Path) -> None:
+    hospital = Authority(tmp_path, "hospital")
+    with openssl_server(hospital.issue("old"), *OLD) as port:
+        trusting = TlsCall("pacs.web", "127.0.0.1", NamedFile(hospital.ca, "pacs.web.ca_file"))
+        with pytest.raises(RefusedError, match=r"speaks TLS 1\.1 or older alone"):
+            _asked(WebAccess(f"https://127.0.0.1:{port}/rs"), tls=trusting)
 
 
 def test_a_request_under_way_can_be_given_up() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import UserError
+from crawler.identity import NamedFile, TlsCall
 from crawler.model import WebAccess
 from crawler.secret import Secret
 from crawler.settings import load
@@ -57,7 +58,8 @@ def test_the_keys_of_dicomweb_want_its_kind(file: Path) -> None:
 
 
 def test_a_dicomweb_server_has_its_place_from_the_url(file: Path) -> None:
-    file.write_text(f"{LAKE}[pacs.web]\nkind = 'dicomweb'\nurl = 'https://h/rs'\ntoken_file = 't'\n")
+    file.write_text(f"{LAKE}[pacs.web]\nkind = 'dicomweb'\nurl = 'https://h/rs'\ntoken_file = 't'\nca_file = 'ca'\n")
     peer = load(file).peer("web")
+    assert peer.tls == TlsCall("pacs.web", "h", NamedFile(file.parent / "ca", "pacs.web.ca_file"))
     assert (peer.host, peer.port) == ("h", 443)
     assert peer.web == WebAccess("https://h/rs", secret=Secret(file.parent / "t"))
