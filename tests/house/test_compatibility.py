@@ -1,4 +1,4 @@
-"""docs/compatibility.md names what is public, no more and no less: the Python API, the exit codes, the lake's format."""
+"""docs/compatibility.md names what is public, no more and no less: names in Python, exit codes, the lake's format."""
 
 from __future__ import annotations
 
