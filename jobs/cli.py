@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from crawler.errors import PacslakeError
 from crawler.unexpected import traced
@@ -52,6 +53,7 @@ COMMANDS = {
     "phi": "Show what of patients the lake keeps, and what is hashed.",
     "lake": "Mend what the lake holds, without asking a PACS.",
     "dictionary": "Say what every column of every table is.",
+    "completion": "Print what has bash, zsh or fish complete what is typed.",
     "demo": "Crawl a simulated PACS and answer three questions.",
     "simulate": "Run a simulated PACS.",
 }
@@ -86,6 +88,12 @@ class LazyGroup(click.Group):
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(COMMANDS)}"
             ctx.fail(f"there is no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name, or an option, without importing any command."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=line) for name, line in COMMANDS.items() if name.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any."""

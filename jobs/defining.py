@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import Command
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def definition_options(command: Command) -> Command:
         ),
         click.option("--by", type=click.Choice(BY), help="What the list holds.  [default: what its first line says]"),
         click.option("--column", metavar="HEADING", help="The column of the list that holds it."),
-        click.option("--pacs", metavar="PACS", help="Take what this PACS has alone."),
+        click.option("--pacs", metavar="PACS", shell_complete=names_of("pacs"), help="Take what this PACS has alone."),
         click.option("--take-ambiguous", is_flag=True, help="Take too what names several patients or PACS."),
     )
     for option in reversed(options):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from crawler.model import Level
+from jobs.completing import names_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -121,7 +122,7 @@ def talk_options(command: Command) -> Command:
 def ledger_options(command: Command) -> Command:
     """Add what narrows a look at the ledger: PACS by name, --from and --to, --level."""
     options = (
-        click.argument("pacs", nargs=-1),
+        click.argument("pacs", nargs=-1, shell_complete=names_of("pacs")),
         click.option(
             "--from", "date_from", callback=day, metavar="DAY", help="First day.  [default: the first asked for]"
         ),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
 
@@ -33,7 +34,7 @@ def command(ctx: click.Context, kind: str, config: Path) -> None:
 
 
 @command.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=names_of("alerts"))
 @config_option
 @talk_options
 def test(name: str | None, config: Path) -> int:

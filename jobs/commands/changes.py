@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from crawler.model import Level
+from jobs.completing import names_of
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
 
 
 @click.command()
-@click.argument("pacs", nargs=-1)
+@click.argument("pacs", nargs=-1, shell_complete=names_of("pacs"))
 @click.option("--since", required=True, metavar="WHEN", help="From this day on, or from this moment on (UTC).")
 @click.option("--until", metavar="WHEN", help="Up to the end of this day, or to this moment (UTC).  [default: now]")
 @click.option(

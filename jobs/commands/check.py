@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import Talk, config_option, day, now_option, talk_options
 from jobs.wiring import settings_from, start_logging
 
 
 @click.command()
-@click.argument("pacs")
+@click.argument("pacs", shell_complete=names_of("pacs"))
 @click.option("--day", "known_day", callback=day, metavar="DAY", help="A day with studies, to look at these.")
 @click.option("--yes", is_flag=True, help="Also ask for everything once, to see whether long answers are cut off.")
 @click.option("--format", "kind", type=click.Choice(("text", "json")), default="text", show_default=True)

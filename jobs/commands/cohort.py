@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from jobs.commands import cohort_export, cohort_files, cohort_retrieve, cohort_review
+from jobs.completing import names_of
 from jobs.defining import defined_by, definition_options
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
@@ -43,7 +44,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("cohorts"))
 @definition_options
 @_format
 @config_option
@@ -118,7 +119,7 @@ def list_(everything: bool, kind: str, config: Path) -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("cohorts"))
 @_version
 @_format
 @config_option
@@ -136,7 +137,7 @@ def show(name: str, number: int | None, kind: str, config: Path) -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("cohorts"))
 @_rate
 @_format
 @config_option
@@ -153,7 +154,7 @@ def plan(name: str, rate: float, kind: str, config: Path) -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("cohorts"))
 @config_option
 @talk_options
 def drop(name: str, config: Path) -> None:

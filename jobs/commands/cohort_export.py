@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import config_option, processes_option, talk_options
 from jobs.wiring import settings_from
 
@@ -16,7 +17,7 @@ _version = click.option("--version", "number", type=int, metavar="N", help="Not 
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("cohorts"))
 @_version
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Where the list goes.")
 @click.option(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
 
@@ -14,7 +15,7 @@ _version = click.option("--version", "number", type=int, metavar="N", help="Not 
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("cohorts"))
 @_version
 @click.option("--check-files", is_flag=True, help="Look for each file on disk too: is it there, and as long as it was?")
 @_format
@@ -41,7 +42,7 @@ def status(name: str, number: int | None, check_files: bool, kind: str, config: 
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("cohorts"))
 @_version
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where to.")
 @click.option("--overwrite", is_flag=True, help="Replace the receipt that is there.")

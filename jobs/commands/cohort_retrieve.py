@@ -7,14 +7,20 @@ from typing import Any
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=names_of("cohorts"))
 @click.option("--series", multiple=True, metavar="UID", help="A series, whatever cohort it is in; may be repeated.")
-@click.option("--pacs", metavar="NAME", help="Which PACS to ask for --series, where several have it.")
+@click.option(
+    "--pacs",
+    metavar="NAME",
+    shell_complete=names_of("pacs"),
+    help="Which PACS to ask for --series, where several have it.",
+)
 @click.option("--standing", is_flag=True, help='The cohorts of pacslake.toml with retrieve = "auto", frozen anew.')
 @click.option("--dry-run", is_flag=True, help="Say what would be asked for, and ask no PACS.")
 @click.option("--growing-too", is_flag=True, help="Do not wait until a series has stopped growing.")

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import config_option, processes_option, talk_options
 from jobs.wiring import settings_from
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=names_of("cohorts"))
 @click.option("--version", "number", type=int, metavar="N", help="Not the newest version but this one.")
 @click.option("--recipe", default="research", show_default=True, metavar="NAME|FILE", help="Whose rules for pixels.")
 @click.option(

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import Talk, calling_options, talk_options
 from jobs.wiring import start_logging
 
 
 @click.command()
-@click.argument("pacs", nargs=-1, required=True)
+@click.argument("pacs", nargs=-1, required=True, shell_complete=names_of("pacs"))
 @click.option("--count", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="C-ECHO to send.")
 @click.option("--format", "kind", type=click.Choice(("table", "json")), default="table", show_default=True)
 @calling_options

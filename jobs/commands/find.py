@@ -11,6 +11,7 @@ import click
 
 from crawler.errors import UserError
 from crawler.model import HIERARCHY, Level, Model
+from jobs.completing import names_of
 from jobs.options import Talk, calling_options, talk_options
 from jobs.wiring import start_logging
 
@@ -18,7 +19,7 @@ _FORMATS = ("table", "text", "json", "jsonl", "csv", "parquet")
 
 
 @click.command()
-@click.argument("words", nargs=-1, required=True, metavar="PACS... [KEY]...")
+@click.argument("words", nargs=-1, required=True, metavar="PACS... [KEY]...", shell_complete=names_of("pacs"))
 @click.option("--study", "model", flag_value="study", help="Ask by Study Root.  [default, or `model` of the PACS]")
 @click.option("--patient", "model", flag_value="patient", help="Ask by Patient Root.")
 @click.option("--patient-study-only", "model", flag_value="patient_study", help="Ask by Patient/Study Only.")

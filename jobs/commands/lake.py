@@ -6,17 +6,22 @@ from pathlib import Path
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
 
 
 @click.group()
 def command() -> None:
-    """Mend what the lake holds, without asking a PACS."""
+    """Mend what the lake holds, without asking a PACS.
+
+    \b
+    pacslake lake redecode main --charset "ISO_IR 100" --dry-run
+    """
 
 
 @command.command()
-@click.argument("pacs", nargs=-1)
+@click.argument("pacs", nargs=-1, shell_complete=names_of("pacs"))
 @click.option("--charset", metavar="TERMS", help="Read text in this character set.  [default: as the settings say]")
 @click.option("--declared", metavar="TERMS", help="Only rows that declare this character set; '' for none.")
 @click.option("--dry-run", is_flag=True, help="Only say how many rows would change.")

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import Talk, calling_options, named_options, talk_options
 from jobs.wiring import start_logging
 
 
 @click.command()
-@click.argument("pacs")
+@click.argument("pacs", shell_complete=names_of("pacs"))
 @named_options
 @click.option(
     "--to", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Bring it into this folder."

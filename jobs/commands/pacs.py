@@ -6,13 +6,20 @@ from pathlib import Path
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
 
 
 @click.group()
 def command() -> None:
-    """Show which PACS may be asked now; pause one, and resume it."""
+    """Show which PACS may be asked now; pause one, and resume it.
+
+    \b
+    pacslake pacs list
+    pacslake pacs pause main --until 06:00 --reason "the PACS is being updated"
+    pacslake pacs resume main
+    """
 
 
 @command.command(name="list")
@@ -34,7 +41,7 @@ def show(kind: str, config: Path) -> None:
 
 
 @command.command()
-@click.argument("pacs")
+@click.argument("pacs", shell_complete=names_of("pacs"))
 @click.option(
     "--until", metavar="TIME", help="As 06:00, the next one, or '2026-03-30 06:00'.  [default: until resumed]"
 )
@@ -61,7 +68,7 @@ def pause(pacs: str, until: str | None, reason: str, config: Path) -> None:
 
 
 @command.command()
-@click.argument("pacs")
+@click.argument("pacs", shell_complete=names_of("pacs"))
 @config_option
 @talk_options
 def resume(pacs: str, config: Path) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
 
 
 @click.command()
-@click.argument("name", metavar="[JOB|PACS]", required=False)
+@click.argument("name", metavar="[JOB|PACS]", required=False, shell_complete=names_of("jobs", "pacs"))
 @click.option("--format", "kind", type=click.Choice(("table", "json")), default="table", show_default=True)
 @config_option
 @talk_options

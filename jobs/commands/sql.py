@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import config_option, talk_options
 from jobs.wiring import settings_from
 
@@ -20,7 +21,7 @@ FORMATS = ("table", "csv", "json", "jsonl", "parquet")
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to this file instead."
 )
 @click.option("--as-of", metavar="WHEN", help="Answer with what was known at this moment (UTC), or on this day.")
-@click.option("--live", metavar="PACS", help="Ask this PACS (or AE@host:port) itself.")
+@click.option("--live", metavar="PACS", shell_complete=names_of("pacs"), help="Ask this PACS (or AE@host:port) itself.")
 @click.option("--explain", is_flag=True, help="With --live: show what it would be asked, and ask nothing.")
 @click.option("--yes", is_flag=True, help="With --live: ask for all of an archive, too.")
 @config_option

@@ -12,12 +12,13 @@ import click
 from crawler.errors import UserError
 from crawler.model import HIERARCHY, Level
 from crawler.settings import nearest
+from jobs.completing import names_of
 from jobs.options import Talk, config_option, day, now_option, talk_options
 from jobs.wiring import settings_from, start_logging
 
 
 @click.command()
-@click.argument("pacs", nargs=-1)
+@click.argument("pacs", nargs=-1, shell_complete=names_of("pacs"))
 @click.option("--from", "date_from", callback=day, metavar="DAY", help="First day, by StudyDate.")
 @click.option("--to", "date_to", callback=day, metavar="DAY", help="Last day, included.")
 @click.option(
@@ -28,7 +29,7 @@ from jobs.wiring import settings_from, start_logging
 @click.option("--restart", is_flag=True, help="Begin again, and ask below unchanged studies too.")
 @click.option("--lookback", type=click.IntRange(1), metavar="DAYS", help="The last days, and what lies ahead.")
 @click.option("--reconcile", is_flag=True, help="Days again whose answers are the oldest: a thirtieth of all.")
-@click.option("--job", metavar="NAME", help="What the section [jobs.NAME] says, once.")
+@click.option("--job", metavar="NAME", shell_complete=names_of("jobs"), help="What the section [jobs.NAME] says, once.")
 @now_option
 @config_option
 @talk_options

@@ -22,6 +22,10 @@ def command() -> None:
 
     A viewer sees what identifies no patient. An analyst asks in SQL for everything, and downloads it. An operator also
     pauses PACS, and has days asked for again. A service that runs takes every change at once.
+
+    \b
+    pacslake users add alice --role analyst
+    pacslake users list
     """
 
 

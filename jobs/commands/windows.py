@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from jobs.completing import names_of
 from jobs.options import config_option, day, talk_options
 from jobs.wiring import settings_from
 
@@ -26,7 +27,7 @@ SHOWN = (
 
 
 @click.command()
-@click.argument("pacs")
+@click.argument("pacs", shell_complete=names_of("pacs"))
 @click.argument("when", metavar="DAY", callback=day, required=False)
 @click.option("--format", "kind", type=click.Choice(("table", "json")), default="table", show_default=True)
 @config_option
