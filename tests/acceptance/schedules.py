@@ -19,6 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 from hypothesis import strategies as st
 
 from crawler.lake.catalog import open_catalog
@@ -119,7 +120,7 @@ def _losses(settings: Settings, schedule: Schedule) -> tuple[list[str], int]:
         missing += len(days)
         proof = proofs(settings, Question((), *schedule.days, level), date.today())[0]
         for uid, day in zip(truth[level.unique_key].filter(gone).to_pylist(), days, strict=True):
-            if _proven(proof, day):
+            if proven(proof, day):
                 lost.append(f"{level.value} {uid} of {day or 'no day'} is missing")
     return lost, missing
 
@@ -132,7 +133,7 @@ def _held(settings: Settings, level: Level) -> pa.Table:
         return rows
 
 
-def _proven(proof: Proof, day: date | None) -> bool:
+def proven(proof: Proof, day: date | None) -> bool:
     if day is None:
         return proof.undated is not None and proof.undated.proven
     return any(run.verdict.proven for run in proof.runs if run.days.first <= day.toordinal() <= run.days.last)
@@ -158,6 +159,16 @@ def _wrong(held: pa.Table, truth: pa.Table, level: Level, quirks: Quirks) -> Ite
         right = pa.chunked_array([pa.nulls(len(held), held[name].type)]) if name in quirks.omits else truth[name]
         if not held[name].equals(right) and held[name].to_pylist() != right.to_pylist():
             yield f"{level.value} column {name}"
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Have sweeps ask again at once: a simulated PACS does not recover by waiting."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("crawler.plan.sweep.RETRY_AFTER", (0.0, 0.0, 0.0))
+        patch.setattr("crawler.plan.polite.BACK_OFF", 0.0)
+        patch.setattr("crawler.plan.polite.SLOWEST", 1.0)
+        yield
 
 
 @contextmanager

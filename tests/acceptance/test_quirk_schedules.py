@@ -18,7 +18,7 @@ from crawler.plan.sweep import MOST_SINGLE_DAYS, MOST_TESTS_OF_UNDATED
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import OverCap, Quirks
 from tests.acceptance import schedules as replay
-from tests.acceptance.schedules import Schedule, judge, schedules
+from tests.acceptance.schedules import Schedule, impatient, judge, schedules
 
 SOAK = os.environ.get("PACSLAKE_SCHEDULES")
 DAY, TIME = date(2024, 1, 1), frozenset({"StudyTime"})
@@ -29,11 +29,7 @@ are tested by their hours; more is a storm."""
 
 @pytest.fixture(autouse=True, scope="module")
 def _impatient() -> Iterator[None]:
-    """Ask again at once: a simulated PACS does not recover by waiting."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("crawler.plan.sweep.RETRY_AFTER", (0.0, 0.0, 0.0))
-        patch.setattr("crawler.plan.polite.BACK_OFF", 0.0)
-        patch.setattr("crawler.plan.polite.SLOWEST", 1.0)
+    with impatient():
         yield
 
 

@@ -19,7 +19,7 @@ LONG = bool(os.environ.get("PACSLAKE_FAULTS"))
 """Whether each fault is tried in its long form, as `make faults` does."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def long() -> bool:
     """Tell whether a test shall try all there is, or a sample of it."""
     return LONG

@@ -1,0 +1,85 @@
+"""What is wrong in single rows of an answer: the row is there, and what could not be read is told and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crawler.decode.charset import MISSPELT_CHARSET, NOT_IN_CHARSET, UNKNOWN_CHARSET, known_terms
+from tests.acceptance.sweeping import ask
+from tests.faults.odd_rows import found, row, swept
+from tests.faults.planted import NAME
+from tests.faults.swept import CAPPED, OK
+
+UTF_8, LATIN_1, JAPANESE = "ISO_IR 192", "ISO_IR 100", "ISO 2022 IR 6\\ISO 2022 IR 87"
+NAMES = (
+    # declared, as sent, as read, what is said of it
+    (UTF_8, b"Plantedm\xfcller", "Plantedm\ufffdller", NOT_IN_CHARSET),
+    ("", b"Plantedm\xfcller", "Plantedm\ufffdller", NOT_IN_CHARSET),
+    (LATIN_1, b"Plantedm\xfcller", "Plantedmüller", None),
+    ("ISO-IR 100", b"Plantedm\xfcller", "Plantedmüller", MISSPELT_CHARSET),
+    ("ISO_IR 4711", b"Plantedm\xfcller", "Plantedm\ufffdller", UNKNOWN_CHARSET),
+    (JAPANESE, b"Planted=\x1b$B;3ED\x1b(B", "Planted=山田", None),
+    (LATIN_1, b"Planted=\x1b$B;3ED\x1b(B", "Planted=\x1b$B;3ED", NOT_IN_CHARSET),
+    ("\\ISO 2022 IR 149", b"Planted=\x1b$)C\xb1\xe8", "Planted=김", None),
+    ("\\ISO 2022 IR 58", b"Planted=\x1b$)A\xcd\xf5", "Planted=王", None),
+    ("GB18030", b"Planted\xcd\xf5", "Planted王", None),
+    ("GB18030", b"Planted\xff", "Planted\ufffd", NOT_IN_CHARSET),
+    (UTF_8, b"Planted\xed\xa0\x80", "Planted\ufffd\ufffd\ufffd", NOT_IN_CHARSET),  # half of a surrogate pair
+    (UTF_8, b"Planted\xc3\xbc\x00x", "Plantedü\x00x", None),
+)
+HUGE = b"Planted" + b"x" * 100_000
+
+
+def test_character_sets(tmp_path: Path, long: bool) -> None:
+    rows = [
+        row(hour, SpecificCharacterSet=declared, PatientName=value)
+        for hour, (declared, value, _, _) in enumerate(NAMES)
+    ]
+    assert swept(tmp_path, [*rows, row(23, PatientName=HUGE)]) == OK
+    came = found(tmp_path, "PatientName")
+    for hour, (_, value, text, reason) in enumerate(NAMES):
+        read, reasons, kept = came[f"2.25.{hour}"]
+        assert read == text, hour
+        assert reasons == ([reason] if reason else []), hour
+        assert [one.rstrip(b" ") for one in kept] == [value], hour
+    assert came["2.25.23"][:2] == (HUGE.decode(), ["longer than 64 characters"])
+    if long:
+        every_byte = bytes(range(0x80, 0x100))
+        for number, term in enumerate(known_terms()):
+            (folder := tmp_path / str(number)).mkdir()
+            assert swept(folder, [row(1, SpecificCharacterSet=term, PatientName=every_byte)]) == OK
+            assert found(folder, "PatientName")["2.25.1"][2] == [every_byte]
+
+
+VALUES = (
+    # attribute, as sent, what is said of it
+    ("StudyTime", b"24:61", "malformed TM"),
+    ("StudyTime", b"235960", "leap second"),
+    ("PatientBirthDate", b"2024-01-01", "malformed DA"),
+    ("PatientBirthDate", b"20240132", "malformed DA"),
+    ("PatientBirthDate", b"20240101\\20240102", "malformed DA"),
+    ("NumberOfStudyRelatedInstances", b"1.0", "malformed IS"),
+    ("NumberOfStudyRelatedInstances", b"NaN", "malformed IS"),
+    ("NumberOfStudyRelatedSeries", b"99999999999", "malformed IS"),
+)
+UIDS = (
+    ("1.2.x", "illegal character in UI"),
+    ("1." + "2" * 65, "longer than 64 characters"),
+    ("1.02", None),
+)
+"""They are what the PACS knows a study by, so that the text stays."""
+
+
+def test_malformed_values(tmp_path: Path) -> None:
+    rows = [row(hour, **{keyword: value}) for hour, (keyword, value, _) in enumerate(VALUES)]
+    rows += [row(20 + place, StudyInstanceUID=uid) for place, (uid, _) in enumerate(UIDS)]
+    rows += [row(18, StudyDate="2024-02-26"), row(19, StudyInstanceUID="")]
+    assert swept(tmp_path, rows) == CAPPED, "a study without a time may be missing where hours were asked for"
+    for hour, (keyword, value, reason) in enumerate(VALUES):
+        read, reasons, kept = found(tmp_path, keyword)[f"2.25.{hour}"]
+        assert (read, reasons, [one.rstrip(b" ") for one in kept]) == (None, [reason], [value])
+    assert found(tmp_path, "StudyDate")["2.25.18"] == (None, ["malformed DA"], [b"2024-02-26"])
+    for uid, said in UIDS:
+        assert found(tmp_path, "PatientName")[uid] == (NAME, [said] if said else [], [])
+    assert ask(tmp_path, "select distinct reason from rejects") == [("no StudyInstanceUID",)]
+    assert ask(tmp_path, "select count(*) from studies") == [(len(rows) - 1,)]
