@@ -16,7 +16,7 @@ from crawler import tls
 from crawler.errors import UserError
 from crawler.serve.listening import listen
 from crawler.settings import Settings
-from jobs.find_scp import Errand
+from jobs.find_scp import ANEW, Errand
 from jobs.worker import LONGEST_LINE, relay
 
 _REST = 1.0
@@ -53,6 +53,8 @@ async def _keep(settings: Callable[[], Settings], channel: socket.socket, log_le
     while True:
         began = asyncio.get_running_loop().time()
         code = await _run(Errand(settings(), channel.fileno(), log_level))
+        if code == ANEW:
+            continue
         rest = _REST if asyncio.get_running_loop().time() - began > _LONGEST_REST else min(rest * 2, _LONGEST_REST)
         structlog.get_logger().error("answering queries ended, begins again", exit_code=code, seconds=rest)
         await asyncio.sleep(rest)
@@ -60,8 +62,10 @@ async def _keep(settings: Callable[[], Settings], channel: socket.socket, log_le
 
 async def _run(errand: Errand) -> int:
     """Run one process to its end; it ends with the task that waits for it."""
+    told = errand.settings.find_scp
+    calls = "calls" if told.destinations or told.forward else "answers"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "jobs.find_scp"),
+        *(sys.executable, "-P", "-m", "jobs.find_process", errand.settings.lake.path, str(told.memory), calls),
         stdin=PIPE,
         stdout=DEVNULL,
         stderr=PIPE,

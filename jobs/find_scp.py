@@ -1,7 +1,7 @@
 """The lake answers C-FIND: a process of its own beside the service, on a socket that the service has bound.
 
-The settings come on standard input, which the service holds open: where that ends, the service has died.
-Touches: network, disk, clock, signals, standard input and error.
+The settings come on standard input, which the service holds open: where that ends, the service has died. `find_process`
+begins it. Touches: network, disk, clock, signals, standard input and error.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ from crawler.serve.audit import Audit
 from crawler.serve.find.answering import LakeAnswers
 from crawler.serve.find.scp import Allowance, Allowances, FindScp
 from crawler.settings import FindScpSettings, Settings
+from jobs.find_process import Folders, there
 from jobs.passing_on import PassingOn
 from jobs.wiring import start_logging
 
 GLANCE = 1.0
 """Seconds between looks for a new commit."""
+ANEW = 75
+"""The exit code where it has to be started anew: a lake has come, or was replaced, in which it may not write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,11 @@ class Errand:
 class Answering:
     """Answers from a lake, and follows it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, folders: Folders) -> None:
         self._settings = settings
+        self._folders = folders
+        self.is_outdated = False
+        """Whether it ended because the folders that it is confined to are there no longer, or others."""
         self._answers: LakeAnswers | None = None
         told = settings.find_scp
         self._scp = FindScp(lambda: self._answers, Audit(settings.lake.path), _allowances(told))
@@ -71,6 +77,9 @@ class Answering:
             while not stopping.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stopping.wait(), GLANCE)
+                if self._folders != there(self._settings.lake.path):
+                    self.is_outdated = True
+                    break
                 await self._follow()
         self._scp.close()
         if self._answers is not None:
@@ -110,14 +119,13 @@ def _stop_with_the_service() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def main() -> None:
-    """Read what to do, and do it."""
+def answer_queries(folders: Folders) -> None:
+    """Read what to do, and do it; `folders` are those of the lake to which the process is confined."""
     errand: Errand = pickle.load(sys.stdin.buffer)
     start_logging(errand.log_level)
     threading.Thread(target=_stop_with_the_service, daemon=True).start()
     with socket.socket(fileno=errand.descriptor) as channel:
-        asyncio.run(Answering(errand.settings).run(channel))
-
-
-if __name__ == "__main__":
-    main()
+        answering = Answering(errand.settings, folders)
+        asyncio.run(answering.run(channel))
+    if answering.is_outdated:
+        sys.exit(ANEW)

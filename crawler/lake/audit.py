@@ -20,6 +20,7 @@ from typing import Any
 
 from crawler.errors import LakeError
 from crawler.lake.files import sync
+from crawler.lake.folders import AUDIT
 from crawler.lake.schema import literal
 
 FIRST = "0" * 64
@@ -53,7 +54,7 @@ class AuditLog:
     """That of one lake."""
 
     def __init__(self, lake: Path) -> None:
-        self._folder = lake / "audit"
+        self._folder = lake / AUDIT
 
     @property
     def view(self) -> str:

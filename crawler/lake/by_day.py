@@ -1,7 +1,7 @@
 """The current studies once more, in the order of their days, for whoever asks for a day of them many times.
 
 Upkeep sorts studies by patient, so that those of a day lie all over a large table: 0.2 s of a million, where this copy
-takes 3 ms. It is a cache, a DuckDB file in the lake's folder that is made anew at each start. Touches: disk.
+takes 3 ms. It is a cache, a DuckDB file in a folder of the lake that is made anew at each start. Touches: disk.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from contextlib import suppress
 import duckdb
 
 from crawler.errors import LakeError
+from crawler.lake.folders import BY_DAY
 from crawler.lake.query import Lake
 from crawler.lake.schema import literal, quoted
 
-_FILE = "studies-by-day.duckdb"
+_FILE = "studies.duckdb"
 _DATABASE = "by_day"
 TABLE = f"{_DATABASE}.studies"
 _LATE_PART = 5
@@ -28,7 +29,7 @@ class StudiesByDay:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._path = lake.path / _FILE
+        self._path = lake.path / BY_DAY / _FILE
         self._is_attached = False
         self._newest = -1
         self._late = 0
@@ -69,7 +70,10 @@ class StudiesByDay:
         self._newest, self._columns = newest, columns
 
     def _attach(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        with suppress(OSError):  # else DuckDB says it
+            self._path.parent.mkdir(exist_ok=True)
         self._remove()
+        cursor.execute(f"SET temp_directory = {literal(str(self._path.parent / 'spill'))}")
         cursor.execute(f"ATTACH {literal(str(self._path))} AS {_DATABASE}")
         self._path.chmod(0o600)
         self._is_attached = True

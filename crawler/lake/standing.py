@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.lake.files import replace_with
+from crawler.lake.folders import STANDING
 
 PATIENCE, LOOK_EVERY = 1.0, 0.005
 """Seconds to wait for a process that holds the folder, which should take a hundredth of one."""
@@ -27,7 +28,7 @@ class StandingFile:
     """The files of one PACS."""
 
     def __init__(self, lake: Path, name: str) -> None:
-        self._folder = lake / "pacs"
+        self._folder = lake / STANDING
         self._standing = self._folder / f"{name}.json"
         self._pause = self._folder / f"{name}.pause"
         self._seen: tuple[int, int] | None = None

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from crawler.dicom import UTF_8
 from crawler.settings.serving import Listen, address_of, is_loopback
 from crawler.settings.tls import ListeningSettings
-from crawler.settings.values import AEText, DefinedTerms, SenderText
+from crawler.settings.values import AEText, DefinedTerms, Memory, SenderText
 
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
@@ -40,6 +40,8 @@ class FindScpSettings(ListeningSettings):
     forward: bool = False
     """Whether a C-MOVE for what is not here is passed on to the PACS that has it."""
     max_associations: Annotated[int, Field(ge=1, le=1000)] = 10
+    memory: Memory = 2 * 10**9
+    """Bytes that the process which answers may take, beside its threads and libraries."""
     charset: DefinedTerms = UTF_8
     always_relational: bool = False
 

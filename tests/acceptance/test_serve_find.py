@@ -56,19 +56,26 @@ def test_findscu_asks_the_lake_beside_the_service_which_follows_new_commits(
         wait_until(lambda: len(found()) == 15)
         refused = subprocess.run([*command, "-aet", "STRANGER", "-k", "PatientID"], capture_output=True, check=False)
         assert b"Calling AE Title Not Recognized" in refused.stdout + refused.stderr
-        kill_answering(service.process.pid)
-        service.wait_for("answering queries", 2)
+        service.wait_for("answering queries", 2)  # as a lake has come, in which only another one may write
+        assert not service.events("answering queries ended, begins again")
+        os.kill(answering_of(service.process.pid), signal.SIGKILL)
+        service.wait_for("answering queries", 3)
         assert len(found()) == 15
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(timeout=30) == 0
     assert not service.events("unexpected")
 
 
-def kill_answering(service: int) -> None:
-    """Kill the process that answers; the service is to start another."""
+def answering_of(service: int) -> int:
+    """Give the process that answers, which is confined."""
     children = Path(f"/proc/{service}/task/{service}/children").read_text().split()
-    [child] = [one for one in children if b"jobs.find_scp" in Path(f"/proc/{one}/cmdline").read_bytes()]
-    os.kill(int(child), signal.SIGKILL)
+    [child] = [one for one in children if b"jobs.find_process" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    for thread in Path(f"/proc/{child}/task").iterdir():
+        assert "NoNewPrivs:\t1" in (thread / "status").read_text()
+    limits = Path(f"/proc/{child}/limits").read_text()
+    assert re.search(r"Max open files +4096 +4096", limits)
+    assert not re.search(r"Max data size +unlimited", limits)
+    return int(child)
 
 
 def test_an_address_that_is_taken_and_one_for_everybody_are_said(tmp_path: Path) -> None:

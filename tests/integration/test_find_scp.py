@@ -344,9 +344,9 @@ def test_new_commits_are_followed_and_the_copy_by_days_with_them(tmp_path: Path)
         maintain(writer, Wanted())
     assert answers.refresh()
     assert found(answers, asked) == {"1.1": "a", "1.2": "B", "1.3": "c", "1.4": "d"}
-    assert list(lake.glob("studies-by-day*"))
+    assert list((lake / "by-day").iterdir())
     answers.close()
-    assert not list(lake.glob("studies-by-day*"))
+    assert not list((lake / "by-day").iterdir())
 
 
 def studies_of(uids: str, patients: str) -> pa.Table:

@@ -1,6 +1,6 @@
-"""Confines the process that answers SQL: it may read the lake and Python, and write in one folder of its own.
+"""Confines a process that answers others: it may read and write where it must, and take so much memory.
 
-What is not granted here the kernel refuses, whatever a statement finds in DuckDB.
+What is not granted the kernel refuses, whatever somebody finds in DuckDB, or in what reads DICOM.
 
 Touches: its own process.
 """
@@ -11,10 +11,14 @@ import ctypes
 import os
 import resource
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
+
+DESCRIPTORS = 4096
+"""Files and connections that may be open at once."""
 
 _SYSTEM = (
     *("/usr", "/lib", "/lib64", "/nix/store", "/etc/ld.so.cache", "/etc/localtime"),
@@ -33,6 +37,7 @@ _SYSTEM = (
 # Landlock (Linux 5.13, landlock(7)): numbers of the system calls, the same on every architecture, and of the rights.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
+_BIND, _CONNECT = 1 << 0, 1 << 1
 _RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
 """How many rights concern files, since which version: Landlock refuses what it does not know."""
 _PR_SET_NO_NEW_PRIVS = 38
@@ -48,18 +53,31 @@ class _Beneath(ctypes.Structure):
     _fields_ = [("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32)]
 
 
+class Confines(NamedTuple):
+    """What is left to a process beside what it has open."""
+
+    readable: Collection[Path]
+    writable: Collection[Path] = ()
+    connects: bool = False
+    """Whether it may call others by TCP; it may never answer at another port."""
+
+
 def limit(memory: int, spill: int) -> None:
     """Limit what the process may take: address space and bytes of a file; it leaves no core, and no file to others.
 
     The number of threads is not limited: the limit would be on all processes of the user together.
     """
+    _limit({resource.RLIMIT_AS: memory, resource.RLIMIT_FSIZE: spill})
+
+
+def limit_data(memory: int) -> None:
+    """Do the same for a process with many threads, which reserve much address space and use little of it."""
+    _limit({resource.RLIMIT_DATA: memory})
+
+
+def _limit(limits: dict[int, int]) -> None:
     os.umask(0o077)
-    for what, most in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_FSIZE, spill),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 4096),
-    ):
+    for what, most in (limits | {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: DESCRIPTORS}).items():
         hard = resource.getrlimit(what)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, most))
@@ -72,8 +90,8 @@ def landlock_version() -> int:
     return max(0, int(_libc().syscall(_CREATE_RULESET, None, 0, 1)))
 
 
-def confine(readable: Path, writable: Path) -> None:
-    """Give up everything but Python, one folder to read and one to write in: other files, programs, TCP, signals.
+def confine(confines: Confines) -> None:
+    """Give up everything but Python and what is granted: other files, programs, TCP, signals.
 
     Nothing happens where there is no Landlock; OSError where it fails. It must come before any other thread begins, for
     it holds for the calling thread and those that it starts.
@@ -82,14 +100,15 @@ def confine(readable: Path, writable: Path) -> None:
     if not version:
         return
     everything = (1 << max(count for since, count in _RIGHTS.items() if since <= version)) - 1
-    rules = _Ruleset(everything, 0b11 if version >= 4 else 0, 0b11 if version >= 6 else 0)
+    calls = _BIND if confines.connects else _BIND | _CONNECT
+    rules = _Ruleset(everything, calls if version >= 4 else 0, 0b11 if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = _done(libc.syscall(_CREATE_RULESET, ctypes.byref(rules), size, 0))
     try:
-        for path in _of_python():
+        for path in (*_of_python(), *confines.readable):
             _grant(ruleset, path, _READ_FILE | _READ_DIR)
-        _grant(ruleset, readable, _READ_FILE | _READ_DIR)
-        _grant(ruleset, writable, everything & ~_EXECUTE)
+        for path in confines.writable:
+            _grant(ruleset, path, everything & ~_EXECUTE)
         _done(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _done(libc.syscall(_RESTRICT_SELF, ruleset, 0))
     finally:

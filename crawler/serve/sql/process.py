@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from crawler.serve.sql.confine import confine, limit
+from crawler.serve.sql.confine import Confines, confine, limit
 from crawler.serve.sql.frames import Frame, read_frame, told
 from crawler.unexpected import tell_no_values
 
@@ -29,7 +29,7 @@ def main() -> None:
     told_to = json.loads(begun[1])
     lake, spill, memory = Path(told_to["lake"]), Path(told_to["spill"]), int(told_to["memory"])
     limit(memory + BEYOND_DUCKDB, 4 * memory)
-    confine(lake / "log", spill)
+    confine(Confines((lake / "log",), (spill,)))
     from crawler.serve.sql.answering import Place, serve  # DuckDB's threads begin within the confines
 
     answers.write(told(Frame.READY, {}))
