@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 
 from crawler.errors import PacslakeError
 from crawler.unexpected import traced
-from jobs.exits import Exit, exit_of
+from jobs.exits import Exit, disk_said, exit_of
 from jobs.options import Talk
 from jobs.wiring import begin, log_level
 
@@ -144,17 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PacslakeError as error:
         return _fail(talk, str(error), exit_of(error))
     except OSError as error:
-        return _fail(talk, _disk_sentence(error), Exit.ERROR)
+        return _fail(talk, f"{disk_said(error)}. Mend that, then type the same again.", Exit.ERROR)
     except Exception as error:
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":  # DuckDB's
             return _fail(talk, OUT_OF_MEMORY, Exit.ERROR)
         # Anything can go wrong in anybody's code; its message may quote a patient's value, so only its type is shown.
         return _fail(talk, f"unexpected {type(error).__name__}; --debug shows where", Exit.ERROR)
-
-
-def _disk_sentence(error: OSError) -> str:
-    where, reason = error.filename or "a file", error.strerror or type(error).__name__
-    return f"{where} could not be read or written ({reason}). Mend that, then type the same again."
 
 
 def _usage_sentence(error: click.ClickException) -> str:

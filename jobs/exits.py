@@ -37,6 +37,12 @@ _BY_ERROR: tuple[tuple[type[PacslakeError], Exit], ...] = (
 )
 
 
+def disk_said(error: OSError) -> str:
+    """Say which file could not be read or written, and why."""
+    where, reason = error.filename or "a file", error.strerror or type(error).__name__
+    return f"{where} could not be read or written ({reason})"
+
+
 def exit_of(error: PacslakeError) -> Exit:
     """Give the exit code of an error that was raised on purpose."""
     return next(code for kind, code in _BY_ERROR if isinstance(error, kind))

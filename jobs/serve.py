@@ -48,11 +48,11 @@ def run_serve(file: Path, settings: Settings, start: Start) -> int:
     service = Service(file, settings, start)
     settings.lake.path.mkdir(parents=True, exist_ok=True)
     with (
-        OwnerLock(settings.lake.path, SERVICE_LOCK, "served by"),
+        OwnerLock(settings.lake.path, SERVICE_LOCK, "served by") as lock,
         _entrance(settings) as entrance,
         query_socket(settings) if start.answers_queries else nullcontext() as channel,
     ):
-        asyncio.run(_serve(service, entrance, channel))
+        asyncio.run(_serve(service, lock, entrance, channel))
     return Exit.OK
 
 
@@ -68,14 +68,14 @@ def _entrance(settings: Settings) -> Iterator[Entrance | None]:
         yield Entrance(channel, certificate, door, audit)
 
 
-async def _serve(service: Service, entrance: Entrance | None, channel: socket.socket | None) -> None:
+async def _serve(service: Service, lock: OwnerLock, entrance: Entrance | None, channel: socket.socket | None) -> None:
     async with AsyncExitStack() as stack:
         if entrance is not None:
             await stack.enter_async_context(_pages(service, entrance))
         if channel is not None:
             queries = answering(lambda: service.settings, channel, service.start.log_level)
             await stack.enter_async_context(queries)
-        await service.run()
+        await service.run(lock)
 
 
 @asynccontextmanager

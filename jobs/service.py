@@ -17,8 +17,8 @@ from typing import Any
 
 import structlog
 
-from crawler.errors import LakeError, NewerLakeError, NoLakeError, UserError
-from crawler.lake.job_runs import slots_done
+from crawler.errors import UserError
+from crawler.lake.lock import OwnerLock
 from crawler.lake.requests import Requests
 from crawler.plan.due import due, last_done, upcoming
 from crawler.serve.metrics import Condition
@@ -29,6 +29,7 @@ from jobs.doing import Doer
 from jobs.metrics import condition_of
 from jobs.scheduler import Ticker, schedules_of
 from jobs.troubles import Known
+from jobs.watched import WatchedLake
 from jobs.wiring import settings_anew
 from jobs.worker import COUNTING, NEW_JOBS, Order
 
@@ -66,6 +67,7 @@ class Service:
         self._settings_valid = True
         self._log = structlog.get_logger()
         self._obey(settings)
+        self._lake = WatchedLake(settings.lake.path)
         self._alerts = Alerts(self._known)
 
     def _obey(self, settings: Settings) -> None:
@@ -73,8 +75,8 @@ class Service:
         self._schedules = schedules_of(settings)
         self.settings = settings
 
-    async def run(self) -> None:
-        """Serve until a signal says stop."""
+    async def run(self, lock: OwnerLock) -> None:
+        """Serve until a signal says stop. While the lake is gone nothing is begun, least of all another lake."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -88,7 +90,10 @@ class Service:
             task.add_done_callback(self._say_why)
         try:
             while not self.stopping.is_set():
-                await self._look(ticker)
+                if self._lake.is_there(lock):
+                    await self._look(ticker)
+                else:
+                    await self._rest(GLANCE)
                 self._alerts.look_now()
         finally:
             for task in aside:
@@ -147,8 +152,7 @@ class Service:
 
     async def _look(self, ticker: Ticker) -> None:
         """Do what comes first, or wait until something may be due."""
-        self._awake.clear()
-        now, done = datetime.now(UTC), self._done()
+        now, done = datetime.now(UTC), self._lake.done()
         if order := self._first(now, done):
             await self._doer.do(order)
             self._uncounted = True
@@ -162,8 +166,13 @@ class Service:
         if moment := upcoming(self._schedules, done, now):
             ticker.at(moment)
             self.notifier.status(f"waiting until {moment:%Y-%m-%d %H:%M:%S} UTC")
+        await self._rest(min(GLANCE, rest) if self._uncounted else GLANCE)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait so long, or until somebody wakes it."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._awake.wait(), min(GLANCE, rest) if self._uncounted else GLANCE)
+            await asyncio.wait_for(self._awake.wait(), seconds)
+        self._awake.clear()
 
     def _first(self, now: datetime, done: Mapping[str, list[datetime]]) -> Order | None:
         """Say what comes first: to note that jobs are new, what people asked for, the job that is due the longest."""
@@ -179,19 +188,8 @@ class Service:
     def _order(self, slot: datetime, name: str, **what: Any) -> Order:
         return Order(self.settings, slot, name, log_level=self.start.log_level, **what)
 
-    def _done(self) -> dict[str, list[datetime]]:
-        try:
-            return slots_done(self.settings.lake.path)
-        except NoLakeError:
-            return {}
-        except NewerLakeError:
-            raise
-        except LakeError as error:  # an older lake, or damaged views: writing in it mends both
-            self._log.warning("the ledger cannot be read", reason=str(error))
-            return {}
-
     def _known(self) -> Known:
-        return Known(self.settings, self._schedules, self._settings_valid, self._doer.failing)
+        return Known(self.settings, self._schedules, self._settings_valid, self._doer.failing, self._lake.is_lost)
 
     def condition(self) -> Condition:
         """Say how jobs and PACS are now."""

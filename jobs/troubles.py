@@ -33,6 +33,8 @@ class Known:
     settings_valid: bool = True
     failed: Collection[str] = ()
     """Jobs that failed since it started, also those that could not write it down."""
+    lake_lost: bool = False
+    """Whether the lake was taken away since."""
 
 
 def look_around(known: Known, board: Board) -> Look:
@@ -43,6 +45,7 @@ def look_around(known: Known, board: Board) -> Look:
     try:
         latest, done = latest_of(lake), slots_done(lake)
     except NoLakeError:  # none yet: the first job makes it
+        found += [Finding(Trouble.LAKE_TROUBLE, reason="gone")] if known.lake_lost else []
         return Look(now.timestamp(), found, FROM_LEDGER)
     except LakeError:
         return Look(now.timestamp(), [*found, Finding(Trouble.LAKE_TROUBLE, reason="unreadable")], FROM_LEDGER)

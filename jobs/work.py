@@ -23,7 +23,7 @@ from crawler.lake.requests import Requests
 from crawler.lake.writer import LakeWriter
 from crawler.model import JobRun, JobState, Level
 from crawler.settings import JobSettings, Settings
-from jobs.exits import Exit, exit_of
+from jobs.exits import Exit, disk_said, exit_of
 from jobs.wiring import start_logging
 from jobs.worker import Order
 
@@ -42,7 +42,7 @@ def work(order: Order) -> int:
     if order.new:
         kinds = {name: settings.jobs[name].kind for name in order.new}
         runs = [JobRun(name, kind, JobState.WAITING, order.slot, began, began) for name, kind in kinds.items()]
-        return _write_down(settings, runs)
+        return _write_down(settings, runs, create=True)
     if order.count:
         return _count(settings)
     if order.request:
@@ -148,11 +148,11 @@ def _maintain(settings: Settings, job: JobSettings) -> int:
     return Exit.OK
 
 
-def _write_down(settings: Settings, runs: Sequence[JobRun]) -> int:
+def _write_down(settings: Settings, runs: Sequence[JobRun], *, create: bool = False) -> int:
     until = time.monotonic() + LOCKED_FOR
     while True:
         try:
-            with LakeWriter.open(settings.lake.path) as writer:
+            with LakeWriter.open(settings.lake.path, create=create) as writer:
                 writer.commit(jobs=runs)
         except LakeLockedError:
             if time.monotonic() > until:
@@ -184,6 +184,9 @@ def main() -> int:
     except PacslakeError as error:
         log.error(str(error))
         return int(exit_of(error))
+    except OSError as error:
+        log.error(disk_said(error))
+        return int(Exit.ERROR)
     except Exception as error:
         # Anything can go wrong in anybody's code; a message may quote a patient's value, so type and place are told.
         log.error("unexpected", exc_info=error)

@@ -55,6 +55,7 @@ class AuditLog:
 
     def __init__(self, lake: Path) -> None:
         self._folder = lake / AUDIT
+        self._has_lake = lake.is_dir()
 
     @property
     def view(self) -> str:
@@ -103,8 +104,8 @@ class AuditLog:
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        """Keep other processes from adding a line meanwhile."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Keep other processes from adding a line meanwhile. A lake that was taken away is missed: OSError then."""
+        self._folder.mkdir(mode=0o700, parents=not self._has_lake, exist_ok=True)
         handle = os.open(self._folder, os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)

@@ -19,7 +19,8 @@ class OwnerLock:
     """Held from its making until `release` or the end of the process, however that comes."""
 
     def __init__(self, lake: Path, file: str = "lock", what: str = "in use by") -> None:
-        self._file = open(lake / file, "a+", encoding="utf-8")  # noqa: SIM115  # held open: the lock lives as long as it
+        self._path = lake / file
+        self._file = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115  # held open: the lock lives as long as it
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -34,6 +35,13 @@ class OwnerLock:
         except OSError:
             self.release()
             raise
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the lake still has it: not where its folder was moved away, or its disk is gone."""
+        with suppress(OSError):
+            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._path))
+        return False
 
     def release(self) -> None:
         """Let the lake go."""

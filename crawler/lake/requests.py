@@ -36,7 +36,7 @@ class Requests:
         """Keep a request; the same twice is one."""
         if any(replace(known, at=request.at) == request for _, known in self.waiting()):
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(exist_ok=True)
         values = {
             name: value.isoformat() if isinstance(value, date) else value for name, value in asdict(request).items()
         }

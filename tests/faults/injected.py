@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import subprocess
@@ -22,6 +23,8 @@ CHANGING = (
     "symlink", "unlink", "unlinkat", "rmdir", "ftruncate", "fallocate", "mkdir", "mkdirat", "openat", "copy_file_range",
 )  # fmt: skip
 """The system calls that change a file or make it last."""
+_OBEYS_PERMISSIONS = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+"""Begins a command that root types, so that it may do what the owner of a file may, and no more."""
 _LINE = re.compile(r"(?P<time>[\d.]+) (?P<name>\w+)\((?P<arguments>.*)")
 _CREATES = re.compile(r"O_CREAT|O_TRUNC|O_WRONLY|O_RDWR")
 _DRAWN = re.compile(r"-[0-9a-f]{8}\.parquet$")
@@ -104,7 +107,7 @@ class Victims:
 @contextmanager
 def victims(logs: Path) -> Iterator[Victims]:
     """Have a process that runs commands while the block runs."""
-    command = [sys.executable, "-m", "tests.faults.victim"]
+    command = [*(() if os.geteuid() else _OBEYS_PERMISSIONS), sys.executable, "-m", "tests.faults.victim"]
     environment = {**ENVIRONMENT, "OPENBLAS_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True) as process:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from crawler.lake.verify import verify
 from tests.conftest import find_peer
 from tests.faults.conftest import LONG
 from tests.faults.injected import Call, Victims, spread, telling, victims
+from tests.faults.losing import LOSSES, Loss
 from tests.faults.works import QUICK, WORKS, Bench, Work, bench
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
@@ -45,7 +45,7 @@ def test_killed_anywhere(works: Bench, runner: Victims, work: Work, *, long: boo
         ended = runner.run(folder, work.arguments, call.failing(folder, "signal=KILL"))
         assert ended.code in (-signal.SIGKILL, *work.codes), (call, ended.said)
         killed += ended.code == -signal.SIGKILL
-        check_mended(works, runner, work, call)
+        works.check_mended(work, call)
     assert killed
 
 
@@ -60,23 +60,19 @@ def test_full_lake(works: Bench, runner: Victims, work: Work, *, long: bool) -> 
             told = os.strerror(getattr(errno, error)) in ended.said
             assert told if ended.code == 1 else not ended.hit or costs_nothing(call), (call, error, ended)
             failed += ended.code == 1
-            check_mended(works, runner, work, call)
+            works.check_mended(work, call)
     assert failed
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_lost_folder(works: Bench, lose: Loss, *, long: bool) -> None:
+    """Told, exit code 1, and nothing grows in its place; when the folder is back everything goes on."""
+    lose(works, long=long)
 
 
 def costs_nothing(call: Call) -> bool:
     """Whether all is well without it: what was not removed is removed by the next, who also looks who had the lake."""
     return call.name in ("unlink", "unlinkat", "rmdir") or call.path == "lake/lock"
-
-
-def check_mended(works: Bench, runner: Victims, work: Work, call: object) -> None:
-    """Nothing torn can be read, and the same command ends well."""
-    whole, folder = works.done(work), works.folder
-    assert whole.had(work.told(folder), grows=work.grows), call
-    again = runner.run(folder, work.arguments)
-    assert again.code in work.codes, (call, again.said)
-    assert work.told(folder) == whole.after, call
-    assert verify(folder / "lake").flaws == [], call
 
 
 def check_order(calls: Sequence[Call]) -> None:

@@ -12,13 +12,14 @@ from typing import Any
 
 from crawler.errors import NoLakeError
 from crawler.lake.query import open_lake
+from crawler.lake.verify import verify
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
 from tests.acceptance.sweeping import configure
-from tests.faults.injected import Call, Victims
+from tests.faults.injected import Call, Ended, Victims
 from tests.integration.test_lake_restore import flip
 from tests.integration.test_sweep_kill import wait_for_queries
 from tests.property.lake.answers import answers, covered, sweep
@@ -146,6 +147,24 @@ class Bench:
             work.prepare(beginning / "lake")
         shutil.rmtree(self.folder, ignore_errors=True)
         return Path(shutil.copytree(beginning, self.folder))
+
+    def begin(self, work: Work) -> Path:
+        """Make the folder as it is before a work of which is known what comes of it undisturbed."""
+        self.done(work)
+        return self.before(work)
+
+    def run(self, work: Work) -> Ended:
+        """Do a work in the folder, to its end."""
+        return self._runner.run(self.folder, work.arguments)
+
+    def check_mended(self, work: Work, after: object) -> None:
+        """Nothing torn can be read after something went wrong, and the same command ends well."""
+        whole = self.done(work)
+        assert whole.had(work.told(self.folder), grows=work.grows), after
+        again = self.run(work)
+        assert again.code in work.codes, (after, again.said)
+        assert work.told(self.folder) == whole.after, after
+        assert verify(self.folder / "lake").flaws == [], after
 
     @contextmanager
     def slow_pacs(self) -> Iterator[None]:

@@ -1,0 +1,45 @@
+"""The lake as the service sees it: whether it is at its place, and what was done in it. Touches: disk."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from crawler.errors import LakeError, NewerLakeError, NoLakeError
+from crawler.lake.job_runs import slots_done
+from crawler.lake.lock import OwnerLock
+
+
+class WatchedLake:
+    """One whose folder may be moved away, and whose disk may go, while the service runs."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = structlog.get_logger()
+        self.is_lost = False
+        """Whether it was not at its place when that was last looked at."""
+
+    def is_there(self, lock: OwnerLock) -> bool:
+        """Look whether the lake that was locked is at its place, and say so when that has changed."""
+        found = lock.is_there
+        if self.is_lost is found:
+            if found:
+                self._log.info("the lake is back", lake=self._path)
+            else:
+                self._log.error("the lake is gone", lake=self._path, until="it is back there, nothing is done")
+        self.is_lost = not found
+        return found
+
+    def done(self) -> dict[str, list[datetime]]:
+        """Give the slots that each job was done for. NewerLakeError where a later release wrote the lake."""
+        try:
+            return slots_done(self._path)
+        except NoLakeError:
+            return {}
+        except NewerLakeError:
+            raise
+        except LakeError as error:  # an older lake, or damaged views: writing in it mends both
+            self._log.warning("the ledger cannot be read", reason=str(error))
+            return {}
