@@ -23,6 +23,7 @@ from jobs.wiring import begin, log_level
 COMMANDS = {
     "init": "Write a commented pacslake.toml to start from.",
     "check": "Find out what a PACS can do, and what must be set.",
+    "doctor": "Look whether this installation is fit to work.",
     "find": "Ask a PACS one question (C-FIND) and show the answers.",
     "echo": "Call PACS, and say whether they answer.",
     "move": "Bring studies, series or images into a folder, or have them sent elsewhere (C-MOVE).",

@@ -62,7 +62,7 @@ class Echo:
 
 def run_echo(peers: Peers, count: int, *, as_json: bool = False) -> Exit:
     """Send each PACS so many C-ECHO, all PACS at once; give the exit code: 1 where one does not answer well."""
-    echoes = asyncio.run(_echo(peers, count))
+    echoes = asyncio.run(call_all(peers, count))
     found = [echo.values() for echo in echoes]
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -75,7 +75,8 @@ def run_echo(peers: Peers, count: int, *, as_json: bool = False) -> Exit:
     return Exit.OK if all(echo.well for echo in echoes) else Exit.ERROR
 
 
-async def _echo(peers: Peers, count: int) -> list[Echo]:
+async def call_all(peers: Peers, count: int) -> list[Echo]:
+    """Send each PACS so many C-ECHO, all PACS at once, as long as it may be asked."""
     echoes = [Echo(called) for called in peers.called]
     async with peers.permitted():
         await asyncio.gather(*(_ask(echo, count) for echo in echoes))

@@ -83,7 +83,7 @@ def colors_wanted() -> bool:
 
 
 def shipped(name: str) -> str:
-    """Give the text of a file of config/, which a wheel carries inside this package."""
+    """Give the text of a file of config/, or of a lock, which a wheel carries inside this package."""
     here = Path(__file__).parent
-    inside, checkout = here / "config" / name, here.parent / "config" / name
-    return (inside if inside.exists() else checkout).read_text(encoding="utf-8")
+    places = (here / "config" / name, here.parent / "config" / name, here.parent / name)
+    return next(place for place in places if place.exists()).read_text(encoding="utf-8")

@@ -1,12 +1,14 @@
-"""Whose connection from this machine it is: the kernel knows which user opened each. Touches: disk (/proc)."""
+"""Whose a connection from this machine is, and whose a port: the kernel knows the user. Touches: disk (/proc)."""
 
 from __future__ import annotations
 
 import pwd
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+_LISTENING = "0A"
 _ESTABLISHED = "01"
 """Others have no process any more, and show the user 0."""
 
@@ -20,6 +22,16 @@ def owner_of(client: tuple[str, int], server: tuple[str, int]) -> int | None:
     except OSError:
         return None
     return next((int(parts[7]) for parts in map(str.split, lines) if parts[1:4] == wanted), None)
+
+
+def listener_of(port: int) -> int | None:
+    """Give the user id of whoever listens at this port of this machine; None where nobody does, or nobody tells."""
+    for table in ("tcp", "tcp6"):
+        with suppress(OSError):
+            for parts in map(str.split, Path(f"/proc/self/net/{table}").read_text().splitlines()):
+                if parts[3] == _LISTENING and parts[1].endswith(f":{port:04X}"):
+                    return int(parts[7])
+    return None
 
 
 def name_of(user: int) -> str:

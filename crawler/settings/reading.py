@@ -114,13 +114,19 @@ def _wrong_columns(settings: Settings) -> Iterator[Mistake]:
             yield ("phi", "columns", key.keyword), f"phi.columns.{key.keyword} {wrong}"
 
 
-def _loose_secrets(part: object, keys: tuple[str, ...] = ()) -> Iterator[Mistake]:
+def _loose_secrets(settings: Settings) -> Iterator[Mistake]:
     """Find secrets that others can read, whether or not they will be used."""
-    if isinstance(part, Secret):
+    for keys, secret in secrets_of(settings):
         try:
-            part.require_private()
+            secret.require_private()
         except UserError as error:
             yield keys, f"{'.'.join(keys)}: {error}"
+
+
+def secrets_of(part: object, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Secret]]:
+    """Give where each secret is, by the path of its key."""
+    if isinstance(part, Secret):
+        yield keys, part
     elif isinstance(part, BaseModel | dict):
         for name, inner in part.items() if isinstance(part, dict) else part:
-            yield from _loose_secrets(inner, (*keys, str(name)))
+            yield from secrets_of(inner, (*keys, str(name)))
