@@ -61,6 +61,8 @@ class Engine:
         self._options = recipe.options
         self._fixed = recipe.attributes.replace
         self._pseudonyms = pseudonyms
+        self._made: dict[tuple[int, bytes, str] | None, RawDataElement] = {}
+        """By tag, value of ASCII and the patient's code: files of a series say the same for the most part."""
         both = (True, False)
         self._told = {(vr, order): method.elements(recipe, release, (vr, order)) for vr in both for order in both}
 
@@ -123,15 +125,24 @@ class Engine:
         return True
 
     def _replace(self, dataset: Dataset, element: Element, action: Action, work: _Work) -> None:
+        tag, value = element.tag, element.value
+        if vr_of(tag) == "SQ":
+            items = method.dummy_items(tag) if action is Action.DUMMY and value else []
+            dataset[tag] = DataElement(tag, "SQ", items)
+            return
+        known = (int(tag), value, work.code) if isinstance(value, bytes) and value.isascii() else None
+        if (made := self._made.get(known)) is None:
+            made = self._new(dataset, element, action, work)
+            if known:
+                self._made[known] = made
+        dataset[tag] = made
+
+    def _new(self, dataset: Dataset, element: Element, action: Action, work: _Work) -> RawDataElement:
         tag = element.tag
         vr = vr_of(tag)
-        if vr == "SQ":
-            items = method.dummy_items(tag) if action is Action.DUMMY and element.value else []
-            dataset[tag] = DataElement(tag, "SQ", items)
-        elif action is Action.DUMMY:
-            dataset[tag] = method.raw(tag, vr, values.dummy(vr) if element.value else b"")
-        else:
-            dataset[tag] = method.raw(tag, vr, self._text(dataset, element, action, work).encode("ascii", "replace"))
+        if action is Action.DUMMY:
+            return method.raw(tag, vr, values.dummy(vr) if element.value else b"")
+        return method.raw(tag, vr, self._text(dataset, element, action, work).encode("ascii", "replace"))
 
     def _text(self, dataset: Dataset, element: Element, action: Action, work: _Work) -> str:
         """Give the new text of an attribute."""

@@ -69,7 +69,7 @@ def _goes_out(element: Element) -> bool:
 def _elements(
     elements: dict[BaseTag, Element], characters: str | MutableSequence[str], *, implicit: bool
 ) -> Iterator[bytes]:
-    for tag in sorted(elements):
+    for tag in sorted(elements, key=int):  # tags compare themselves in Python
         element = elements[tag]
         # A group's length is retired (PS3.5 7.2), and wrong by now.
         if tag & 0xFFFF == 0 and (tag >> 16 > 6 or tag == _GROUP_LENGTH):

@@ -6,9 +6,9 @@ Nothing but the list below is ever read. A value that is malformed is null, as o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,10 +16,6 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement, RawDataElement
     from pydicom.dataset import Dataset
-    from pydicom.tag import BaseTag
-
-    _Holder = tuple[Dataset, dict[BaseTag, DataElement | RawDataElement]]
-    """A dataset, and its elements as they were read."""
 
 _TEXTS, _NUMBERS = pa.list_(pa.string()), pa.list_(pa.float64())
 _KEYWORDS: dict[str, pa.DataType] = {
@@ -54,43 +50,51 @@ _MALFORMED = (ValueError, TypeError, OverflowError, AttributeError, KeyError, In
 
 def facts_of(dataset: Dataset) -> dict[str, Any]:
     """Give the facts of one file, a value or None for each column of `FACTS`."""
-    holders = [(one, dict(one.items())) for one in (dataset, *_functional_groups(dataset))]
-    facts = {name: _read(holders, tag, _KEYWORDS.get(name, pa.string())) for name, tag in _tags().items()}
-    facts["age"] = _age(facts["age"])
+    facts: dict[str, Any] = dict.fromkeys(FACTS.names)
+    names = _names()
+    for holder in (*reversed([*_functional_groups(dataset)]), dataset):  # what the dataset itself says counts
+        elements = {int(tag): element for tag, element in holder.items()}
+        for tag in names.keys() & elements.keys():
+            facts[names[tag]] = _read(holder, elements[tag], names[tag])
     meta = getattr(dataset, "file_meta", None)
     facts["transfer_syntax"] = None if meta is None else _text(meta.get("TransferSyntaxUID", ""))
     return facts
 
 
 @cache
-def _tags() -> dict[str, BaseTag]:
+def _names() -> dict[int, str]:
     from pydicom.tag import Tag
 
-    return {keyword: Tag(keyword) for keyword in _KEYWORDS} | {"age": Tag("PatientAge")}
+    return {int(Tag(keyword)): keyword for keyword in _KEYWORDS} | {int(Tag("PatientAge")): "age"}
 
 
-def _read(holders: Sequence[_Holder], tag: BaseTag, kind: pa.DataType) -> Any:
+def _read(holder: Dataset, element: DataElement | RawDataElement, name: str) -> Any:
+    """Give the value of an attribute; plain texts are read here, which takes a fifth of pydicom's time."""
     try:
-        value = next((_value(holder, elements[tag]) for holder, elements in holders if tag in elements), None)
-        if value is None or value == "":
-            return None
-        if pa.types.is_list(kind):
-            convert = _CONVERTED[kind.value_type]
-            return [convert(one) for one in (value if _is_several(value) else [value])] or None
-        if _is_several(value):  # ConvolutionKernel and others may have several
-            value = value[0] if len(value) else None
-        return None if value is None else _CONVERTED[kind](value)
+        text = element.value if element.VR in _PLAIN else None
+        if isinstance(text, bytes) and text.isascii():
+            return _read_text(text, name)
+        return _converted(holder[element.tag].value, name)
     except _MALFORMED:
         return None
 
 
-def _value(holder: Dataset, element: DataElement | RawDataElement) -> Any:
-    """Give the value of an attribute; plain texts are read here, which takes a fifth of pydicom's time."""
-    text = element.value if element.VR in _PLAIN else None
-    if not isinstance(text, bytes) or not text.isascii():
-        return holder[element.tag].value
+@lru_cache(4096)
+def _read_text(text: bytes, name: str) -> Any:
+    """Give the value that a text has; most of them stand in all files of a series."""
     several = [one.strip(" \0") for one in text.decode("ascii").split("\\")]
-    return several if len(several) > 1 else several[0]
+    return _converted(several if len(several) > 1 else several[0], name)
+
+
+def _converted(value: Any, name: str) -> Any:
+    if value is None or value == "":
+        return None
+    several = list(value) if _is_several(value) else [value]
+    kind = FACTS.field(name).type
+    if pa.types.is_list(kind):
+        return [_CONVERTED[kind.value_type](one) for one in several] or None
+    convert = _age if name == "age" else _CONVERTED[kind]
+    return convert(several[0]) if several and several[0] is not None else None  # ConvolutionKernel may have several
 
 
 def _functional_groups(dataset: Dataset) -> Iterator[Dataset]:
@@ -108,7 +112,7 @@ def _is_several(value: Any) -> bool:
 
 
 def _age(value: Any) -> float | None:
-    found = re.fullmatch(r"(\d{1,3})([DWMY])", value or "")
+    found = re.fullmatch(r"(\d{1,3})([DWMY])", str(value).strip())
     return round(int(found[1]) * _YEARS[found[2]], 2) if found else None
 
 
