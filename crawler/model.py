@@ -332,6 +332,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What one AE title may send in a day; 0 is any number."""
+
+    objects: int = 0
+    size: int = 0
+    """Bytes."""
+
+    def allows(self, taken: tuple[int, int]) -> bool:
+        """Whether so many objects and bytes are not more than that."""
+        return all(not most or count <= most for most, count in zip((self.objects, self.size), taken, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
 class WebAccess:
     """How a PACS is asked by DICOMweb, where it is asked so."""
 

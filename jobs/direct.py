@@ -41,7 +41,7 @@ from jobs.ordering import BY_NAME
 from jobs.peers import Peers, profile_of
 from jobs.publish import Source
 from jobs.stopping import stopping_on_signals
-from jobs.store import Store, listening, own_address, senders_of, tls_of
+from jobs.store import Store, limits_of, listening, own_address, senders_of, tls_of
 from jobs.table import visible
 
 PATIENCE = Patience(look_again=(), ask_again=(5.0,))
@@ -130,7 +130,11 @@ async def _bring(peers: Peers, request: Request, found: tuple[Asking, Meant], st
             storing=store.storing,
             arrivals=arrivals,
             way=_way(asking.model, meant, gets=request.gets),
-            limits=replace(called.peer.limits, idle_timeout=called.pacs.retrieve_idle_timeout),
+            limits=replace(
+                called.peer.limits,
+                idle_timeout=called.pacs.retrieve_idle_timeout,
+                max_received=_local(peers, request).largest_object,
+            ),
             destination=Destination(called.peer.calling_ae, own_address(called.pacs), store.port),
         )
         stops.append(fetching.stop)
@@ -181,6 +185,8 @@ async def _opened(peers: Peers, request: Request, report: Report) -> AsyncIterat
     [called] = peers.called
     senders, tls = await senders_of(called.pacs), tls_of(local, {called.peer.name: called.pacs})
     senders += map(Sender.of, local.allowed_senders)
-    receiving = Receiving(request.to, local.ae_title, tuple(senders), by_series, port=local.port, tls=tls)
+    receiving = Receiving(
+        request.to, local.ae_title, tuple(senders), by_series, port=local.port, tls=tls, limits=limits_of(local)
+    )
     async with listening(receiving, report, "choose another by --port") as receiver:
         yield Store(receiver, receiver.port, receiver.acceptor.rejections)

@@ -98,7 +98,7 @@ class Fetching:
         while True:
             if self.gate.stopping.is_set():
                 self.order.abandon(self.gate.stopped or "a stop was asked for")
-            if trouble := self.storing.trouble_in_words:
+            if trouble := self.storing.trouble_in_words or self.storing.spent(self.peer.called_ae):
                 self.order.abandon(trouble)
             if self.storing.groups.is_over:
                 self.order.abandon("what arrives cannot be written down")

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest, write_to_textf
 from crawler.errors import LakeError
 from crawler.lake.job_runs import slots_done
 from crawler.plan.due import Schedule, overdue
+from crawler.retrieve.quota import taken_today
 from crawler.serve.metrics import Condition, registry_of
 from crawler.settings import Settings
 from jobs.certificates import expiries
@@ -37,8 +38,21 @@ def condition_of(settings: Settings, schedules: list[Schedule], *, settings_vali
         },
         pace={name: gate_of(settings, name).standing.pace for name in settings.pacs},
         settings_valid=settings_valid,
+        received=_received(settings),
         certificates={setting: until.timestamp() for setting, until in expiries(settings).items()},
     )
+
+
+def _received(settings: Settings) -> dict[tuple[str, str], float]:
+    """Say what share of its quota each PACS has sent today."""
+    quota, found = settings.local.quota, dict[tuple[str, str], float]()
+    if quota is None:
+        return found
+    taken = taken_today(settings.local.store_path)
+    for name, pacs in settings.pacs.items():
+        counts = zip(("objects", "bytes"), taken.get(pacs.ae_title, (0, 0)), (quota.objects, quota.size), strict=True)
+        found |= {(name, kind): count / most for kind, count, most in counts if most}
+    return found
 
 
 def _closed(settings: Settings, name: str, now: datetime) -> dict[str, int]:

@@ -125,7 +125,11 @@ class _Run:
             storing=store.storing,
             arrivals=self.arrivals,
             way=_way(pacs, self.plan, name),
-            limits=replace(pacs.limits, idle_timeout=pacs.retrieve_idle_timeout),
+            limits=replace(
+                pacs.limits,
+                idle_timeout=pacs.retrieve_idle_timeout,
+                max_received=self.settings.local.largest_object,
+            ),
             destination=Destination(self.settings.local.ae_title, own_address(pacs), store.port),
         )
 

@@ -12,9 +12,10 @@ from ipaddress import ip_network
 
 from crawler.errors import UserError
 from crawler.identity import TlsListen
+from crawler.model import Limits
 from crawler.pacs.acceptor import Rejection
 from crawler.retrieve.expectation import Expectation, Sender
-from crawler.retrieve.receiver import Receiver, Receiving, receive
+from crawler.retrieve.receiver import LARGEST_COMMAND, Receiver, Receiving, receive
 from crawler.retrieve.storing import Report, Storing
 from crawler.settings import LocalSettings, PacsSettings, Settings
 
@@ -40,7 +41,7 @@ async def opened_store(settings: Settings, names: Sequence[str], report: Report)
     moving = {name: settings.pacs[name] for name in names if settings.pacs[name].retrieve_by == "move"}
     expected = Expectation(accept_unsolicited=local.accept_unsolicited)
     if not moving:
-        async with Storing.opened(local.store_path, report) as storing:
+        async with Storing.opened(local.store_path, report, quota=local.quota) as storing:
             storing.expectation = expected
             yield Store(storing)
         return
@@ -48,7 +49,10 @@ async def opened_store(settings: Settings, names: Sequence[str], report: Report)
     for pacs in moving.values():
         senders += await senders_of(pacs)
     tls = tls_of(local, moving)
-    receiving = Receiving(local.store_path, local.ae_title, tuple(senders), port=local.port, tls=tls)
+    limits = limits_of(local)
+    receiving = Receiving(
+        local.store_path, local.ae_title, tuple(senders), quota=local.quota, port=local.port, tls=tls, limits=limits
+    )
     async with listening(receiving, report) as receiver:
         receiver.expectation = expected
         yield Store(receiver, receiver.port, receiver.acceptor.rejections)
@@ -66,6 +70,11 @@ async def listening(receiving: Receiving, report: Report, hint: str = "see [loca
         yield receiver
     finally:
         await opening.__aexit__(None, None, None)
+
+
+def limits_of(local: LocalSettings) -> Limits:
+    """Say how much a sender may send at a time."""
+    return Limits(max_object=LARGEST_COMMAND, max_received=local.largest_object)
 
 
 def tls_of(local: LocalSettings, moving: Mapping[str, PacsSettings]) -> TlsListen | None:

@@ -60,7 +60,7 @@ def refused_lines(refusals: Mapping[int, int], store: Path) -> Iterator[str]:
             case _ if status == NOT_AUTHORIZED:
                 yield f"{line}: [local] accept_unsolicited = true would keep them."
             case _ if status == OUT_OF_RESOURCES:
-                yield f"{line}: make room where {store} is, and run the same command again."
+                yield f"{line}: make room where {store} is, or raise max_gb_per_day, and run the same command again."
             case _:
                 yield f"{line}: that is for whoever looks after the PACS."
 

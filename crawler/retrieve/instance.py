@@ -28,7 +28,7 @@ CANNOT_UNDERSTAND = 0xC000
 MEANINGS = {
     INVALID_INSTANCE: "not a SOP Instance UID",
     NOT_AUTHORIZED: "nobody here asked for this series",
-    OUT_OF_RESOURCES: "cannot be written to disk",
+    OUT_OF_RESOURCES: "cannot be written to disk, or too much for a day",
     OTHER_SOP_CLASS: "command and dataset name different SOP classes",
     CANNOT_UNDERSTAND: "command and dataset name different instances",
 }

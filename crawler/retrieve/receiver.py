@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pynetdicom import ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts
 
 from crawler.identity import TlsListen
-from crawler.model import AETitle, Limits
+from crawler.model import AETitle, Limits, Quota
 from crawler.pacs import command as dimse
 from crawler.pacs.acceptor import AcceptedAssociation, Acceptor, Service, serve
 from crawler.pacs.messages import Message, Sink
@@ -29,6 +29,9 @@ _SYNTAXES = {
 }
 
 
+LARGEST_COMMAND = 64 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Receiving:
     """Where to listen, for whom, and where to put what comes."""
@@ -37,11 +40,13 @@ class Receiving:
     ae_title: AETitle
     senders: tuple[Sender, ...]
     layout: Layout = by_hash
+    quota: Quota | None = None
+    """Of one sender in a day."""
     host: str = "0.0.0.0"
     port: int = 0
     max_associations: int = 25
     max_per_address: int = 10
-    limits: Limits = field(default_factory=lambda: Limits(max_object=64 * 1024))
+    limits: Limits = field(default_factory=lambda: replace(Limits(), max_object=LARGEST_COMMAND))
     tls: TlsListen | None = None
     """None takes what comes in the clear, and nothing else."""
 
@@ -81,7 +86,7 @@ async def receive(receiving: Receiving, report: Report) -> AsyncIterator[Receive
     Raises UserError when another process owns the store or a file of `tls` is wrong, OSError when the port cannot be
     had, and what `report` raised.
     """
-    async with Receiver.opened(receiving.store, report, receiving.layout) as receiver:
+    async with Receiver.opened(receiving.store, report, receiving.layout, receiving.quota) as receiver:
         service = Service(
             syntaxes=_SYNTAXES,
             ae_title=receiving.ae_title,

@@ -18,10 +18,12 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 from crawler.errors import UserError
+from crawler.model import Quota
 from crawler.retrieve.durable import sync_filesystem
 from crawler.retrieve.header import HEAD, SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
 from crawler.retrieve.instance import OUT_OF_RESOURCES, SUCCESS, Instance, Kept, Outcome
 from crawler.retrieve.layout import SPOOL, Layout, by_hash, place_beside
+from crawler.retrieve.quota import Counted
 
 _NO_FOLDER = (errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EPERM)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -42,6 +44,9 @@ class Incoming:
         self._buffer = bytearray(meta)
         self._meta = len(meta)
         self._hash = sha256()
+        self._counts = spool.counts
+        self._counted = 0, 0
+        """Objects, 1 at most, and bytes that its sender was given of its quota."""
 
     @property
     def sha256(self) -> str:
@@ -73,6 +78,9 @@ class Incoming:
     def discard(self) -> None:
         """Leave nothing behind."""
         self._close()
+        if self._counts is not None:
+            self._counts.give_back(self.instance.source_ae, *self._counted)
+            self._counted = 0, 0
         if self.name:
             with suppress(OSError):
                 self._spool.remove(self.name)
@@ -89,6 +97,9 @@ class Incoming:
             if (status := self._judge(bytes(head))) != SUCCESS:
                 self.refuse(status)
                 return
+        if not self._is_within(len(self._buffer) + len(fragment)):
+            self.refuse(OUT_OF_RESOURCES)
+            return
         try:
             if not self.name:
                 self.name, self._fd = self._spool.create()
@@ -103,6 +114,16 @@ class Incoming:
         self._meta = 0
         self._buffer.clear()
 
+    def _is_within(self, size: int) -> bool:
+        """Whether its sender may send so much more today."""
+        objects = 0 if self.name else 1
+        if self._counts is None:
+            return True
+        if not self._counts.take(self.instance.source_ae, objects, size):
+            return False
+        self._counted = self._counted[0] + objects, self._counted[1] + size
+        return True
+
 
 class Spool:
     """A store and the objects on their way into it."""
@@ -115,6 +136,12 @@ class Spool:
         self._root, self._lock = folders
         self._layout = layout
         self._created = 0
+        self.counts: Counted | None = None
+        """What has come of whom today; None where nothing limits that."""
+
+    def heed(self, quota: Quota) -> None:
+        """Take no more of a sender in a day than this from now on."""
+        self.counts = Counted(quota, self._root)
 
     @staticmethod
     def open(store: Path, layout: Layout = by_hash) -> Spool:
@@ -156,6 +183,8 @@ class Spool:
     def sync(self) -> bool:
         """Wait until what was written and named is on disk; give whether it is."""
         try:
+            if self.counts is not None:
+                self.counts.save()
             sync_filesystem(self._lock)
         except OSError as error:
             self.trouble = error

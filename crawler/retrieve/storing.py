@@ -17,6 +17,7 @@ from typing import Self
 
 import pyarrow as pa
 
+from crawler.model import Quota
 from crawler.pacs import command as dimse
 from crawler.pacs.command import Command
 from crawler.pacs.messages import Message
@@ -60,13 +61,17 @@ class Storing:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, store: Path, report: Report, layout: Layout = by_hash) -> AsyncIterator[Self]:
-        """Own a store until the block ends; what was answered with success is then reported.
+    async def opened(
+        cls, store: Path, report: Report, layout: Layout = by_hash, quota: Quota | None = None
+    ) -> AsyncIterator[Self]:
+        """Own a store until the block ends; what was answered with success is then reported. `quota` is each sender's.
 
         Raises UserError when another process owns it, and what `report` raised.
         """
         spool = Spool.open(store, layout)
         try:
+            if quota is not None:
+                spool.heed(quota)
             storing = cls(spool, report)
             try:
                 yield storing
@@ -74,6 +79,13 @@ class Storing:
                 await storing.groups.close()
         finally:
             spool.close()
+
+    def spent(self, ae_title: str) -> str | None:
+        """Say for a person that no more is taken today of a sender; None while there is."""
+        if self._spool.counts is None or not self._spool.counts.is_spent(ae_title):
+            return None
+        keys = "[local] max_gb_per_day or max_objects_per_day"
+        return f"{ae_title} has sent as much today as {keys} lets it: run this again tomorrow (UTC), or raise that"
 
     @property
     def trouble(self) -> OSError | None:
@@ -99,7 +111,7 @@ class Storing:
             return None
         instance = Instance(command.sop_class, command.sop_instance, context.transfer_syntaxes[0], source_ae)
         refusal = instance.refusal(context.abstract_syntax)
-        if self._spool.trouble is not None or self.groups.is_over:
+        if self._spool.trouble is not None or self.groups.is_over or self.spent(source_ae):
             refusal = OUT_OF_RESOURCES
         meta = b""
         if refusal == SUCCESS:

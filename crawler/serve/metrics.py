@@ -1,4 +1,4 @@
-"""How lake and service are, as Prometheus reads it: base units, no label but pacs, level, state, reason, setting.
+"""How lake and service are, as Prometheus reads it: base units, no label but pacs, level, state, reason, setting, kind.
 
 Everything is read when it is asked for; nothing is counted here. Touches: disk.
 """
@@ -41,6 +41,8 @@ class Condition:
     settings_valid: bool = True
     certificates: dict[str, float] = field(default_factory=dict)
     """By the setting that names them, or the section of the PACS that showed them: until when they are valid."""
+    received: dict[tuple[str, str], float] = field(default_factory=dict)
+    """By PACS and what is counted: the share of its quota that it has sent today."""
 
 
 class LakeCollector(Collector):
@@ -114,6 +116,8 @@ def _of_condition(now: Condition) -> Iterator[Metric]:
     )
     said = "When a certificate expires, by the setting that names it or the PACS that showed it."
     yield _gauge("pacslake_certificate_expiry_timestamp_seconds", said, ("setting",), _keyed(now.certificates))
+    said = "Share of what a PACS may send in a day, UTC, that has come: objects, or bytes."
+    yield _gauge("pacslake_quota_used_ratio", said, ("pacs", "kind"), now.received)
     valid = {(): now.settings_valid}
     yield _gauge("pacslake_settings_valid", "0 if the settings were wrong when last read.", (), valid)
 

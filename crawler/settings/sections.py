@@ -13,7 +13,7 @@ from crawler.attributes import Told, resolve, with_blocks
 from crawler.columns import Attribute, Phi
 from crawler.errors import UserError
 from crawler.identity import NamedFile
-from crawler.model import AETitle, Level, Limits, Model, Peer
+from crawler.model import AETitle, Level, Limits, Model, Peer, Quota
 from crawler.phi import Rules, Treatment
 from crawler.settings.alerts import AlertSettings, SmtpSettings
 from crawler.settings.finding import CallerSettings, FindScpSettings
@@ -33,6 +33,7 @@ from crawler.settings.values import (
     Interval,
     Jitter,
     Keyword,
+    Memory,
     OptionalKeyword,
     Port,
     Seconds,
@@ -84,6 +85,15 @@ class LocalSettings(ListeningSettings):
     store_path: Annotated[Folder, Field(validate_default=True)] = Path("store")
     allowed_senders: Annotated[tuple[SenderText, ...], Field(strict=False)] = ()
     accept_unsolicited: bool = False
+    largest_object: Memory = _DEFAULTS.max_received
+    max_gb_per_day: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    max_objects_per_day: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def quota(self) -> Quota | None:
+        """What one AE title may send in a day; None for any amount."""
+        size = int((self.max_gb_per_day or 0) * 10**9)
+        return Quota(self.max_objects_per_day, size) if size or self.max_objects_per_day else None
 
 
 class AddedAttribute(_Table):

@@ -119,8 +119,8 @@ def test_what_was_turned_away_is_said_with_what_changes_that() -> None:
     assert list(refused_lines({NOT_AUTHORIZED: 1, OUT_OF_RESOURCES: 40, CANNOT_UNDERSTAND: 2}, Path("/store"))) == [
         "1 object was refused with 0x0124 (nobody here asked for this series): [local] accept_unsolicited = true would "
         "keep them.",
-        "40 objects were refused with 0xA700 (cannot be written to disk): make room where /store is, and run the same "
-        "command again.",
+        "40 objects were refused with 0xA700 (cannot be written to disk, or too much for a day): make room where "
+        "/store is, or raise max_gb_per_day, and run the same command again.",
         "2 objects were refused with 0xC000 (command and dataset name different instances): that is for whoever looks "
         "after the PACS.",
     ]

@@ -123,7 +123,7 @@ def test_full_store(tmp_path: Path, way: str, limit: str, archive: Archive, caps
             wrong, missing = losses(settings, attempt.archive)
             assert (wrong, bool(missing)) == ([], True)
             if attempt.archive == LARGE:  # else it was answered with success, and had no place then
-                assert "refused with 0xA700 (cannot be written to disk)" in said
+                assert "refused with 0xA700 (cannot be written to disk, or too much for a day)" in said
             if mounted:
                 subprocess.run(["mount", "-o", ROOM, store], check=True)
             assert retrieve(settings) == 0
