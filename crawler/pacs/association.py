@@ -210,16 +210,23 @@ def _other_model(peer: Peer) -> str:
     return f"set {peer.setting('model')} to a model that is" if peer.is_configured else "ask by a model that is"
 
 
+def contexts_of(sop_classes: Sequence[str], storage: Sequence[tuple[str, Sequence[str]]]) -> tuple[Context, ...]:
+    """Propose each transfer syntax in a context of its own, so that the PACS can accept both and we choose.
+
+    Verification comes first, so that an association can always be tried.
+    """
+    asked = [(uid, (syntax,)) for uid in (dimse.VERIFICATION, *sop_classes) for syntax in (IMPLICIT_VR, EXPLICIT_VR)]
+    pairs = enumerate((*asked, *storage))
+    return tuple(Context(2 * place + 1, uid, tuple(syntaxes)) for place, (uid, syntaxes) in pairs)
+
+
 def _propose(
     peer: Peer,
     sop_classes: Sequence[str],
     extended: Mapping[str, bytes],
     storage: Sequence[tuple[str, Sequence[str]]],
 ) -> Proposal:
-    """Propose each transfer syntax in a context of its own, so that the PACS can accept both and we choose."""
-    asked = [(uid, (syntax,)) for uid in (dimse.VERIFICATION, *sop_classes) for syntax in (IMPLICIT_VR, EXPLICIT_VR)]
-    pairs = enumerate((*asked, *storage))
-    contexts = tuple(Context(2 * place + 1, uid, tuple(syntaxes)) for place, (uid, syntaxes) in pairs)
+    contexts = contexts_of(sop_classes, storage)
     served = frozenset(uid for uid, _ in storage)
     return Proposal(peer.calling_ae, peer.called_ae, contexts, peer.limits.max_pdu, extended, served, _user(peer))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from crawler.model import Outcome
 
 SUCCESS, CANCELLED = 0x0000, 0xFE00
@@ -60,6 +62,16 @@ def outcome_of(status: int | None) -> Outcome:
         if first <= status <= last:
             return meaning
     return Outcome.UNKNOWN
+
+
+def meanings() -> Iterator[tuple[str, str, str]]:
+    """Give each final status that is known, or a range of them, with its words and its outcome."""
+    for status in sorted(_TEXTS):
+        yield f"0x{status:04X}", _TEXTS[status], outcome_of(status).value
+    words = {(first, last): text for first, last, text in _TEXT_RANGES}
+    for first, last, outcome in _OUTCOME_RANGES:
+        name = f"0x{first:04X}" if first == last else f"0x{first:04X} to 0x{last:04X}"
+        yield name, words.get((first, last), "others of that range"), outcome.value
 
 
 def describe(status: int | None) -> str:

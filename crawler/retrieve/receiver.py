@@ -23,10 +23,11 @@ from crawler.retrieve.storing import Report, Storing
 _TRANSFER_SYNTAXES = tuple(dict.fromkeys((EXPLICIT_VR, IMPLICIT_VR, *ALL_TRANSFER_SYNTAXES)))
 """Any will do, since objects are kept as they are sent. Who proposes several for one context can convert, and is asked
 for Explicit VR: nothing is compressed on the way that was not, and private elements keep their VR."""
-_SYNTAXES = {
+SYNTAXES = {
     dimse.VERIFICATION: (IMPLICIT_VR,),
     **{str(context.abstract_syntax): _TRANSFER_SYNTAXES for context in AllStoragePresentationContexts},
 }
+"""What may be sent here: abstract syntax -> transfer syntaxes in order of preference."""
 
 
 LARGEST_COMMAND = 64 * 1024
@@ -88,7 +89,7 @@ async def receive(receiving: Receiving, report: Report) -> AsyncIterator[Receive
     """
     async with Receiver.opened(receiving.store, report, receiving.layout, receiving.quota) as receiver:
         service = Service(
-            syntaxes=_SYNTAXES,
+            syntaxes=SYNTAXES,
             ae_title=receiving.ae_title,
             admits=lambda ae_title, address: admits(receiving.senders, ae_title, address),
             sink_for=receiver.sink_for,

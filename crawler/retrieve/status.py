@@ -5,6 +5,7 @@ No status says what is here: what arrived is compared with what was asked for, w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -94,6 +95,14 @@ class Destination:
 def ending_of(status: int) -> Ending:
     """Classify a final status."""
     return _meaning_of(status)[0]
+
+
+def meanings() -> Iterator[tuple[str, str, str]]:
+    """Give each final status that is known, or a range of them, with its words and how the retrieval ended."""
+    for status, (ending, text) in sorted(_MEANINGS.items()):
+        yield f"0x{status:04X}", text, ending.value
+    for first, last, ending, text in _RANGES:
+        yield f"0x{first:04X}" if first == last else f"0x{first:04X} to 0x{last:04X}", f"{text}, others", ending.value
 
 
 def describe(status: int) -> str:
