@@ -28,10 +28,12 @@ def begin() -> None:
 
 
 def settings_from(path: Path) -> Settings:
-    """Read the settings file. UserError when something is wrong with it."""
+    """Read the settings file, and write from now on for whom it says. UserError when something is wrong with it."""
     from crawler.settings import load
 
-    return load(path, os.environ)
+    settings = load(path, os.environ)
+    os.umask(settings.lake.umask)
+    return settings
 
 
 def settings_anew(path: Path, before: Settings) -> Settings:

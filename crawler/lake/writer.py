@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from crawler import columns
 from crawler.errors import LakeError, NoLakeError, UserError
+from crawler.folders import require_private
 from crawler.lake import ledger
 from crawler.lake.change import GONE, Change, Stamp, compare, hash_columns, hash_keys, hash_rows, keyless
 from crawler.lake.keys import EPOCH, KeyIndex
@@ -86,7 +87,8 @@ class LakeWriter:
     ) -> LakeWriter:
         """Become the owner of a lake and put right what a crash left.
 
-        LakeLockedError where another process owns it, NoLakeError where there is none and `create` is false.
+        LakeLockedError where another process owns it, NoLakeError where there is none and `create` is false, UserError
+        where the folder is open to others.
         """
         lake = Path(path).absolute()
         if not create and newest_version(log_folder(lake)) < 0:
@@ -97,6 +99,7 @@ class LakeWriter:
             )
         with writing(lake):
             lake.mkdir(parents=True, exist_ok=True)
+            require_private(lake)
             lock = OwnerLock(lake)
             try:
                 return LakeWriter(lake, lock, now)

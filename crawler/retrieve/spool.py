@@ -18,6 +18,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 from crawler.errors import UserError
+from crawler.folders import require_private
 from crawler.model import Quota
 from crawler.retrieve.durable import sync_filesystem
 from crawler.retrieve.header import HEAD, SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
@@ -146,7 +147,9 @@ class Spool:
     @staticmethod
     def open(store: Path, layout: Layout = by_hash) -> Spool:
         """Make the store or take it over, and throw away what another owner left half done. UserError when it lives."""
-        store.mkdir(parents=True, exist_ok=True)
+        store.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if layout is by_hash:  # else it is a folder that somebody named
+            require_private(store)
         root = os.open(store, os.O_RDONLY | os.O_DIRECTORY)
         lock = -1
         try:

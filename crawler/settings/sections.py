@@ -69,9 +69,15 @@ class _Table(BaseModel):
 
 
 class LakeSettings(_Table):
-    """`[lake]`: where the tables are."""
+    """`[lake]`: where the tables are, and who may read them beside the user that writes them."""
 
     path: Folder
+    readable_by: Literal["owner", "group", "everybody"] = "owner"
+
+    @property
+    def umask(self) -> int:
+        """What nobody else may do with what is written."""
+        return {"owner": 0o077, "group": 0o027, "everybody": 0o022}[self.readable_by]
 
 
 class LocalSettings(ListeningSettings):

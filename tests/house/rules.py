@@ -19,6 +19,7 @@ SHARED = {
     "secret",
     "log",
     "orphans",
+    "folders",
     "identity",
     "tls",
     "certificates",
