@@ -21,7 +21,7 @@ from crawler.plan.answers import Known
 from crawler.plan.coverage import covered
 from crawler.plan.settled import by_level
 from crawler.plan.sweep import SweepMachine
-from crawler.settings import Settings
+from crawler.settings import PacsSettings, Settings
 from jobs.crawl import Crawl
 from jobs.levels import levels_of
 from jobs.patients import PatientCrawl
@@ -74,9 +74,7 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
         with stopping_on_signals([crawl.stop for crawl in crawls.values()]):
             try:
                 async with progress(crawls), watching(settings, {name: crawl.gate for name, crawl in crawls.items()}):
-                    await asyncio.gather(
-                        *(_run(crawl, settings.pacs[name].max_associations) for name, crawl in crawls.items())
-                    )
+                    await asyncio.gather(*(_run(crawl, settings.pacs[name]) for name, crawl in crawls.items()))
             except asyncio.CancelledError:
                 await publisher.commit()  # windows that are finished are not lost
                 raise
@@ -143,8 +141,13 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     )
 
 
-async def _run(crawl: Crawl, associations: int) -> None:
-    await crawl.run(associations)
+async def _run(crawl: Crawl, pacs: PacsSettings) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.call_later(pacs.sweep_timeout, crawl.gate.stop, "its sweep_timeout is over")
+    try:
+        await crawl.run(pacs.max_associations)
+    finally:
+        deadline.cancel()
     if crawl.memory is not None:
         await crawl.publisher.read(crawl.memory.close)
     crawl.publisher.record(crawl.record(), crawl.findings())

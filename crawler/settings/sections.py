@@ -158,6 +158,7 @@ class PacsSettings(WebSettings):
     connect_timeout: Seconds = _DEFAULTS.connect_timeout
     idle_timeout: Seconds = _DEFAULTS.idle_timeout
     total_timeout: Seconds = _DEFAULTS.total_timeout
+    sweep_timeout: Seconds = 7 * 86400.0
     max_pdu: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = _DEFAULTS.max_pdu
     retrieve_by: Literal["move", "get"] = "move"
     retrieve_idle_timeout: Seconds = 300.0
