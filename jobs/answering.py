@@ -16,7 +16,7 @@ from crawler import tls
 from crawler.errors import UserError
 from crawler.serve.listening import listen
 from crawler.settings import Settings
-from jobs.find_scp import ANEW, Errand
+from jobs.find_scp import ANEW, Errand, places_of
 from jobs.worker import LONGEST_LINE, relay
 
 _REST = 1.0
@@ -27,9 +27,12 @@ _PATIENCE = 3.0
 
 
 def query_socket(settings: Settings) -> socket.socket:
-    """Take the address of `[find_scp]`. UserError where it cannot be had, or its certificate cannot be used."""
+    """Take the address of `[find_scp]`. UserError where it cannot be had, or a file for TLS cannot be used."""
     if by_tls := settings.find_scp.tls_listen("find_scp"):
         tls.listening(by_tls)
+    for place in places_of(settings).values():
+        if place.tls:
+            tls.calling(place.tls)
     try:
         return listen(settings.find_scp.address)
     except UserError as error:

@@ -20,6 +20,7 @@ import structlog
 
 from crawler.errors import LakeError, NoLakeError
 from crawler.pacs.acceptor import Acceptor
+from crawler.pacs.storage import Place
 from crawler.retrieve.expectation import Sender, admits
 from crawler.serve.audit import Audit
 from crawler.serve.find.answering import LakeAnswers
@@ -57,7 +58,7 @@ class Answering:
         told = settings.find_scp
         self._scp = FindScp(lambda: self._answers, Audit(settings.lake.path), _allowances(told))
         self._scp.always_relational = told.always_relational
-        self._scp.store, self._scp.destinations = settings.local.store_path, told.places
+        self._scp.store, self._scp.destinations = settings.local.store_path, places_of(settings)
         self._scp.forwarder = PassingOn(settings) if told.forward else None
         self._log = structlog.get_logger()
 
@@ -105,6 +106,17 @@ class Answering:
         shown = ((name, pacs) for name, pacs in self._settings.pacs.items() if name in (told.pacs or (name,)))
         titles = {name: "" if pacs.web else pacs.ae_title for name, pacs in shown}
         self._answers = LakeAnswers(self._settings.lake.path, titles, told.charset)
+
+
+def places_of(settings: Settings) -> dict[str, Place]:
+    """Say where the destinations are, and how they are called."""
+    told = settings.find_scp
+    ours = told.identity("find_scp") or settings.local.identity("local")
+    places = {}
+    for name, one in told.destinations.items():
+        host, port = one.place
+        places[str(name)] = Place(host, port, one.tls_call(f"find_scp.destinations.{name}", host, ours))
+    return places
 
 
 def _allowances(told: FindScpSettings) -> Allowances:

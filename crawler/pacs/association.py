@@ -5,21 +5,19 @@ One association carries one request at a time; who wants more opens more.
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from crawler import tls
 from crawler.certificates import X509, shown
-from crawler.errors import PeerError, ProtocolError, RefusedError, TransientPeerError, UserError
+from crawler.errors import PeerError, ProtocolError, RefusedError, TransientPeerError
 from crawler.model import Model, Peer
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
+from crawler.pacs.calling import call, who
 from crawler.pacs.exchange import Exchange, Request
 from crawler.pacs.find import FindStream
-from crawler.pacs.framing import PduBuffer, PduType
+from crawler.pacs.framing import PduType
 from crawler.pacs.identifier import Askable, encode_identifier
 from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR, Agreement, Context, Proposal
@@ -30,8 +28,6 @@ from crawler.pacs.upper_layer import Connection
 
 _RELEASE_PATIENCE = 5.0
 _OBJECTS_WITHIN = 5.0
-_NEXT_ADDRESS_AFTER = 0.25
-"""Seconds that one of several addresses has before the next is tried beside it (RFC 8305)."""
 _CALLING_AE_UNKNOWN, _CALLED_AE_UNKNOWN = 3, 7
 _SERVICE_USER, _PRESENTATION = 1, 3
 _TRANSIENT = 2
@@ -64,7 +60,7 @@ class Association:
         Raises RefusedError when a person must change a setting, TransientPeerError when trying again may help.
         """
         proposal = _propose(peer, [_sop_class(syntax) for syntax in syntaxes], extended or {}, storage)
-        connection = await _connect(peer)
+        connection = await call(peer)
         try:
             agreement = await _negotiate(peer, connection, proposal)
         except BaseException:
@@ -159,7 +155,7 @@ class Association:
             if context.abstract_syntax == sop_class:
                 return context
         raise RefusedError(
-            f"{_who(self.peer)} does not offer {name} to {self.peer.calling_ae}: "
+            f"{who(self.peer)} does not offer {name} to {self.peer.calling_ae}: "
             f"have it permitted there, or {_other_model(self.peer)}"
         )
 
@@ -177,7 +173,7 @@ class Association:
         while True:
             pdu = await self._connection.next_pdu()
             if pdu.type is not PduType.P_DATA:
-                raise TransientPeerError(f"{_who(self.peer)} ended the association instead of answering")
+                raise TransientPeerError(f"{who(self.peer)} ended the association instead of answering")
             for pdv in framing.split_pdvs(pdu.body):
                 message = reassembler.add(pdv)
                 if message is not None and message.command.responding_to == message_id:
@@ -200,10 +196,6 @@ async def connect(
 
 def _sop_class(syntax: Model | str) -> str:
     return FIND_CLASSES[syntax] if isinstance(syntax, Model) else syntax
-
-
-def _who(peer: Peer) -> str:
-    return f"PACS {peer.name} ({peer.host}:{peer.port})" if peer.is_configured else f"PACS {peer.name}"
 
 
 def _other_model(peer: Peer) -> str:
@@ -238,47 +230,6 @@ def _user(peer: Peer) -> tuple[str, str] | None:
     return peer.user.username, line_of(peer.user.passcode) if peer.user.passcode else ""
 
 
-async def _connect(peer: Peer) -> Connection:
-    loop, limits = asyncio.get_running_loop(), peer.limits
-    buffer = PduBuffer(limits.max_pdu, framing.BEFORE_ANSWER)
-
-    def make() -> Connection:
-        return Connection(_who(peer), buffer, limits.idle_timeout)
-
-    try:
-        context = tls.calling(peer.tls) if peer.tls else None
-    except UserError as wrong:
-        raise RefusedError(str(wrong)) from None
-    host = peer.tls.host if peer.tls else None
-    try:
-        async with asyncio.timeout(limits.connect_timeout):
-            place, delay = (peer.host, peer.port), _NEXT_ADDRESS_AFTER
-            _, connection = await loop.create_connection(
-                make, *place, ssl=context, server_hostname=host, happy_eyeballs_delay=delay
-            )
-    except TimeoutError as error:
-        raise TransientPeerError(f"{_who(peer)} did not answer within {limits.connect_timeout:g} s") from error
-    except socket.gaierror as error:
-        kind = TransientPeerError if error.errno == socket.EAI_AGAIN else RefusedError
-        hint = f"check {peer.setting('host')} and the name service"
-        raise kind(f"the host name of PACS {peer.name}, {peer.host}, cannot be resolved: {hint}") from error
-    except ConnectionRefusedError as error:
-        check = f"check that it runs, and {peer.setting('host and port')}"
-        raise TransientPeerError(f"nothing listens at {_who(peer)}: {check}") from error
-    except ssl.SSLError as error:
-        assert peer.tls is not None
-        raise RefusedError(f"{_who(peer)} {tls.why_not_called(peer.tls, error)}") from error
-    except OSError as error:
-        if peer.tls is not None and isinstance(error, ConnectionResetError):
-            raise TransientPeerError(f"{_who(peer)} {tls.why_not_called(peer.tls, error)}") from error
-        raise TransientPeerError(f"{_who(peer)} cannot be reached: {error.strerror or error}") from error
-    certificate = shown(connection.get_extra_info("ssl_object"))
-    if peer.tls is not None and (objection := tls.objection(peer.tls, certificate)):
-        connection.reset()
-        raise RefusedError(f"{_who(peer)} {objection}")
-    return connection
-
-
 async def _negotiate(peer: Peer, connection: Connection, proposal: Proposal) -> Agreement:
     connection.set_deadline(peer.limits.connect_timeout, "the association request")
     connection.write(negotiation.encode_request(proposal))
@@ -289,11 +240,11 @@ async def _negotiate(peer: Peer, connection: Connection, proposal: Proposal) -> 
     if pdu.type is PduType.ASSOCIATE_RJ:
         raise _rejected(peer, *bytes(pdu.body).ljust(4, b"\0")[1:4])
     if pdu.type is PduType.ABORT:
-        raise TransientPeerError(f"{_who(peer)} aborted instead of accepting the association")
+        raise TransientPeerError(f"{who(peer)} aborted instead of accepting the association")
     agreement = negotiation.decode_agreement(pdu, proposal)
     if not agreement.contexts:
         raise RefusedError(
-            f"{_who(peer)} accepted the association but none of the services that were asked for: "
+            f"{who(peer)} accepted the association but none of the services that were asked for: "
             f"have them permitted there for {peer.calling_ae}, or {_other_model(peer)}"
         )
     connection.buffer.expected = framing.established(peer.limits.max_pdu)
@@ -307,30 +258,30 @@ async def _objected(peer: Peer, connection: Connection, lost: TransientPeerError
         return lost
     objection = connection.tls_failure
     if objection is None:  # it may have crossed our request, and been lost: call once more, and say nothing
-        listening = await _connect(peer)
+        listening = await call(peer)
         listening.set_deadline(_OBJECTS_WITHIN, "an objection")
         with suppress(TransientPeerError):
             await listening.more()
         listening.reset()
         objection = listening.tls_failure
-    return RefusedError(f"{_who(peer)} {tls.why_not_called(peer.tls, objection)}") if objection else lost
+    return RefusedError(f"{who(peer)} {tls.why_not_called(peer.tls, objection)}") if objection else lost
 
 
 def _rejected(peer: Peer, result: int, source: int, reason: int) -> PeerError:
     """Say why an association was rejected, and what to change."""
     if source == _SERVICE_USER and reason == _CALLING_AE_UNKNOWN:
         return RefusedError(
-            f"{_who(peer)} does not know our AE title {peer.calling_ae}: "
+            f"{who(peer)} does not know our AE title {peer.calling_ae}: "
             f"have it registered there for this machine, or set local.ae_title to one that is"
         )
     if source == _SERVICE_USER and reason == _CALLED_AE_UNKNOWN:
         return RefusedError(
-            f"{_who(peer)} is not called {peer.called_ae}: set {peer.setting('ae_title')} to the AE title of the PACS"
+            f"{who(peer)} is not called {peer.called_ae}: set {peer.setting('ae_title')} to the AE title of the PACS"
         )
     if result == _TRANSIENT or source == _PRESENTATION:
-        return TransientPeerError(f"{_who(peer)} rejected the association for now (source {source}, reason {reason})")
+        return TransientPeerError(f"{who(peer)} rejected the association for now (source {source}, reason {reason})")
     user = f", and as the user {peer.user.username}" if peer.user else ""
     return RefusedError(
-        f"{_who(peer)} rejected the association for good (source {source}, reason {reason}): "
+        f"{who(peer)} rejected the association for good (source {source}, reason {reason}): "
         f"ask its administrator whether {peer.calling_ae} may call {peer.called_ae}{user}"
     )

@@ -5,7 +5,6 @@ One instance is under way at a time, in fragments, so that its size costs no mem
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,11 +12,13 @@ from types import TracebackType
 from typing import Protocol
 
 from crawler.errors import PeerError, RefusedError, TransientPeerError
-from crawler.model import Limits
+from crawler.identity import TlsCall
+from crawler.model import AETitle, Limits, Peer
 from crawler.pacs import command as dimse
 from crawler.pacs import framing, negotiation
 from crawler.pacs.acceptor import AcceptedAssociation
-from crawler.pacs.framing import PduBuffer, PduType
+from crawler.pacs.calling import call
+from crawler.pacs.framing import PduType
 from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.negotiation import Agreement, Context, Proposal
 from crawler.pacs.upper_layer import Connection
@@ -73,6 +74,8 @@ class Delivery:
     """
 
     def __init__(self, open_outlet: Callable[[], Awaitable[Outlet]]) -> None:
+        self.trouble: PeerError | None = None
+        """Why nothing more could be sent."""
         self._open = open_outlet
         self._outlet: Outlet | None = None
         self._is_lost = False
@@ -84,8 +87,8 @@ class Delivery:
         try:
             self._outlet = self._outlet or await self._open()
             return await self._outlet.store(instance)
-        except PeerError:
-            self._is_lost = True
+        except PeerError as error:
+            self._is_lost, self.trouble = True, error
             return None
 
     async def __aenter__(self) -> Delivery:
@@ -107,13 +110,22 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody takes objects."""
+
+    host: str
+    port: int
+    tls: TlsCall | None = None
+    """None where all goes in the clear."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """From whom to whom objects go, and on whose behalf: AE title and message id of the C-MOVE."""
 
     calling_ae: str
     called_ae: str
-    host: str
-    port: int
+    place: Place
     originator: tuple[str, int]
 
 
@@ -130,18 +142,13 @@ class Sender:
     @staticmethod
     async def open(route: Route, kinds: Collection[tuple[str, str]]) -> Sender:
         """Associate for these pairs of SOP class and transfer syntax, the first 128 of them. Raises PeerError."""
-        limits = Limits()
+        limits, place = Limits(connect_timeout=_PATIENCE), route.place
+        called, calling = AETitle(route.called_ae), AETitle(route.calling_ae)
+        peer = Peer(called, place.host, place.port, called, calling, limits, place.tls, is_configured=False)
         offered = list(kinds)[:_MOST_CONTEXTS]
         contexts = tuple(Context(2 * at + 1, uid, (syntax,)) for at, (uid, syntax) in enumerate(offered))
         proposal = Proposal(route.calling_ae, route.called_ae, contexts, limits.max_pdu)
-        buffer = PduBuffer(limits.max_pdu, framing.BEFORE_ANSWER)
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection("the storage SCP", buffer, limits.idle_timeout), route.host, route.port
-                )
-        except (OSError, TimeoutError) as error:
-            raise TransientPeerError("the storage SCP cannot be reached") from error
+        connection = await call(peer)
         try:
             connection.set_deadline(_PATIENCE, "the association request")
             connection.write(negotiation.encode_request(proposal))
@@ -152,7 +159,7 @@ class Sender:
         except BaseException:
             connection.abort()
             raise
-        buffer.expected = framing.established(limits.max_pdu)
+        connection.buffer.expected = framing.established(limits.max_pdu)
         connection.set_deadline(None)
         return Sender(connection, agreement, route.originator)
 

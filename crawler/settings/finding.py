@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from crawler.dicom import UTF_8
 from crawler.settings.serving import Listen, address_of, is_loopback
-from crawler.settings.tls import ListeningSettings
+from crawler.settings.tls import CallingSettings, ListeningSettings
 from crawler.settings.values import AEText, DefinedTerms, Memory, SenderText
 
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -23,6 +23,37 @@ class CallerSettings(BaseModel):
     max_queries_per_minute: Count = 0
 
 
+def _destination(told: object) -> object:
+    """Take an address alone for a table with nothing else."""
+    return {"address": told} if isinstance(told, str) else told
+
+
+class DestinationSettings(CallingSettings):
+    """One of `[find_scp] destinations`: where files are sent to, and whether by TLS."""
+
+    address: Listen
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port."""
+        found = address_of(self.address)
+        assert found is not None
+        return found
+
+    @model_validator(mode="after")
+    def _says_all(self) -> DestinationSettings:
+        if not self.address:
+            raise ValueError("must have an address and a port")
+        if self.key_file and not self.certificate_file:
+            raise ValueError("must have a certificate_file for its key_file")
+        if not self.tls and (wrong := sorted(self.model_fields_set - {"address", "tls"})):
+            raise ValueError(f"has {' and '.join(wrong)}, for which it needs tls = true")
+        return self
+
+
+Destination = Annotated[DestinationSettings, BeforeValidator(_destination)]
+
+
 class FindScpSettings(ListeningSettings):
     """`[find_scp]`."""
 
@@ -35,8 +66,8 @@ class FindScpSettings(ListeningSettings):
     max_rows: Count = 0
     max_queries_per_minute: Count = 0
     callers: dict[AEText, CallerSettings] = {}
-    destinations: dict[AEText, Listen] = {}
-    """Where files may be sent to by C-MOVE: an address by AE title."""
+    destinations: dict[AEText, Destination] = {}
+    """Where files may be sent to by C-MOVE, by AE title."""
     forward: bool = False
     """Whether a C-MOVE for what is not here is passed on to the PACS that has it."""
     max_associations: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -52,11 +83,6 @@ class FindScpSettings(ListeningSettings):
         assert found is not None
         return found
 
-    @property
-    def places(self) -> dict[str, tuple[str, int]]:
-        """Host and port of each destination."""
-        return {str(name): found for name, text in self.destinations.items() if (found := address_of(text))}
-
     @model_validator(mode="after")
     def _is_safe(self) -> FindScpSettings:
         if not self.listen:
@@ -64,5 +90,12 @@ class FindScpSettings(ListeningSettings):
         if not self.allow and not is_loopback(self.address[0]):
             raise ValueError(
                 f"listens at {self.listen}, which other machines reach: say who may ask, as allow = ['AE']"
+            )
+        unsaid = [name for name, one in self.destinations.items() if "tls" not in one.model_fields_set]
+        if self.tls_certificate and unsaid:
+            like = f"{unsaid[0]} = {{ address = '{self.destinations[unsaid[0]].address}', tls = true }}"
+            names = " and ".join(unsaid)
+            raise ValueError(
+                f"answers by TLS, and would send files to {names} in the clear: write {like}, or tls = false"
             )
         return self

@@ -16,7 +16,7 @@ from crawler.identity import NamedFile
 from crawler.model import AETitle, Level, Limits, Model, Peer, Quota
 from crawler.phi import Rules, Treatment
 from crawler.settings.alerts import AlertSettings, SmtpSettings
-from crawler.settings.finding import CallerSettings, FindScpSettings
+from crawler.settings.finding import CallerSettings, DestinationSettings, FindScpSettings
 from crawler.settings.hours import AllowedHours, Holiday
 from crawler.settings.sentences import nearest
 from crawler.settings.serving import ServeSettings, TrustedProxySettings
@@ -332,6 +332,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("serve",): ServeSettings,
     ("find_scp",): FindScpSettings,
     ("find_scp", "callers", "*"): CallerSettings,
+    ("find_scp", "destinations", "*"): DestinationSettings,
     ("alerts", "*"): AlertSettings,
     ("smtp",): SmtpSettings,
     ("serve", "*"): TrustedProxySettings,

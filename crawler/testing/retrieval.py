@@ -26,7 +26,7 @@ from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import EXPLICIT_VR
 from crawler.pacs.sop_classes import GET_MODELS, MOVE_MODELS
 from crawler.pacs.status import CANCELLED, PENDING, SUCCESS
-from crawler.pacs.storage import Backward, Delivery, Outlet, Route, Sender
+from crawler.pacs.storage import Backward, Delivery, Outlet, Place, Route, Sender
 from crawler.pacs.suboperations import NOT_PERFORMED
 from crawler.testing.breaking import break_off
 from crawler.testing.counts import Counts
@@ -191,10 +191,10 @@ class Retrievals:
         command = job.request.command
         if not job.is_move:
             return Backward(job.assoc)
-        host, port = self.destinations[command.move_destination]
+        place = Place(*self.destinations[command.move_destination])
         calling_ae = self._quirks.sends_as or job.assoc.called_ae
         originator = (job.assoc.calling_ae, command.message_id or 0)
-        route = Route(calling_ae, command.move_destination, host, port, originator)
+        route = Route(calling_ae, command.move_destination, place, originator)
         sop_classes = pc.unique(job.images["SOPClassUID"]).to_pylist()
         return await Sender.open(route, [(uid, EXPLICIT_VR) for uid in sop_classes])
 

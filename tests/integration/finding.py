@@ -24,6 +24,7 @@ from crawler.lake.writer import LakeWriter
 from crawler.model import Level, Model
 from crawler.pacs.acceptor import Acceptor
 from crawler.pacs.sop_classes import FIND_MODELS
+from crawler.pacs.storage import Place
 from crawler.serve.audit import Audit
 from crawler.serve.find.answering import LakeAnswers
 from crawler.serve.find.scp import Allowances, FindScp
@@ -71,7 +72,7 @@ def answering(
         answers = LakeAnswers(lake, titles)
         scp = FindScp(lambda: answers, Audit(lake), allowances or Allowances())
         if files is not None:
-            scp.store, scp.destinations = files
+            scp.store, scp.destinations = files[0], {name: Place(*at) for name, at in files[1].items()}
             scp.offer(answers.kinds())
         async with Acceptor(scp.service("PACSLAKE", None, 10), scp.answer) as acceptor:
             await acceptor.listen("127.0.0.1", 0)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from crawler.lake.elsewhere import Elsewhere
 from crawler.lake.here import Holding, StoredInstance
 from crawler.model import HIERARCHY, Level
 from crawler.pacs import command as dimse
 from crawler.pacs.acceptor import AcceptedAssociation
 from crawler.pacs.messages import Message
-from crawler.pacs.storage import Backward, Delivery, Outlet, Route, Sender
+from crawler.pacs.storage import Backward, Delivery, Outlet, Place, Route, Sender
 from crawler.pacs.suboperations import NOT_PERFORMED, SubOperations
 from crawler.serve.find.errand import Errand
 from crawler.serve.find.forwarding import Forwarder, forward
@@ -39,9 +41,9 @@ def wanted_of(question: Question) -> dict[str, list[str]]:
 
 
 class Retrieving:
-    """Sends; `destinations` are host and port of the AE titles that a C-MOVE may name."""
+    """Sends; `destinations` are the places of the AE titles that a C-MOVE may name."""
 
-    def __init__(self, destinations: Mapping[str, tuple[str, int]], forwarder: Forwarder | None = None) -> None:
+    def __init__(self, destinations: Mapping[str, Place], forwarder: Forwarder | None = None) -> None:
         self._destinations = destinations
         self._forwarder = forwarder
 
@@ -57,6 +59,8 @@ class Retrieving:
         errand = Errand(assoc, request, holding, _counted(holding, parts))
         async with Delivery(lambda: self._outlet(errand)) as delivery:
             await _send(errand, delivery)
+        if delivery.trouble is not None and assoc.is_open:
+            structlog.get_logger().warning("files could not be sent", reason=str(delivery.trouble))
         if self._forwarder is not None:
             await forward(errand, parts, self._forwarder)
         if assoc.is_open:
@@ -67,9 +71,9 @@ class Retrieving:
         command = errand.request.command
         if command.field == dimse.C_GET_RQ:
             return Backward(errand.assoc)
-        host, port = self._destinations[command.move_destination]
+        place = self._destinations[command.move_destination]
         originator = (errand.assoc.calling_ae, command.message_id or 0)
-        route = Route(errand.assoc.called_ae, command.move_destination, host, port, originator)
+        route = Route(errand.assoc.called_ae, command.move_destination, place, originator)
         return await Sender.open(
             route, dict.fromkeys((one.sop_class, one.transfer_syntax) for one in errand.holding.here)
         )

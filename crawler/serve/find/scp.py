@@ -27,6 +27,7 @@ from crawler.pacs.negotiation import EXPLICIT_VR, IMPLICIT_VR
 from crawler.pacs.pending import frame_responses
 from crawler.pacs.sop_classes import FIND_MODELS, GET_MODELS, MOVE_MODELS
 from crawler.pacs.status import CANCELLED, PENDING, PENDING_UNSUPPORTED_KEYS, SUCCESS
+from crawler.pacs.storage import Place
 from crawler.pacs.strangers import Strangers
 from crawler.serve.access import Person, Role
 from crawler.serve.audit import Action, Audit
@@ -79,8 +80,8 @@ class FindScp:
         self.always_relational = False
         self.store: Path | None = None
         """Where received files are; None sends none."""
-        self.destinations: Mapping[str, tuple[str, int]] = {}
-        """Host and port of the AE titles to which a C-MOVE may send."""
+        self.destinations: Mapping[str, Place] = {}
+        """Where the AE titles are to which a C-MOVE may send."""
         self.forwarder: Forwarder | None = None
         """Passes on to PACS what a C-MOVE asks for and is not here; None leaves it."""
         self._syntaxes: dict[str, Sequence[str]] = dict.fromkeys(
