@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,8 @@ from crawler.lake.runs import Run, RunStack
 from crawler.lake.schema import LEVELS, fingerprint
 
 EPOCH = datetime(1970, 1, 1)
+_OURS = re.compile(r"[a-z]+-\d{8,}\.keys|manifest\.json\.new")
+"""Files of the index, or of what was to be one, and not those of others."""
 
 
 @dataclass(slots=True)
@@ -149,7 +152,7 @@ class KeyIndex:
         for name in set(self._opened) - kept:
             del self._opened[name]
         for entry in os.scandir(self._folder):
-            if entry.name.endswith((".keys", ".new")) and entry.name not in kept:
+            if _OURS.fullmatch(entry.name) and entry.name not in kept:
                 os.unlink(entry.path)
 
 

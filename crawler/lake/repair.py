@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from crawler.errors import LakeError
 from crawler.lake.files import sync
-from crawler.lake.log import Changes, changes_of, commit_file, log_folder, newest_version
+from crawler.lake.log import Changes, changes_of, checkpoints_in, commit_file, log_folder, newest_version, version_in
 from crawler.lake.parts import part_version
 from crawler.lake.schema import ENTITIES
 
@@ -29,7 +29,8 @@ def mend(lake: Path) -> int:
     if not (log / "_delta_log").is_dir():
         return 0
     for draft in (log / "_delta_log").glob("*.draft"):
-        draft.unlink()
+        if version_in(draft.name) is not None:
+            draft.unlink()
     bad = 0
     while (version := newest_version(log)) >= 0 and (damage := _damage(log, version, set())):
         if not _can_be_undone(log, version):
@@ -94,15 +95,15 @@ def _mend_checkpoint(lake: Path) -> None:
     """Set a checkpoint aside that was torn or is ahead of the log; the log alone is enough to open the table."""
     folder = log_folder(lake) / "_delta_log"
     newest = newest_version(log_folder(lake))
-    for path in folder.glob("*.checkpoint*.parquet"):
-        if int(path.name[:20]) > newest or not _is_parquet(path):
+    for path, version in checkpoints_in(log_folder(lake)).items():
+        if version > newest or not _is_parquet(path):
             set_aside(lake, path)
     pointer = folder / "_last_checkpoint"
     if not pointer.exists():
         return
     try:
         version = int(json.loads(pointer.read_bytes())["version"])
-        whole = any(folder.glob(f"{version:020d}.checkpoint*.parquet"))
+        whole = version in checkpoints_in(log_folder(lake)).values()
     except (ValueError, KeyError, TypeError, RecursionError):
         whole = False
     if not whole:

@@ -6,7 +6,6 @@ that `coverage` shows those days as not proven and `backfill` asks for them agai
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -142,7 +141,7 @@ def _make_room(lake: Path, found: Verified) -> None:
     for flaw in found.flaws:
         if flaw.harm is Harm.LEFTOVER:
             set_aside(lake, lake / flaw.path)
-    shutil.rmtree(lake / "keys", ignore_errors=True)
+    (lake / "keys" / "manifest.json").unlink(missing_ok=True)
     (lake / CATALOG).unlink(missing_ok=True)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import duckdb
 
 from crawler.lake.files import sync
-from crawler.lake.log import HISTORY_KEY, Log, commit_file
+from crawler.lake.log import HISTORY_KEY, Log, checkpoints_in, commit_file, version_in
 from crawler.lake.parts import part_version
 from crawler.lake.repair import oldest_checked
 from crawler.lake.rewrite import source_of, too_old, with_end, written
@@ -147,7 +147,7 @@ def _removed_since(log: Log, before: float) -> set[str]:
     """Give the files that commits of the last days removed."""
     removed = set()
     for path in (log.folder / "_delta_log").glob("*.json"):
-        if path.stat().st_mtime < before:
+        if version_in(path.name) is None or path.stat().st_mtime < before:
             continue
         for line in path.read_text(encoding="utf-8").splitlines():
             action = json.loads(line).get("remove")
@@ -158,12 +158,12 @@ def _removed_since(log: Log, before: float) -> set[str]:
 
 def _summed_up(log: Log, before: float) -> list[Path]:
     """List old commits and checkpoints below the last checkpoint but one, which alone would do."""
-    folder = log.folder / "_delta_log"
-    checkpoints = sorted({int(path.name[:20]) for path in folder.glob("*.checkpoint.parquet")})
+    checkpoints = sorted({*checkpoints_in(log.folder).values()})
     if len(checkpoints) < 2:
         return []
     base = min(checkpoints[-2], oldest_checked(log.folder))
     base = max((version for version in checkpoints if version <= base), default=0)
-    numbered = [path for path in folder.iterdir() if path.name[:20].isdecimal() and int(path.name[:20]) < base]
     newest = commit_file(log.folder, log.version)
-    return sorted(path for path in numbered if path != newest and path.stat().st_mtime < before)
+    ours = [(path, version_in(path.name)) for path in newest.parent.iterdir() if path != newest]
+    below = (path for path, version in ours if version is not None and version < base)
+    return sorted(path for path in below if path.stat().st_mtime < before)

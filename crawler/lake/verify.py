@@ -7,7 +7,6 @@ index in its manifest, and `lake.duckdb` is compared with one made anew.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,15 +21,21 @@ from crawler.lake.files import digest
 from crawler.lake.flaws import Flaw, Harm
 from crawler.lake.format import FORMAT_KEY
 from crawler.lake.keys import damaged_runs
-from crawler.lake.log import Log, changes_of, commit_file, log_folder, newest_version, open_table
+from crawler.lake.log import (
+    Log,
+    changes_of,
+    checkpoints_in,
+    commit_file,
+    log_folder,
+    newest_version,
+    open_table,
+    version_in,
+)
 from crawler.lake.parts import DIGEST, part_digest, part_version
 from crawler.lake.query import CATALOG, Lake, write_catalog
 from crawler.lake.schema import ENTITIES
 from crawler.lake.seal import is_sealed, is_whole, without_its_digest
 from crawler.lake.views import catalog_statements
-
-_COMMITS = re.compile(r"\d{20}\.(json|draft|checkpoint.*\.parquet|checkpoint\.sha256(\.new)?)|_last_checkpoint")
-"""The names of files in the log's own folder."""
 
 
 @dataclass(slots=True)
@@ -91,7 +96,8 @@ def _unreadable(lake: Path) -> Iterator[Flaw]:
 
 def _commits(log: Path) -> Iterator[Flaw]:
     """Check each commit against its checksum; those of earlier releases have none, up to the first that has."""
-    numbers = sorted(int(path.name[:20]) for path in (log / "_delta_log").glob("*.json") if path.name[:20].isdecimal())
+    found = (version_in(path.name) for path in (log / "_delta_log").glob("*.json"))
+    numbers = sorted(number for number in found if number is not None)
     sealing = False
     for number in range(min(numbers[0], _first_needed(log)), numbers[-1] + 1):
         path = commit_file(log, number)
@@ -115,8 +121,7 @@ def _parses(commit: bytes) -> bool:
 
 def _first_needed(log: Path) -> int:
     """Give the first commit that no checkpoint sums up, going by the oldest one."""
-    checkpoints = [int(path.name[:20]) for path in (log / "_delta_log").glob("*.checkpoint.parquet")]
-    return min(checkpoints) + 1 if checkpoints else 0
+    return min(checkpoints_in(log).values(), default=-1) + 1
 
 
 def _checkpoints(log: Path) -> Iterator[Flaw]:
@@ -126,7 +131,7 @@ def _checkpoints(log: Path) -> Iterator[Flaw]:
     """
     folder = log / "_delta_log"
     pointer = folder / "_last_checkpoint"
-    noted = sorted(folder.glob("*.checkpoint.sha256"))
+    noted = sorted(path for path in folder.glob("*.checkpoint.sha256") if version_in(path.name) is not None)
     for path in noted:
         sums = without_its_digest(path.read_bytes())
         checkpoint = path.with_suffix(".parquet")
@@ -135,7 +140,7 @@ def _checkpoints(log: Path) -> Iterator[Flaw]:
         elif not checkpoint.is_file() or digest(checkpoint) not in sums:
             yield Flaw(Harm.LOG, f"log/_delta_log/{checkpoint.name}", "is not what was written")
         elif path == noted[-1] and pointer.is_file() and digest(pointer) not in sums:
-            newer = any(later > checkpoint for later in folder.glob("*.checkpoint.parquet"))
+            newer = any(later > checkpoint for later in checkpoints_in(log))
             if not newer:
                 yield Flaw(Harm.LOG, f"log/_delta_log/{pointer.name}", "is not what was written")
 
@@ -168,7 +173,7 @@ def _data(log: Log, seen: Verified) -> Iterator[Flaw]:
 
 def _is_ours(path: Path) -> bool:
     if path.parent.name == "_delta_log":
-        return _COMMITS.fullmatch(path.name) is not None
+        return path.name == "_last_checkpoint" or version_in(path.name) is not None
     return path.suffix == ".parquet" and part_version(path.name) is not None
 
 

@@ -7,7 +7,6 @@ docs/lake-format.md.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from crawler.errors import LakeError, NoLakeError, UserError
 from crawler.folders import require_private
 from crawler.lake import ledger
 from crawler.lake.change import GONE, Change, Stamp, compare, hash_columns, hash_keys, hash_rows, keyless
+from crawler.lake.format import refuse_path
 from crawler.lake.keys import EPOCH, KeyIndex
 from crawler.lake.lock import OwnerLock
 from crawler.lake.log import PHI_KEY, Log, LogFile, log_folder, newest_version
@@ -91,12 +91,9 @@ class LakeWriter:
         where the folder is open to others.
         """
         lake = Path(path).absolute()
+        refuse_path(lake)
         if not create and newest_version(log_folder(lake)) < 0:
             raise NoLakeError(f"There is no lake at {lake}.")
-        if re.search("%[0-9A-Fa-f]{2}", str(lake)):
-            raise UserError(
-                f"{lake}: % and two digits stand for another character to Delta Lake; choose another folder"
-            )
         with writing(lake):
             lake.mkdir(parents=True, exist_ok=True)
             require_private(lake)
