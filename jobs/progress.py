@@ -96,7 +96,7 @@ def summary(crawl: Crawl) -> str:
     gone = f", {tally.removed:,} gone" if tally.removed else ""
     line = f"{name}: {figures} ({tally.inserted:,} new, {tally.updated:,} changed{gone}) with {tally.queries:,} queries"
     if tally.rejects:
-        line += f"; {tally.rejects:,} answers without a key, see the table rejects"
+        line += f"; {tally.rejects:,} answers set aside, see the table rejects"
     match crawl.state:
         case SweepState.COMPLETE:
             return f"{line}; complete."

@@ -55,6 +55,14 @@ class Column:
         """Give some rows, which must be ascending."""
         return Column(self.data, self.begins[rows], self.ends[rows], self.present[rows], self.padded[rows])
 
+    def without(self, rows: Rows) -> Column:
+        """Give the column with some rows' values absent."""
+        if not len(rows):
+            return self
+        ends, present, padded = self.ends.copy(), self.present.copy(), self.padded.copy()
+        ends[rows], present[rows], padded[rows] = self.begins[rows], False, False
+        return Column(self.data, self.begins, ends, present, padded)
+
     def gather(self, kind: pa.DataType) -> pa.Array:
         """Copy the values to an Arrow array of `kind`, binary or string; absent ones are null."""
         count = len(self)

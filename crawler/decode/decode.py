@@ -18,12 +18,13 @@ from crawler.decode.column import PADDING, Bytes, Column, Mask, Rows
 from crawler.decode.elements import Elements, Offsets, walk
 from crawler.decode.fallback import straighten
 from crawler.decode.findings import Findings
+from crawler.decode.levels import LEVEL_TAG, of_another_level
 from crawler.decode.lists import Spread, of_first_item, spread
 from crawler.decode.names import family_and_given
 from crawler.decode.sequences import sequence_column
 from crawler.decode.text import Terms, list_column, text_column
 from crawler.decode.values import TYPED_VRS, typed_column
-from crawler.model import Identifiers, Level
+from crawler.model import HIERARCHY, Identifiers, Level
 
 _LARGEST = 2**30
 """Bytes decoded together; Arrow's offsets into text are 32 bits wide."""
@@ -58,11 +59,13 @@ def decode(
     Absent is null; empty is '' for text, an empty list for lists, and null for typed columns. `default_charset` holds
     the defined terms for datasets without SpecificCharacterSet, as `ISO_IR 100` or `ISO 2022 IR 6\ISO 2022 IR 87`;
     as a mapping it says what each declared value means, '' standing for none.
+    A row that says it is of another level has no unique key.
     With `study_modality`, ModalitiesInStudy is read from the Modality that some PACS give of a study instead.
     """
     attributes = _with_modality() if study_modality and level is Level.STUDY else CATALOGUE[level]
     meant = {"": default_charset} if isinstance(default_charset, str) else default_charset
-    return _decoded(batch, Wanted.of((*attributes, *added), schema(level, added)), meant)
+    wanted = Wanted.of((*attributes, *added), schema(level, added), level)
+    return _decoded(batch, wanted, meant)
 
 
 def decode_attributes(batch: Identifiers, attributes: tuple[Attribute, ...], meant: Mapping[str, str]) -> pa.Table:
@@ -89,13 +92,17 @@ class Wanted:
     """The VR of each tag wanted at the top, SQ for a sequence with an attribute in it."""
     private: dict[tuple[int, bytes], int]
     """The block in which the private attributes of a group and creator are looked for."""
+    level: Level | None = None
+    """The level that rows must be of, where they say so; None for any."""
 
     @staticmethod
-    def of(attributes: tuple[Attribute, ...], names: pa.Schema) -> Wanted:
+    def of(attributes: tuple[Attribute, ...], names: pa.Schema, level: Level | None = None) -> Wanted:
         """Gather what to look for to make these columns."""
         vrs = {key.top: "SQ" if key.path else key.vr for key in attributes}
+        if level in HIERARCHY:
+            vrs[LEVEL_TAG] = "CS"
         private = {(key.tag >> 16, key.creator.encode()): key.tag >> 8 & 0xFF for key in attributes if key.creator}
-        return Wanted(attributes, names, vrs, private)
+        return Wanted(attributes, names, vrs, private, level if level in HIERARCHY else None)
 
     @property
     def creators(self) -> dict[int, bytes]:
@@ -200,8 +207,12 @@ def _table(
     columns: list[pa.Array] = []
     terms: Terms | None = None
     slots = {tag: slot for slot, tag in enumerate(wanted.vrs)}
+    others = of_another_level(elements.column(slots[LEVEL_TAG]), wanted.level, findings) if wanted.level else None
     for attribute in wanted.attributes:
         column = elements.column(slots[attribute.top])
+        if others is not None and wanted.level and attribute.keyword == wanted.level.unique_key:
+            findings.keep(others[column.filled[others]], attribute.tag, column)
+            column = column.without(others)
         if attribute.vr == "SQ":
             made = [sequence_column(column, attribute, terms, explicit_vr, findings)]
         elif attribute.single:

@@ -24,6 +24,9 @@ from crawler.model import Level
 GONE = np.uint64(0)
 """What stands for the hash of a version that says that its key has vanished. No row has it."""
 
+OWNERS = {Level.STUDY: "PatientID", Level.SERIES: "StudyInstanceUID", Level.IMAGE: "SeriesInstanceUID"}
+"""To whom a row says that it belongs."""
+
 MICROSECOND = np.dtype("datetime64[us]")
 
 
@@ -99,6 +102,20 @@ def keyless(level: Level, decoded: pa.Table) -> pa.BooleanArray | pa.ChunkedArra
     """Tell which rows have no unique key: null or empty."""
     key = decoded[level.unique_key]
     return pc.fill_null(pc.equal(key, ""), True)
+
+
+def disputed(level: Level, decoded: pa.Table) -> NDArray[np.bool_]:
+    """Tell which rows give way to a later one of their key that belongs to somebody else: one UID for what are two."""
+    if level not in OWNERS:
+        return np.zeros(decoded.num_rows, np.bool_)
+    keys = decoded[level.unique_key].combine_chunks().dictionary_encode().indices.to_numpy()
+    last = np.zeros(decoded.num_rows, np.int64)
+    last[keys] = np.arange(decoded.num_rows)  # of repeated places the last assignment stays
+    owners = decoded[OWNERS[level]].combine_chunks()
+    other: NDArray[np.bool_] = pc.fill_null(pc.not_equal(owners, owners.take(pa.array(last[keys]))), False).to_numpy(
+        zero_copy_only=False
+    )
+    return other
 
 
 def compare(stored: pa.Table, hashed: Run, runs: Sequence[Run], level: Level, stamp: Stamp) -> Change:

@@ -116,7 +116,7 @@ _OTHERS: dict[str, tuple[Told, ...]] = {
         ("took_ms", "BIGINT", "Milliseconds that the answer took", _NEVER, _N, "1830"),
         ("queries", "BIGINT", "Queries that it took", _NEVER, _N, "1"),
         ("duplicates", "BIGINT", "Rows that came more than once", _NEVER, _N, "0"),
-        ("rejects", "BIGINT", "Rows without their unique key", _NEVER, _N, "0"),
+        ("rejects", "BIGINT", "Answers that could be no rows, in `rejects`", _NEVER, _N, "0"),
         ("reason", "VARCHAR", "Why it is not complete, in words", "it is complete", _N, "500 rows, a cap of this PACS"),
         ("undated", "BIGINT", "Rows without a StudyDate", _NEVER, _N, "0"),
     ),

@@ -12,6 +12,8 @@ import pyarrow as pa
 from crawler.lake.schema import stored_schema
 from crawler.model import Coverage, Finding, JobRun, Level, SweepRecord
 
+_LEVEL_TAG = "00080052"
+
 
 def naive_utc(moment: datetime) -> datetime:
     """Give a moment without its zone, in UTC; one without zone is taken for UTC."""
@@ -93,18 +95,27 @@ def _job_row(item: JobRun) -> dict[str, Any]:
     }
 
 
-def reject_rows(answers: pa.Table, origin: tuple[str, Level, str], moment: datetime) -> pa.Table:
-    """Keep answers without a unique key, row_id left open; `origin` is PACS, level and sweep."""
+def reject_rows(
+    answers: pa.Table, origin: tuple[str, Level, str], moment: datetime, why: str | None = None
+) -> pa.Table:
+    """Keep answers that can be no rows, row_id left open; `origin` is PACS, level and sweep.
+
+    Without a reason they have no unique key: those of another level had theirs taken away, and say so in a fault.
+    """
     pacs, level, sweep_id = origin
     known = {
         "pacs": pacs,
         "level": level.value,
         "sweep_id": sweep_id,
         "rejected_at": moment,
-        "reason": f"no {level.unique_key}",
     }
     values = answers.drop_columns(["faults", "raw"]).to_pylist()
-    rows = _rows("reject", [{**known, "answer": _as_text(answer)} for answer in values])
+    reasons = [
+        why or next((one["reason"] for one in faults or () if one["tag"] == _LEVEL_TAG), f"no {level.unique_key}")
+        for faults in answers["faults"].to_pylist()
+    ]
+    told = zip(reasons, values, strict=True)
+    rows = _rows("reject", [{**known, "reason": why, "answer": _as_text(answer)} for why, answer in told])
     for name in ("faults", "raw"):
         rows = rows.set_column(rows.schema.get_field_index(name), name, answers[name])
     return rows

@@ -46,6 +46,6 @@ GROUP BY ALL
 CREATE TABLE conflicting AS
 SELECT level, kind, count(*) AS uids FROM conflicts GROUP BY ALL
 
--- Answers without their unique key.
+-- Answers that could be no rows.
 CREATE TABLE rejected AS
 SELECT pacs, level, count(*) AS answers FROM rejects GROUP BY ALL

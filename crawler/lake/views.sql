@@ -26,7 +26,7 @@ CREATE OR REPLACE VIEW sweeps AS
 SELECT * EXCLUDE (row_id) FROM $sweeps
 QUALIFY row_number() OVER (PARTITION BY sweep_id, pacs ORDER BY row_id DESC) = 1
 
--- Answers without their unique key.
+-- Answers that could be no rows.
 CREATE OR REPLACE VIEW rejects AS
 SELECT * EXCLUDE (row_id) FROM $rejects
 

@@ -22,7 +22,18 @@ from crawler import columns
 from crawler.errors import LakeError, NoLakeError, UserError
 from crawler.folders import require_private
 from crawler.lake import ledger
-from crawler.lake.change import GONE, Change, Stamp, compare, hash_columns, hash_keys, hash_rows, keyless
+from crawler.lake.change import (
+    GONE,
+    OWNERS,
+    Change,
+    Stamp,
+    compare,
+    disputed,
+    hash_columns,
+    hash_keys,
+    hash_rows,
+    keyless,
+)
 from crawler.lake.format import refuse_path
 from crawler.lake.keys import EPOCH, KeyIndex
 from crawler.lake.lock import OwnerLock
@@ -120,24 +131,32 @@ class LakeWriter:
         return self._log.version
 
     def stage(self, level: Level, pacs: str, sweep_id: str, table: pa.Table) -> Staged:
-        """Take decoded answers in: new and changed rows go to the next commit, rows without key to `rejects`.
+        """Take decoded answers in: new and changed rows go to the next commit, rows that can be none to `rejects`.
 
         `table` has the columns of `columns.schema(level)`, and with added attributes more, which the lake gains.
-        Of rows with one key the last wins.
+        Of rows with one key the last wins; one that belongs to somebody else than that goes to `rejects`.
         """
         self._check_usable()
         self._declare(level, table.schema)
         bad = keyless(level, table)
         rejects = pc.sum(bad).as_py() or 0
+        origin = (pacs, level, sweep_id)
         if rejects:
-            moment = self._mark.moment_after(ledger.naive_utc(self._now()))
-            rejected = ledger.reject_rows(table.filter(bad), (pacs, level, sweep_id), moment)
-            self._append("reject", rejected)
+            self._reject(table.filter(bad), origin)
             table = table.filter(pc.invert(bad))
         change = self._compare(level, to_stored(table, pacs), sweep_id)
-        return Staged(
-            table.num_rows + rejects, change.inserted, change.updated, change.unchanged, change.duplicates, rejects
-        )
+        disputes = 0
+        if change.duplicates and (twofold := disputed(level, table)).any():
+            disputes = int(twofold.sum())
+            why = f"the same {level.unique_key} came with another {OWNERS[level]}"
+            self._reject(table.filter(pa.array(twofold)), origin, why)
+        duplicates, rejected = change.duplicates - disputes, rejects + disputes
+        return Staged(table.num_rows + rejects, change.inserted, change.updated, change.unchanged, duplicates, rejected)
+
+    def _reject(self, rows: pa.Table, origin: tuple[str, Level, str], why: str | None = None) -> None:
+        """Have answers that can be no rows in `rejects`."""
+        moment = self._mark.moment_after(ledger.naive_utc(self._now()))
+        self._append("reject", ledger.reject_rows(rows, origin, moment, why))
 
     def _declare(self, level: Level, decoded: pa.Schema) -> None:
         """Have every column of these answers in the lake, from the next commit on."""

@@ -83,7 +83,7 @@ def _of_lake(lake: Path) -> Iterator[Metric]:
     yield _counter("pacslake_queries", "Queries whose windows are settled.", ("pacs", "level"), sums.queries)
     seconds = "Seconds that these queries took."
     yield _counter("pacslake_query_seconds", seconds, ("pacs", "level"), sums.query_seconds)
-    yield _counter("pacslake_rejects", "Answers without their unique key.", ("pacs",), _keyed(sums.rejects))
+    yield _counter("pacslake_rejects", "Answers that could be no rows.", ("pacs",), _keyed(sums.rejects))
     started = {(pacs,): last.started_at.timestamp() for pacs, last in sweeps.items()}
     yield _gauge("pacslake_sweep_started_timestamp_seconds", "When the last sweep began.", ("pacs",), started)
     completed = {(pacs,): moment.timestamp() for pacs, moment in sums.completed.items()}

@@ -13,7 +13,7 @@ TITLES = {
     "faults": "Malformed values, of which rows keep the bytes",
     "late": "Studies that came after their day had been swept to its end",
     "conflicts": "One UID for what should be two; the view conflicts lists them",
-    "rejects": "Answers without their unique key",
+    "rejects": "Answers set aside: without their unique key, of another level, or of a UID that two have",
 }
 
 
@@ -22,7 +22,7 @@ TITLES = {
 @config_option
 @talk_options
 def command(kind: str, config: Path) -> None:
-    """Show what is odd in the data: malformed values, late arrivals, contradictory UIDs, answers without a key.
+    """Show what is odd in the data: malformed values, late arrivals, contradictory UIDs, answers set aside.
 
     \b
     pacslake quality

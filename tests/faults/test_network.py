@@ -308,5 +308,5 @@ def test_deflated_identifier(asked: Told, swept: Told) -> None:
     assert_broken_off(asked, "accepts_deflated", "a transfer syntax that was not proposed", has_rows=False)
     bomber = swept.pacs["sends_a_bomb"]
     assert bomber.proposed_syntaxes == {IMPLICIT_VR, EXPLICIT_VR}
-    assert "answers without a key" in swept.lines["sends_a_bomb"]
+    assert "answers set aside" in swept.lines["sends_a_bomb"]
     assert ask(swept.folder, "select count(*) from studies where pacs = 'sends_a_bomb'") == [(2,)]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from crawler.decode.charset import MISSPELT_CHARSET, NOT_IN_CHARSET, UNKNOWN_CHARSET, known_terms
-from tests.acceptance.sweeping import ask
-from tests.faults.odd_rows import found, row, swept
-from tests.faults.planted import NAME
-from tests.faults.swept import CAPPED, OK
+from crawler.model import Level
+from crawler.testing.archive import Archive
+from crawler.testing.quirks import Quirks
+from crawler.testing.simulator import Simulator, running
+from tests.acceptance.sweeping import ask, configure, differences
+from tests.faults.misbehaving import study
+from tests.faults.odd_rows import DAY, Row, found, heeding, row, swept
+from tests.faults.peers import scripted
+from tests.faults.planted import NAME, PATIENT_ID
+from tests.faults.swept import CAPPED, OK, sweep
 
 UTF_8, LATIN_1, JAPANESE = "ISO_IR 192", "ISO_IR 100", "ISO 2022 IR 6\\ISO 2022 IR 87"
 NAMES = (
@@ -49,6 +56,42 @@ def test_character_sets(tmp_path: Path, long: bool) -> None:
             (folder := tmp_path / str(number)).mkdir()
             assert swept(folder, [row(1, SpecificCharacterSet=term, PatientName=every_byte)]) == OK
             assert found(folder, "PatientName")["2.25.1"][2] == [every_byte]
+
+
+def test_incomplete_rows(tmp_path: Path) -> None:
+    levels = ("SERIES", "PATIENT ", "STUDY\0", "", "SOMETHING")
+    rows = [row(hour, QueryRetrieveLevel=level) for hour, level in enumerate(levels)]
+    assert swept(tmp_path, [*rows, row(20, StudyInstanceUID="")]) == OK
+    assert set(found(tmp_path, "PatientName")) == {"2.25.2", "2.25.3", "2.25.4"}, "of a level that is none of DICOM's"
+    kept = "select distinct reason, list_transform(raw, lambda x: x.value) from rejects order by all"
+    another = "a row of another level"
+    assert ask(tmp_path, kept) == [
+        (another, [b"PATIENT ", b"2.25.1"]),
+        (another, [b"SERIES", b"2.25.0"]),
+        ("no StudyInstanceUID", []),
+    ]
+    assert ask(tmp_path, "select sum(rejects) from windows") == [(3,)]
+
+
+def test_duplicates(tmp_path: Path) -> None:
+    twice = [row(1), row(1), row(2), Row(2, study(2, PatientID="PLANTED4712")), row(3)]
+    archive = Archive(12, DAY, DAY, seed=5, series_per_study=1)
+    others = Archive(12, DAY, DAY, seed=5, series_per_study=1, retrieve_ae="OTHER")
+    with ExitStack() as stack:
+        here = stack.enter_context(scripted(heeding(twice)))
+        quirks = Quirks(duplicate_every=3)
+        pacs = [stack.enter_context(running(Simulator(one, quirks=quirks))) for one in (archive, others)]
+        configure(tmp_path, {"odd": here.port, "one": pacs[0].port, "two": pacs[1].port}, levels='["study"]')
+        assert sweep(tmp_path, DAY, DAY) == OK
+    for name, held in (("one", archive), ("two", others)):
+        assert differences(tmp_path, name, Level.STUDY, held) == []
+        assert ask(tmp_path, f"select sum(duplicates) > 0 from windows where pacs = '{name}'") == [(True,)]
+    conflicts = "select kind, pacs, count(*) from conflicts group by all"
+    assert ask(tmp_path, conflicts) == [("two_pacs", ["one", "two"], archive.total)]
+    current = "select StudyInstanceUID, PatientID from studies where pacs = 'odd' order by 1"
+    assert ask(tmp_path, current) == [("2.25.1", PATIENT_ID), ("2.25.2", "PLANTED4712"), ("2.25.3", PATIENT_ID)]
+    told = "select distinct pacs, reason, answer like '%4711%' and answer like '%2.25.2%' from rejects"
+    assert ask(tmp_path, told) == [("odd", "the same StudyInstanceUID came with another PatientID", True)]
 
 
 VALUES = (

@@ -17,10 +17,11 @@ from pydicom.filereader import data_element_generator
 from pydicom.valuerep import PN_DELIMS, TEXT_VR_DELIMS
 
 from crawler.columns import CATALOGUE, Attribute
-from crawler.model import Level
+from crawler.model import HIERARCHY, Level
 
 Finding = tuple[str, Any]
 GIVES_UP = (EOFError, OSError, StopIteration, AttributeError, struct.error)
+LEVEL_TAG = 0x00080052
 LONGEST = {"AE": 16, "CS": 16, "LO": 64, "LT": 10240, "PN": 64, "SH": 16, "ST": 1024, "UI": 64}
 BINARY = {"US": "<H", "UL": "<L", "SS": "<h", "SL": "<l", "FL": "<f", "FD": "<d"}
 CHARSET_VRS = frozenset(["LO", "LT", "PN", "SH", "ST", "UC", "UT"])
@@ -32,9 +33,12 @@ def reference_row(
 ) -> dict[str, Any]:
     """Decode one dataset; faults and raw are sorted. Raises one of `GIVES_UP` where pydicom does."""
     vrs = {attribute.tag: attribute.vr for attribute in CATALOGUE[level]}
+    if level in HIERARCHY:
+        vrs[LEVEL_TAG] = "CS"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         values, faults, raw = parse(dataset, vrs, explicit_vr)
+        disown(values, level, faults, raw)
         terms = values.get(0x00080005, b"").rstrip(b" \0").decode("ascii", "replace")
         terms = "\\".join(item.strip(" ") for item in terms.split("\\")) or default_charset
         row: dict[str, Any] = {}
@@ -43,6 +47,18 @@ def reference_row(
     row["faults"] = sorted(({"tag": tag, "reason": reason} for tag, reason in faults), key=repr)
     row["raw"] = sorted(({"tag": tag, "value": value} for tag, value in raw), key=repr)
     return row
+
+
+def disown(values: dict[int, bytes], level: Level, faults: list[Finding], raw: list[Finding]) -> None:
+    """Take the unique key from a row of another level."""
+    said = values.get(LEVEL_TAG, b"")
+    others = {other.query_retrieve_level.encode() for other in HIERARCHY if other is not level}
+    if level in HIERARCHY and said.strip(b" \0") in others:
+        [key] = [attribute.tag for attribute in CATALOGUE[level] if attribute.keyword == level.unique_key]
+        faults.append((f"{LEVEL_TAG:08x}", "a row of another level"))
+        raw.append((f"{LEVEL_TAG:08x}", said))
+        if taken := values.pop(key, b""):
+            raw.append((f"{key:08x}", taken))
 
 
 def parse(
