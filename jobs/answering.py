@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from crawler import tls
-from crawler.errors import UserError
+from crawler.errors import RefusedError, UserError
 from crawler.serve.listening import listen
 from crawler.settings import Settings
-from jobs.find_scp import ANEW, Errand, places_of
+from jobs.find_scp import ANEW, Errand, places_of, users_of
 from jobs.worker import LONGEST_LINE, relay
 
 _REST = 1.0
@@ -30,6 +30,10 @@ def query_socket(settings: Settings) -> socket.socket:
     """Take the address of `[find_scp]`. UserError where it cannot be had, or a file for TLS cannot be used."""
     if by_tls := settings.find_scp.tls_listen("find_scp"):
         tls.listening(by_tls)
+    try:
+        users_of(settings.find_scp)
+    except RefusedError as wrong:
+        raise UserError(str(wrong)) from None
     for place in places_of(settings).values():
         if place.tls:
             tls.calling(place.tls)

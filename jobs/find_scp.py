@@ -13,13 +13,16 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from hmac import compare_digest
 
 import structlog
 
 from crawler.errors import LakeError, NoLakeError
 from crawler.pacs.acceptor import Acceptor
+from crawler.pacs.passwords import line_of
 from crawler.pacs.storage import Place
 from crawler.retrieve.expectation import Sender, admits
 from crawler.serve.audit import Audit
@@ -71,7 +74,8 @@ class Answering:
         allowed = (lambda ae_title, address: admits(senders, ae_title, address)) if senders else None
         ae_title = told.ae_title or self._settings.local.ae_title
         await self._follow()
-        service = replace(self._scp.service(ae_title, allowed, told.max_associations), tls=told.tls_listen("find_scp"))
+        service = self._scp.service(ae_title, allowed, told.max_associations)
+        service = replace(service, tls=told.tls_listen("find_scp"), knows=users_of(told))
         async with Acceptor(service, self._scp.answer) as acceptor:
             await acceptor.listen_on(channel)
             self._log.info("answering queries", port=acceptor.port, ae_title=ae_title, tls=service.tls is not None)
@@ -106,6 +110,24 @@ class Answering:
         shown = ((name, pacs) for name, pacs in self._settings.pacs.items() if name in (told.pacs or (name,)))
         titles = {name: "" if pacs.web else pacs.ae_title for name, pacs in shown}
         self._answers = LakeAnswers(self._settings.lake.path, titles, told.charset)
+
+
+def users_of(told: FindScpSettings) -> Callable[[str, tuple[str, str] | None], bool] | None:
+    """Give what says whether somebody may be the user that they say; None where nobody must be one. UserError."""
+    known = {
+        str(name): (one.username, line_of(one.password_file) if one.password_file else None)
+        for name, one in told.callers.items()
+        if one.username
+    }
+
+    def is_known(ae_title: str, user: tuple[str, str] | None) -> bool:
+        if ae_title not in known:
+            return True
+        username, passcode = known[ae_title]
+        is_right = passcode is None or compare_digest((user or ("", ""))[1].encode(), passcode.encode())
+        return user is not None and user[0] == username and is_right
+
+    return is_known if known else None
 
 
 def places_of(settings: Settings) -> dict[str, Place]:

@@ -11,7 +11,7 @@ import asyncio
 import socket
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
 from typing import NamedTuple
@@ -33,10 +33,12 @@ PERMANENT, TRANSIENT = 1, 2
 """Results of an A-ASSOCIATE-RJ (PS3.8 table 9-21)."""
 CALLING_AE_UNKNOWN = (PERMANENT, 1, 3)
 CALLED_AE_UNKNOWN = (PERMANENT, 1, 7)
+USER_UNKNOWN = (PERMANENT, 1, 1)
 LIMIT_EXCEEDED = (TRANSIENT, 3, 2)
 _REFUSED = {
     CALLING_AE_UNKNOWN: "its AE title may not call from there",
     CALLED_AE_UNKNOWN: "it calls us by another AE title",
+    USER_UNKNOWN: "it names no user, or another one than its AE title must",
     LIMIT_EXCEEDED: "too many associations",
 }
 _PASSING = 32
@@ -58,6 +60,8 @@ class Service:
     """Our AE title; None answers to any."""
     admits: Callable[[str, str], bool] | None = None
     """Says whether this AE title may call from this address; None lets everybody in."""
+    knows: Callable[[str, tuple[str, str] | None], bool] | None = None
+    """Says whether who calls by this AE title may be this user, by name and passcode; None asks for no user."""
     extended: Mapping[str, bytes] = field(default_factory=dict)
     """SOP class -> the extended negotiation flags that we can grant (PS3.4 C.5.1.1)."""
     stores_back: bool = False
@@ -340,6 +344,8 @@ class Acceptor:
         extended = self.service.extended
         answers = {uid: _grant(asked, extended[uid]) for uid, asked in proposal.extended.items() if uid in extended}
         served = proposal.served & self.service.syntaxes.keys() if self.service.stores_back else frozenset[str]()
+        if self.service.knows is None:
+            proposal = replace(proposal, expects_answer=False)
         reply, granted = negotiation.agree(proposal, self.service.syntaxes, limits.max_pdu, answers, served)
         connection.buffer.expected = framing.established(limits.max_pdu)
         connection.set_deadline(None)
@@ -369,6 +375,8 @@ class Acceptor:
             return CALLED_AE_UNKNOWN
         if service.admits is not None and not service.admits(proposal.calling_ae, address):
             return CALLING_AE_UNKNOWN
+        if service.knows is not None and not service.knows(proposal.calling_ae, proposal.user):
+            return USER_UNKNOWN
         is_full = self.associations >= service.max_associations or self._addresses[address] >= service.max_per_address
         return LIMIT_EXCEEDED if is_full else None
 

@@ -36,7 +36,7 @@ IMPLICIT_VR = "1.2.840.10008.1.2"
 EXPLICIT_VR = "1.2.840.10008.1.2.1"
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _PROPOSED, _ABSTRACT_SYNTAX, _TRANSFER_SYNTAX, _USER_INFORMATION = 0x20, 0x30, 0x40, 0x50
-_MAX_LENGTH, _ROLE, _EXTENDED = 0x51, 0x54, 0x56
+_MAX_LENGTH, _ROLE, _EXTENDED, _USER = 0x51, 0x54, 0x56, 0x58
 """Types of the items that are read of an A-ASSOCIATE-RQ (PS3.8 9.3.2, PS3.7 D.3.3)."""
 _ITEM = struct.Struct(">BxH")
 _MOST = 256
@@ -76,6 +76,8 @@ class Proposal:
     """SOP classes of which the requestor offers to be the SCP, as a C-GET needs it (PS3.7 D.3.3.4)."""
     user: tuple[str, str] | None = field(default=None, repr=False)
     """User name and passcode, '' for none, of who asks (PS3.7 D.3.3.7)."""
+    expects_answer: bool = False
+    """Whether who asks is to be told that the user was believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def decode_request(pdu: Pdu) -> Proposal:
     with _distrusted():
         body = bytes(pdu.body)
         contexts: dict[int, Context] = {}
-        told: dict[int, list[bytes]] = {kind: [] for kind in (_MAX_LENGTH, _ROLE, _EXTENDED)}
+        told: dict[int, list[bytes]] = {kind: [] for kind in (_MAX_LENGTH, _ROLE, _EXTENDED, _USER)}
         for kind, value in _items(body, _BEFORE_ITEMS):
             if kind == _PROPOSED:
                 context = _proposed(value)
@@ -124,6 +126,8 @@ def decode_request(pdu: Pdu) -> Proposal:
             max_pdu=int.from_bytes(told[_MAX_LENGTH][-1][:4]) if told[_MAX_LENGTH] else 0,
             extended=dict(_named(content) for content in told[_EXTENDED]),
             served=frozenset(uid for uid, roles in map(_named, told[_ROLE]) if roles[1]),
+            user=_user(told[_USER][-1]) if told[_USER] else None,
+            expects_answer=bool(told[_USER] and told[_USER][-1][1:2] == b"\1"),
         )
 
 
@@ -157,6 +161,10 @@ def agree(
         primitive = _primitive(proposal)
         primitive.presentation_context_definition_results_list = results
         primitive.user_information = _user_information(max_pdu, answers, served)
+        if proposal.expects_answer:
+            believed = UserIdentityNegotiation()
+            believed.server_response = b""
+            primitive.user_information.append(believed)
         encoded = bytes(A_ASSOCIATE_AC(primitive).encode())
     return encoded, Agreement(granted, max_pdu, answers, served)
 
@@ -246,6 +254,16 @@ def _named(content: bytes) -> tuple[str, bytes]:
     """Read a UID and what is said of it."""
     length = int.from_bytes(content[:2])
     return _text(content[2 : 2 + length]), content[2 + length :]
+
+
+def _user(value: bytes) -> tuple[str, str] | None:
+    """Read a user name and a passcode; None where that is something else, a ticket say, or broken."""
+    name_ends = 4 + int.from_bytes(value[2:4])
+    passcode_ends = name_ends + 2 + int.from_bytes(value[name_ends : name_ends + 2])
+    if len(value) != passcode_ends or value[0] not in (_USERNAME, _USERNAME_AND_PASSCODE):
+        return None
+    passcode = value[name_ends + 2 :] if value[0] == _USERNAME_AND_PASSCODE else b""
+    return value[4:name_ends].decode(errors="replace"), passcode.decode(errors="replace")
 
 
 def _text(value: bytes) -> str:

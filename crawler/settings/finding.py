@@ -9,18 +9,26 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from crawler.dicom import UTF_8
 from crawler.settings.serving import Listen, address_of, is_loopback
 from crawler.settings.tls import CallingSettings, ListeningSettings
-from crawler.settings.values import AEText, DefinedTerms, Memory, SenderText
+from crawler.settings.values import AEText, AnySecret, DefinedTerms, Memory, SenderText
 
 Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
 class CallerSettings(BaseModel):
-    """One of `[find_scp] callers`: how much one AE title may ask."""
+    """One of `[find_scp] callers`: how much one AE title may ask, and as which user."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     max_rows: Count = 0
     max_queries_per_minute: Count = 0
+    username: Annotated[str, Field(min_length=1)] | None = None
+    password_file: AnySecret | None = None
+
+    @model_validator(mode="after")
+    def _names_whose(self) -> CallerSettings:
+        if self.password_file and not self.username:
+            raise ValueError("must have a username for its password_file")
+        return self
 
 
 def _destination(told: object) -> object:
@@ -90,6 +98,11 @@ class FindScpSettings(ListeningSettings):
         if not self.allow and not is_loopback(self.address[0]):
             raise ValueError(
                 f"listens at {self.listen}, which other machines reach: say who may ask, as allow = ['AE']"
+            )
+        if (asked := [name for name, one in self.callers.items() if one.username]) and not self.tls_certificate:
+            names = " and ".join(asked)
+            raise ValueError(
+                f"wants a user name of {names}: set tls_certificate and tls_key, as it comes over TLS alone"
             )
         unsaid = [name for name, one in self.destinations.items() if "tls" not in one.model_fields_set]
         if self.tls_certificate and unsaid:
