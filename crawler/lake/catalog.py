@@ -28,10 +28,15 @@ a hyphen."""
 
 @contextmanager
 def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the views of a lake as they were left by the last commit. NoLakeError where there is none."""
+    """Open the views of a lake as they were left by the last commit. NoLakeError where there is none.
+
+    LakeError where they cannot be read, or are gone while the lake is there.
+    """
     lake = Path(path).absolute()
     catalog = lake / "lake.duckdb"
     if not catalog.is_file():
+        if (lake / "log" / "_delta_log").is_dir():
+            raise LakeError(f"{catalog} is missing. The next sweep writes it anew.")
         raise NoLakeError(f"There is no lake at {lake}. Run `pacslake sweep` to make one, or check [lake] path.")
     try:
         # A copy in memory: within one process DuckDB would answer from the first file it opened under this name.

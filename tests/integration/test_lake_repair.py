@@ -15,7 +15,7 @@ from crawler.errors import CommitConflictError, LakeError, NoLakeError
 from crawler.lake.log import commit_file, newest_version
 from crawler.lake.mapped import MappedRun, merge_files, write_run
 from crawler.lake.query import open_lake
-from crawler.lake.resume import complete_windows
+from crawler.lake.resume import complete_windows, findings_of
 from crawler.lake.runs import HIGH, empty_run
 from crawler.lake.status import status_of
 from crawler.lake.writer import LakeWriter
@@ -190,3 +190,11 @@ def test_there_is_no_lake(tmp_path: Path) -> None:
     with pytest.raises(NoLakeError):
         LakeWriter.open(tmp_path / "nothing", create=False)
     assert not (tmp_path / "nothing").exists()
+
+
+def test_views_that_are_gone_are_no_lake_that_is_none(lake: Path) -> None:
+    (lake / "lake.duckdb").unlink()
+    with pytest.raises(LakeError, match=r"lake\.duckdb is missing\. The next sweep writes it anew"):
+        findings_of(lake, "main")
+    LakeWriter.open(lake).close()
+    assert findings_of(lake, "main") == []
