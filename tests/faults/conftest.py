@@ -11,9 +11,12 @@ import pytest
 import structlog
 
 from crawler import log
+from tests.conftest import find_peer
+from tests.faults.injected import Victims, victims
 from tests.faults.overhearing import Overheard, overhearing
 from tests.faults.planted import named_in
 from tests.faults.table import FAULTS
+from tests.faults.works import Bench, bench
 
 LONG = bool(os.environ.get("PACSLAKE_FAULTS"))
 """Whether each fault is tried in its long form, as `make faults` does."""
@@ -23,6 +26,21 @@ LONG = bool(os.environ.get("PACSLAKE_FAULTS"))
 def long() -> bool:
     """Tell whether a test shall try all there is, or a sample of it."""
     return LONG
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
+    """Have a process that runs commands, so that they begin at once."""
+    find_peer("strace", "strace")
+    with victims(tmp_path_factory.mktemp("runs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def works(tmp_path_factory: pytest.TempPathFactory, runner: Victims) -> Iterator[Bench]:
+    """Have a folder for commands that are disturbed, and a PACS."""
+    with bench(tmp_path_factory.mktemp("works"), runner) as made:
+        yield made
 
 
 @pytest.fixture(scope="module", autouse=True)

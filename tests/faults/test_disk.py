@@ -5,33 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from tests.conftest import find_peer
 from tests.faults.conftest import LONG
-from tests.faults.injected import Call, Victims, spread, telling, victims
+from tests.faults.injected import Call, Victims, spread, telling
 from tests.faults.losing import LOSSES, Loss
-from tests.faults.works import QUICK, WORKS, Bench, Work, bench
+from tests.faults.works import QUICK, WORKS, Bench, Work
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
 LOG = "lake/log"
 COMMITS = f"{LOG}/_delta_log"
 EACH_WORK = pytest.mark.parametrize("work", WORKS if LONG else QUICK, ids=lambda work: work.name)
-
-
-@pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
-    find_peer("strace", "strace")
-    with victims(tmp_path_factory.mktemp("runs")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def works(tmp_path_factory: pytest.TempPathFactory, runner: Victims) -> Iterator[Bench]:
-    with bench(tmp_path_factory.mktemp("works"), runner) as made:
-        yield made
 
 
 @EACH_WORK

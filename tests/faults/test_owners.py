@@ -1,0 +1,94 @@
+"""Who owns a lake when several want it, and what becomes of it when its owner is told to end."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from crawler.lake.log import newest_version
+from tests.acceptance.installed import ENVIRONMENT
+from tests.acceptance.serving import done_before, serving, wait_until
+from tests.faults.injected import Victims
+from tests.faults.losing import AGES, JOB
+from tests.faults.works import Bench, work_named
+
+SWEEP = work_named("sweep")
+BESIDE = (("serve",), SWEEP.arguments, ("maintain",), ("repair", "--yes"))
+"""Commands that want the lake for themselves."""
+
+
+@contextmanager
+def sweeping(works: Bench, queries: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Have a sweep under way that has asked so many questions."""
+    folder = works.begin(SWEEP)
+    with (
+        works.slow_pacs(),
+        subprocess.Popen(
+            ["pacslake", *SWEEP.arguments], cwd=folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as owner,
+    ):
+        try:
+            works.wait_for_queries(queries)
+            yield owner
+        finally:
+            owner.kill()
+
+
+def test_two_owners(works: Bench, runner: Victims, *, long: bool) -> None:
+    """The second is told who owns it; a paused one is shut out; after a kill the next goes on. Nothing is lost."""
+    beside_a_service(works, runner)
+    for queries in range(2, 9) if long else (5,):
+        with sweeping(works, queries) as killed:
+            killed.kill()
+            killed.wait()
+        works.check_mended(SWEEP, "killed")
+        shut_out(works, queries)
+
+
+def beside_a_service(works: Bench, runner: Victims) -> None:
+    """Whoever comes while a service does a job ends at once, with the name of who has the lake."""
+    folder = works.begin(SWEEP)
+    with (folder / "pacslake.toml").open("a") as settings:
+        settings.write(JOB)
+    done_before(folder, "nightly", ago=AGES)
+    with serving(folder) as service:
+        with works.slow_pacs():
+            works.wait_for_queries(2)
+            for command in BESIDE:
+                ended = runner.run(folder, command)
+                assert ended.code == 11, (command, ended.said)
+                told = re.search(OWNER, ended.said)
+                assert told, ended.said
+                assert told[2] == socket.gethostname()
+                assert (told[1] == str(service.process.pid)) == (command == ("serve",))
+            assert not service.events("job ended")
+        assert service.wait_for("job ended")["exit_code"] == 0
+        service.process.terminate()
+        assert service.process.wait(30) == 0
+    works.check_mended(SWEEP, "beside a service")
+
+
+OWNER = r"by process (\d+) on (\S+) since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+
+
+def shut_out(works: Bench, queries: int) -> None:
+    """An owner is paused and its lock taken away, as a file server does; when it goes on it can publish nothing."""
+    with sweeping(works, queries) as paused:
+        paused.send_signal(signal.SIGSTOP)
+        wait_until(lambda: "\nState:\tT" in Path(f"/proc/{paused.pid}/status").read_text())
+        (works.folder / "lake" / "lock").unlink()
+        ended = works.run(SWEEP)
+        assert ended.code == 0, ended.said
+        version = newest_version(works.folder / "lake" / "log")
+        paused.send_signal(signal.SIGCONT)
+        _, said = paused.communicate(timeout=100)
+        assert paused.returncode == 1, said
+        # What it had written so far was removed as what a killed owner leaves, or the version is taken.
+        assert re.search(b"Another writer has added to|could not be written", said), said
+        assert newest_version(works.folder / "lake" / "log") == version
+    works.check_mended(SWEEP, "shut out")
