@@ -7,11 +7,10 @@ DIST   ?= dist
 # For which Python and which machines the wheels of $(DIST)/wheelhouse are.
 TAG     = $(shell $(BIN)/python -c 'import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform(), sep="-")')
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
-PIN    := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-  --custom-compile-command "make lock"
+PIN    := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults fuzz compare shots soak peers check format lock wheelhouse bench clean
+.PHONY: help setup demo test faults fuzz compare shots docs soak peers check format lock wheelhouse bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -46,6 +45,9 @@ compare: $(STAMP) peers ## ask four real servers 81 questions, with pacslake fin
 shots: $(STAMP) ## take the pictures of docs/pages.md anew, with Chromium
 	$(BIN)/python -m tests.browser.shots
 
+docs: $(STAMP) ## make the site, in dist/html, and man pages, in dist/man, of docs/; each warning is an error
+	for kind in html man; do $(BIN)/sphinx-build -qW --keep-going -b $$kind -d $(DIST)/pages docs $(DIST)/$$kind || exit; done
+
 soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks; kill retrievals at 200 moments; serve ten for an hour
 	tests/soak $(BIN)/python -m pytest
 
@@ -53,12 +55,10 @@ peers: # Orthanc, DCMTK and Daft, which tests meet: installed where that is allo
 	@PYTHON=$(PYTHON) VENV=$(VENV) tests/install_peers
 
 check: $(STAMP) ## format, lint, types and known vulnerabilities, without changing a file
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-	@$(BIN)/python -m tests.advisories requirements.lock
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m tests.advisories requirements.lock
 
 format: $(STAMP) ## format the code and sort the imports
-	$(BIN)/ruff check --fix --select I .
-	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --select I . && $(BIN)/ruff format .
 
 lock: ## pin every dependency anew, with hashes (needs uv)
 	$(PIN) --group dev --extra images --upgrade --output-file requirements.lock pyproject.toml
@@ -77,4 +77,4 @@ bench: $(STAMP) ## measure against findscu, pynetdicom and odil; prints ratios
 	@PATH="$(CURDIR)/$(BIN):$$PATH" benchmarks/run
 
 clean: ## remove the virtual environment and what tools leave behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis build dist docs/generated
