@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 import crawler
 from crawler.certificates import valid_until
 from crawler.errors import LakeError, NoLakeError, UserError
+from crawler.folders import require_private
 from crawler.lake.status import status_of
 from crawler.pacs.check.verdict import Verdict, note, ok, problem
 from crawler.serve.neighbours import listener_of, name_of
@@ -118,10 +118,14 @@ def _folder(check: str, folder: Path, key: str) -> Iterator[Verdict]:
     room = f"{free / 10**9:,.0f} GB free"
     if there != folder:
         yield ok(check, f"{folder} is not there yet, and can be made; {room}")
-    elif stat.S_IMODE(there.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
-        yield note(check, f"others can look into {folder}, which holds patients' data", remedy=f"chmod 700 {folder}")
     else:
-        yield ok(check, f"{folder} is ours alone; {room}")
+        try:
+            require_private(folder)
+        except UserError as error:
+            text, _, remedy = str(error).partition(": type ")
+            yield problem(check, text, remedy)
+        else:
+            yield ok(check, f"{folder} is open to nobody else than the settings say; {room}")
     if free < LOW:
         yield problem(f"room for {check}", f"{room} on the disk of {there}", f"make room, or move {key}")
 

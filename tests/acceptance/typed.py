@@ -54,7 +54,7 @@ def _run(command: str) -> Typed:
     texts = []
     for stream in (output, said):
         stream.flush()
-        texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]  # it is a BytesIO
+        texts.append(stream.buffer.getvalue().decode())
     return Typed(code, *texts)
 
 
