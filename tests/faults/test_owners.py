@@ -13,9 +13,9 @@ from pathlib import Path
 from crawler.lake.log import newest_version
 from tests.acceptance.installed import ENVIRONMENT
 from tests.acceptance.serving import done_before, serving, wait_until
-from tests.faults.injected import Victims
+from tests.faults.injected import Victims, spread, telling
 from tests.faults.losing import AGES, JOB
-from tests.faults.works import Bench, work_named
+from tests.faults.works import QUICK, WORKS, Bench, work_named
 
 SWEEP = work_named("sweep")
 BESIDE = (("serve",), SWEEP.arguments, ("maintain",), ("repair", "--yes"))
@@ -92,3 +92,38 @@ def shut_out(works: Bench, queries: int) -> None:
         assert re.search(b"Another writer has added to|could not be written", said), said
         assert newest_version(works.folder / "lake" / "log") == version
     works.check_mended(SWEEP, "shut out")
+
+
+def test_terminated_anywhere(works: Bench, runner: Victims, *, long: bool) -> None:
+    """Each ends, the same command again ends well in a whole lake, and no finished window is asked for again."""
+    terminated = 0
+    for work in WORKS if long else QUICK[:2]:
+        for call in spread(telling(works.done(work).calls), None if long else 1):
+            folder = works.before(work)
+            ended = runner.run(folder, work.arguments, call.failing(folder, "signal=TERM"))
+            assert ended.code in (-signal.SIGTERM, 130, *work.codes), (call, ended.said)
+            terminated += ended.code not in work.codes
+            works.check_mended(work, call)
+    assert terminated
+    for queries in range(1, 10) if long else (5,):
+        with sweeping(works, queries) as told:
+            told.terminate()
+            _, said = told.communicate(timeout=60)
+        assert told.returncode == 130, said
+        works.check_mended(SWEEP, ("terminated", queries))
+        terminate_a_service(works, queries)
+
+
+def terminate_a_service(works: Bench, queries: int) -> None:
+    """It ends the job under way and itself, with exit code 0, while a PACS keeps it waiting."""
+    folder = works.begin(SWEEP)
+    with (folder / "pacslake.toml").open("a") as settings:
+        settings.write(JOB)
+    done_before(folder, "nightly", ago=AGES)
+    with serving(folder) as service, works.slow_pacs():
+        works.wait_for_queries(queries)
+        service.process.terminate()
+        assert service.process.wait(60) == 0
+        [ended] = service.events("job ended")
+        assert ended["exit_code"] in (0, 130)
+    works.check_mended(SWEEP, ("a service", queries))
