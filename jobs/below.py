@@ -16,6 +16,7 @@ from jobs.caller import Caller
 from jobs.children import Parent
 from jobs.ledger import Ledger, Tally
 from jobs.lists import Lists
+from jobs.omitting import Omitting
 from jobs.publish import PARENT_KEYS, Child, Publisher, Source
 from jobs.relational import Found, Relational
 
@@ -39,6 +40,8 @@ class Descent:
     stopping: asyncio.Event
     above: Mapping[str, str] = field(default_factory=dict)
     """Unique keys above STUDY level, which Patient Root wants in every query (PS3.4 C.4.1.2.1)."""
+    omitting: Omitting = field(default_factory=Omitting)
+    """What is left out of queries at every level, those by days too."""
     lists: Lists = field(init=False)
     relational: Relational = field(init=False)
 
@@ -96,7 +99,7 @@ class Descent:
 
     def findings(self) -> list[Finding]:
         """Say what does not work after all, if that came out."""
-        return self.lists.findings() + self.relational.findings()
+        return self.lists.findings() + self.relational.findings() + self.omitting.findings(self.source.pacs)
 
     async def _keep(self, held: list[Child], ledger: Ledger) -> list[Child]:
         """Hand over what is held; give the empty list to go on with."""

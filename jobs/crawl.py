@@ -101,7 +101,7 @@ class Crawl:
         return of_studies + self._descent.findings()
 
     def _caller(self) -> Caller:
-        return caller_of(self.peer, self.model, self.gate, self.source.profile)
+        return caller_of(self.peer, self.model, self.gate, self.source.profile, self._descent.omitting)
 
     async def _work(self, caller: Caller, *, spare: bool) -> None:
         try:

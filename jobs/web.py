@@ -16,11 +16,14 @@ from crawler.pacs.web import Page, WebClient
 from jobs.caller import Caller, Sink
 from jobs.gate import Gate
 from jobs.ledger import Ledger
+from jobs.omitting import Omitting, OmittingCaller
 
 
-def caller_of(peer: Peer, model: Model, gate: Gate, profile: Profile) -> Caller:
+def caller_of(peer: Peer, model: Model, gate: Gate, profile: Profile, omitting: Omitting) -> Caller:
     """Give who asks this PACS, in the protocol that it speaks."""
-    return WebCaller(peer, peer.web, gate, profile) if peer.web else Caller(peer, model, gate, profile)
+    if peer.web:
+        return WebCaller(peer, peer.web, gate, profile)
+    return OmittingCaller(peer, model, gate, profile, omitting)
 
 
 class WebCaller(Caller):

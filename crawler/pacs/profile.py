@@ -16,6 +16,8 @@ from crawler.model import HIERARCHY, Finding, Level
 CAP = "cap"
 UNSUPPORTED_KEY = "unsupported_key."
 """Before the keyword of a matching key; the value is `matched`, or says why it is of no use."""
+REFUSED_ATTRIBUTE = "refused_attribute."
+"""Before the keyword of an attribute for which the PACS refuses a whole query at this level."""
 DATES_ONLY = "dates_only"
 ONE_QUERY = "one_query_per_association"
 STUDY_MODALITY = "study_modality"
@@ -58,6 +60,8 @@ class Profile:
     """Series and images of a window come by its days alone, without the UIDs above them (PS3.4 C.4.1.2.2.1)."""
     added: tuple[tuple[Level, Attribute], ...] = ()
     """What users ask for at each level beyond the catalogue, and keep as columns."""
+    refused: frozenset[tuple[Level | None, str]] = frozenset()
+    """Attributes that are not asked for at a level, because the PACS refuses the whole query for one of them."""
 
 
 def profile_from(
@@ -73,6 +77,11 @@ def profile_from(
     learned["uid_lists"] = any((one.name, one.level, one.value) == (UID_LISTS, Level.SERIES, YES) for one in heard)
     keys = {name.removeprefix(UNSUPPORTED_KEY): value for name, value in known.items() if UNSUPPORTED_KEY in name}
     learned["unsupported"] = frozenset(key for key, value in keys.items() if value != MATCHED)
+    learned["refused"] = frozenset(
+        (one.level, one.name.removeprefix(REFUSED_ATTRIBUTE))
+        for one in heard
+        if one.name.startswith(REFUSED_ATTRIBUTE) and one.value == REFUSED
+    )
     profile = replace(Profile(), **{**learned, **(overrides or {})})
     if profile.dates_only:
         profile = replace(profile, unsupported=profile.unsupported | {"StudyTime"})
@@ -83,11 +92,12 @@ def attributes(profile: Profile, level: Level) -> tuple[Attribute, ...] | None:
     """Give what to ask this PACS for at a level, in ascending tag order; None for just the catalogue."""
     wanted = {key.keyword: key for key in (*CATALOGUE[level], *added(profile, level))}
     extra = [*profile.extra, *(["Modality"] if profile.study_modality else [])] if level is Level.STUDY else []
-    if not extra and not added(profile, level) and profile.omit.isdisjoint(wanted):
+    omit = profile.omit | {keyword for at, keyword in profile.refused if at is level}
+    if not extra and not added(profile, level) and omit.isdisjoint(wanted):
         return None
     everywhere = {key.keyword: key for level in HIERARCHY for key in CATALOGUE[level]}
     wanted.update({keyword: everywhere[keyword] for keyword in extra})
-    kept = (key for key in wanted.values() if key.keyword not in profile.omit)
+    kept = (key for key in wanted.values() if key.keyword not in omit)
     return tuple(sorted(kept, key=lambda key: key.top))
 
 

@@ -92,6 +92,8 @@ class Quirks:
     """Pending responses say 0xFF01 whatever was asked."""
     omits: frozenset[str] = frozenset()
     """Attributes that are never returned: NumberOfStudyRelatedInstances, say, or SpecificCharacterSet."""
+    refuses: frozenset[str] = frozenset()
+    """Attributes for which the whole query is refused."""
     misdeclares: str = ""
     """Text is in UTF-8, and every answer declares this character set instead."""
     unsolicited: bool = False
@@ -162,6 +164,12 @@ class Quirks:
 
 
 _NONE = Quirks()
+
+
+def is_refused(question: Question, quirks: Quirks) -> bool:
+    """Whether a question asks for an attribute that a PACS with these quirks cannot bear."""
+    asked = (key.keyword for tag, key in known(question.level).items() if tag in question.tags)
+    return bool(quirks.refuses) and not quirks.refuses.isdisjoint(asked)
 
 
 def misread(question: Question, quirks: Quirks) -> Question:

@@ -33,7 +33,7 @@ from crawler.testing.hospital import SOP_CLASSES
 from crawler.testing.matching import BadKeyError
 from crawler.testing.objects import Objects
 from crawler.testing.question import CHARSET, BadQuestionError, Question, read_question
-from crawler.testing.quirks import Quirks, misread, shaped
+from crawler.testing.quirks import Quirks, is_refused, misread, shaped
 from crawler.testing.relational import hierarchical
 from crawler.testing.retrieval import Retrievals
 
@@ -149,6 +149,8 @@ class Simulator:
             self.counts.queries[question.level] += 1
             if question.level is Level.IMAGE and self.quirks.no_image_queries:
                 raise BadQuestionError("nobody lists images here")
+            if is_refused(question, self.quirks):
+                raise BadQuestionError("an attribute that cannot be asked for")
             await self._wait()
             understood = misread(question, self.quirks)
             if relational:

@@ -15,7 +15,7 @@ from tests.faults.misbehaving import study
 from tests.faults.odd_rows import DAY, Row, found, heeding, row, swept
 from tests.faults.peers import scripted
 from tests.faults.planted import NAME, PATIENT_ID
-from tests.faults.swept import CAPPED, OK, sweep
+from tests.faults.swept import CAPPED, OK, PARTIAL, asked, learned, sweep
 
 UTF_8, LATIN_1, JAPANESE = "ISO_IR 192", "ISO_IR 100", "ISO 2022 IR 6\\ISO 2022 IR 87"
 NAMES = (
@@ -126,3 +126,23 @@ def test_malformed_values(tmp_path: Path) -> None:
         assert found(tmp_path, "PatientName")[uid] == (NAME, [said] if said else [], [])
     assert ask(tmp_path, "select distinct reason from rejects") == [("no StudyInstanceUID",)]
     assert ask(tmp_path, "select count(*) from studies") == [(len(rows) - 1,)]
+
+
+def test_refused_attribute(tmp_path: Path, long: bool) -> None:
+    archive = Archive(12, DAY, DAY, seed=5, series_per_study=1)
+    guilty = ({"InstitutionName"}, {"NumberOfStudyRelatedInstances"}, {"InstitutionName", "StationName", "StudyID"})
+    for place, keywords in enumerate(guilty if long else guilty[-1:]):
+        folder, levels = tmp_path / str(place), '["study", "series"]'
+        with asked(folder, archive, Quirks(refuses=frozenset(keywords)), levels=levels) as pacs:
+            assert sweep(folder, DAY, DAY) == OK
+            assert pacs.counts.queries.total() < 60
+            told = pacs.counts.refused
+            assert sweep(folder, DAY, DAY) == OK
+            assert pacs.counts.refused == told, "it is remembered"
+        for level in (Level.STUDY, Level.SERIES):
+            assert set(differences(folder, "main", level, archive)) <= keywords
+        found = {name.partition(".")[2] for name in learned(folder) if name.startswith("refused_attribute.")}
+        assert found == keywords
+    with asked(tmp_path / "all", archive, Quirks(refuses=frozenset({"StudyInstanceUID"}))) as pacs:
+        assert sweep(tmp_path / "all", DAY, DAY) == PARTIAL
+        assert pacs.counts.queries.total() <= 3, "without any other it is refused as well"
