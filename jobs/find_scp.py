@@ -7,6 +7,7 @@ begins it. Touches: network, disk, clock, signals, standard input and error.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import pickle
 import signal
@@ -158,6 +159,7 @@ def answer_queries(folders: Folders) -> None:
     errand: Errand = pickle.load(sys.stdin.buffer)
     start_logging(errand.log_level)
     threading.Thread(target=_stop_with_the_service, daemon=True).start()
+    gc.freeze()  # what libraries have loaded is no garbage, and need not be looked through for it
     with socket.socket(fileno=errand.descriptor) as channel:
         answering = Answering(errand.settings, folders)
         asyncio.run(answering.run(channel))

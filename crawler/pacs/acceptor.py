@@ -24,6 +24,7 @@ from crawler.pacs import framing, negotiation
 from crawler.pacs.doorway import TOO_MANY, Doorway, Manners, turned_back
 from crawler.pacs.framing import Pdu, PduBuffer, PduType
 from crawler.pacs.inbox import Inbox
+from crawler.pacs.leftovers import Leftovers
 from crawler.pacs.messages import Message, Reassembler, Sink
 from crawler.pacs.negotiation import Agreement, Proposal
 from crawler.pacs.upper_layer import Connection
@@ -227,6 +228,7 @@ class Acceptor:
         self._untaken: set[socket.socket] = set()
         self._addresses: Counter[str] = Counter()
         self._doorway: Doorway | None = None
+        self._leftovers = Leftovers()
         self._tls = Answering(service.tls) if service.tls else None
 
     async def __aenter__(self) -> Acceptor:
@@ -277,6 +279,7 @@ class Acceptor:
     def _ended(self, channel: socket.socket, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._passing.pop(task, None)
+        self._leftovers.add()
         if channel in self._untaken:  # it was cancelled before it began
             self._untaken.discard(channel)
             channel.close()
@@ -309,6 +312,7 @@ class Acceptor:
             assoc = await self._negotiate(connection)
             if assoc is not None:
                 self._passing.pop(task, None)
+                self._leftovers.spare()
                 await self._converse(assoc)
                 self._passing[task] = address
                 await connection.wait_closed()
@@ -342,7 +346,9 @@ class Acceptor:
             return None
         limits = self.service.limits
         extended = self.service.extended
-        answers = {uid: _grant(asked, extended[uid]) for uid, asked in proposal.extended.items() if uid in extended}
+        answers = {
+            uid: negotiation.flags(asked, extended[uid]) for uid, asked in proposal.extended.items() if uid in extended
+        }
         served = proposal.served & self.service.syntaxes.keys() if self.service.stores_back else frozenset[str]()
         if self.service.knows is None:
             proposal = replace(proposal, expects_answer=False)
@@ -390,8 +396,3 @@ async def serve(service: Service, handler: Handler, *, host: str = "127.0.0.1", 
     acceptor = Acceptor(service, handler)
     await acceptor.listen(host, port)
     return acceptor
-
-
-def _grant(asked: bytes, offered: bytes) -> bytes:
-    """Give 1 for each flag that is asked for and offered."""
-    return bytes(a & b for a, b in zip(asked, offered.ljust(len(asked), b"\0"), strict=False))

@@ -186,6 +186,11 @@ def decode_agreement(pdu: Pdu, proposal: Proposal) -> Agreement:
     return Agreement(contexts, primitive.maximum_length_received or 0, _extended(primitive), served)
 
 
+def flags(asked: bytes, offered: bytes) -> bytes:
+    """Give 1 for each flag of an extended negotiation that is asked for and offered."""
+    return bytes(a & b for a, b in zip(asked, offered.ljust(len(asked), b"\0"), strict=False))
+
+
 def rejection(result: int, source: int, reason: int) -> bytes:
     """Encode an A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
     return frame(PduType.ASSOCIATE_RJ, bytes((0, result, source, reason)))

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
+import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from crawler.errors import TransientPeerError
+from crawler.identity import NamedFile, TlsIdentity, TlsListen
 from crawler.pacs import command as dimse
 from crawler.pacs import framing
 from crawler.pacs.acceptor import AcceptedAssociation
 from crawler.pacs.association import Association, connect
-from crawler.pacs.framing import PduType
+from crawler.pacs.framing import PduBuffer, PduType
 from crawler.pacs.messages import Message
+from tests.integration.authority import Authority
 from tests.integration.calls import FIND, acceptor, peer
 
 
@@ -87,3 +93,29 @@ def test_dcmtk_is_answered(dcmtk_tool: Callable[[str], Path]) -> None:
                 assert await process.wait() == 0
 
     asyncio.run(scenario())
+
+
+def test_handshakes_that_come_to_nothing_leave_nothing(tmp_path: Path) -> None:
+    """Begin TLS three hundred times and go, while Python collects nothing by itself."""
+    issued = Authority(tmp_path, "hospital").issue("ours")
+    identity = TlsIdentity(NamedFile(issued.certificate, "certificate"), NamedFile(issued.key, "key"))
+    incoming, hello = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(incoming, hello, server_hostname="ours").do_handshake()
+    greeting = hello.read()
+
+    async def scenario() -> int:
+        async with acceptor(tls=TlsListen(identity), max_per_second=10_000) as server:
+            for _ in range(300):
+                with socket.create_connection(("127.0.0.1", server.port), 10) as link:
+                    link.sendall(greeting)
+                    await asyncio.sleep(0.002)
+            await asyncio.sleep(0.2)
+            return sum(isinstance(one, PduBuffer) for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(scenario()) < 150
+    finally:
+        gc.enable()
