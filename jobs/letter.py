@@ -87,7 +87,8 @@ def _stops(settings: Settings, name: str) -> Iterator[str]:
     yield f"call us: `pacslake pacs pause {name}` ends all questions to you within seconds"
     if settings.local.kill_switch:
         yield f"we make the file {settings.local.kill_switch}: nothing is asked anywhere"
-    yield f"by yourself: take {settings.local.ae_title} off the list of who may call: rejected, it tells us and stops"
+    ours = settings.local.ae_title
+    yield f"by yourself: take {ours} off the list of who may call: rejected, it tells us and ends its sweep"
 
 
 def _hours(pacs: PacsSettings) -> str:
