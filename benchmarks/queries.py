@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler import columns
-from crawler.lake.query import NO_EXTENSIONS, open_lake
+from crawler.lake.engine import connect
+from crawler.lake.query import open_lake
 from crawler.lake.upkeep import Wanted, maintain
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
@@ -164,7 +165,7 @@ def measure(folder: Path, series: int) -> Iterator[Taken]:
     with open_lake(folder / "lake") as lake:
         [(patient,)] = lake.sql("SELECT min(PatientID)[2:] FROM studies").fetchall()
         for question in QUESTIONS:
-            with duckdb.connect(config=NO_EXTENSIONS) as plain:
+            with connect() as plain:
                 for table, order in question.sorted_by.items():
                     file = str(folder / f"{table}.parquet")
                     lake.connection.execute(

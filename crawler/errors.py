@@ -3,6 +3,8 @@
 No message holds a value that a PACS sent: such values may identify a patient. Pure.
 """
 
+OUT_OF_MEMORY = "memory ran out. Ask for less at once, or let this process have more."
+
 
 class PacslakeError(Exception):
     """Root of every error that pacslake raises on purpose."""

@@ -14,11 +14,11 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from crawler.errors import PacslakeError
+from crawler.errors import OUT_OF_MEMORY, PacslakeError
 from crawler.unexpected import traced
 from jobs.exits import Exit, disk_said, exit_of
 from jobs.options import Talk
-from jobs.wiring import begin, log_level
+from jobs.wiring import begin, log_level, require_memory
 
 COMMANDS = {
     "init": "Write a commented pacslake.toml to start from.",
@@ -61,9 +61,6 @@ COMMANDS = {
     "simulate": "Run a simulated PACS.",
 }
 """Each is `command` in the module of its name in jobs.commands."""
-
-
-OUT_OF_MEMORY = "memory ran out. Ask for less at once, or let this process have more."
 
 
 class LazyGroup(click.Group):
@@ -137,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begin()
     talk = Talk()
     try:
+        require_memory()
         talk.log_level = log_level()
         result: Any = cli.main(arguments, prog_name="pacslake", standalone_mode=False, obj=talk)
         return int(result or Exit.OK)

@@ -6,6 +6,7 @@ Touches: the environment, disk.
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from operator import attrgetter
 from pathlib import Path
@@ -18,6 +19,7 @@ from jobs.options import LOG_LEVELS
 if TYPE_CHECKING:
     from crawler.settings import Settings
 
+LEAST_ADDRESSED = 2 << 30
 EXAMPLE = "pacslake.example.toml"
 
 
@@ -25,6 +27,17 @@ def begin() -> None:
     """Have this process and those that it starts write for its user alone, and print nothing that quotes a patient."""
     os.umask(0o077)
     tell_no_values()
+
+
+def require_memory() -> None:
+    """UserError where less can be addressed than libraries need, which end the process by a signal then."""
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY and most < LEAST_ADDRESSED:
+        left, needed = (f"{size / 2**30:.1f} GB" for size in (most, LEAST_ADDRESSED))
+        raise UserError(
+            f"`ulimit -v` leaves {left} to be addressed, and {needed} are needed, with many processors more. "
+            "Limit memory itself instead: systemd's MemoryMax=, docker's --memory"
+        )
 
 
 def settings_from(path: Path) -> Settings:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import duckdb
 
-from crawler.errors import LakeError, UserError
+from crawler.errors import OUT_OF_MEMORY, LakeError, UserError
 from crawler.lake.schema import literal
 
 FORMATS = {
@@ -38,6 +38,8 @@ def plain_errors() -> Iterator[None]:
         yield
     except (duckdb.ParserException, duckdb.SyntaxException, duckdb.BinderException, duckdb.CatalogException) as error:
         raise UserError(str(error).rstrip()) from error
+    except duckdb.OutOfMemoryException as error:
+        raise LakeError(OUT_OF_MEMORY) from error
     except duckdb.Error as error:
         # The text after the first line, and from the first quote on, may be a value that a PACS sent, quotes and all.
         raise LakeError(re.sub(r"[\"'\n].*", "…", str(error), flags=re.DOTALL)) from error

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from crawler.errors import LakeError, NoLakeError
+from crawler.lake.engine import connect
 from crawler.lake.format import refuse_newer
 from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
 
@@ -40,7 +41,7 @@ def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnec
         raise NoLakeError(f"There is no lake at {lake}. Run `pacslake sweep` to make one, or check [lake] path.")
     try:
         # A copy in memory: within one process DuckDB would answer from the first file it opened under this name.
-        with duckdb.connect() as connection:
+        with connect() as connection:
             attach(connection, catalog)
             connection.execute("USE lake")
             [(_, *said)] = connection.execute("SELECT * FROM lake_version").fetchall()

@@ -18,8 +18,9 @@ from crawler import columns
 from crawler.columns import Attribute
 from crawler.errors import LakeError, NoLakeError
 from crawler.lake.change import keyless
+from crawler.lake.engine import connect
 from crawler.lake.memory import Memory
-from crawler.lake.query import NO_EXTENSIONS, open_lake
+from crawler.lake.query import open_lake
 from crawler.lake.schema import TABLES, literal
 from crawler.lake.views import patients_statement
 from crawler.model import HIERARCHY, Level, Window
@@ -38,7 +39,7 @@ class Passing:
     """Rows that came from one PACS. `tables` shows them; of rows with one key the last counts. For one thread."""
 
     def __init__(self, pacs: str, added: Sequence[tuple[Level, Attribute]] = ()) -> None:
-        self.connection = duckdb.connect(config=NO_EXTENSIONS)
+        self.connection = connect()
         self._pacs = pacs
         self._came: dict[Level, list[pa.Table]] = {}
         for level in HIERARCHY:

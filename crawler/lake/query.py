@@ -11,16 +11,13 @@ from typing import Self
 import duckdb
 
 from crawler.errors import LakeError, UserError
+from crawler.lake.engine import connect
 from crawler.lake.files import sync
 from crawler.lake.log import HISTORY_KEY, Log, LogFile, added_columns, log_folder, open_table, properties_of, read_files
 from crawler.lake.moments import end_of
 from crawler.lake.schema import Added, literal
 from crawler.lake.views import catalog_statements, view_statements
 
-NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 CATALOG = "lake.duckdb"
 
 
@@ -39,7 +36,7 @@ class Lake:
         self._as_of = as_of
         if as_of and self.history_from and as_of < self.history_from:
             raise UserError(f"The history of {self.path} is whole since {self.history_from} UTC only; ask for later.")
-        self.connection = connection or duckdb.connect(config=NO_EXTENSIONS)
+        self.connection = connection or connect()
         self._make_views()
 
     @property

@@ -17,7 +17,8 @@ from duckdb.func import ARROW
 
 from crawler.columns import CATALOGUE, Attribute, Phi, added_attributes
 from crawler.errors import UserError
-from crawler.lake.query import NO_EXTENSIONS, Lake
+from crawler.lake.engine import connect
+from crawler.lake.query import Lake
 from crawler.lake.schema import TABLES, quoted
 from crawler.model import HIERARCHY, Level
 
@@ -57,7 +58,7 @@ class ResearchLake(Lake):
 
     def __init__(self, path: str | os.PathLike[str], names: Names, kept: Sequence[str] = ()) -> None:
         """Open it; `kept` are columns of free text to have all the same. UserError for one that identifies."""
-        connection = duckdb.connect(config=NO_EXTENSIONS)
+        connection = connect()
         self._whole = f"whole_{secrets.token_hex(4)}"  # that nobody types by mistake
         connection.execute(f"CREATE SCHEMA {self._whole}; USE {self._whole}")
         super().__init__(path, connection=connection)

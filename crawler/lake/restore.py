@@ -12,13 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable
 
 from crawler.errors import LakeError
 from crawler.lake import ledger
+from crawler.lake.engine import connect
 from crawler.lake.files import replace_with
 from crawler.lake.flaws import Flaw, Harm
 from crawler.lake.healing import healed
@@ -161,7 +161,7 @@ def _doubts(log: Log, lost: Iterable[Flaw]) -> list[Coverage]:
     query = f"""SELECT row_id, pacs, level, asked_at, coalesce(began, asked_at), date_from, date_to, time_from, time_to,
             "key" FROM {windows} AS asked LEFT JOIN (
             SELECT sweep_id, min(started_at) AS began FROM {sweeps} GROUP BY sweep_id) AS sweep USING (sweep_id)"""
-    with duckdb.connect() as connection:
+    with connect() as connection:
         rows = connection.execute(query).fetchall()
     left = [
         Asked(row_id, pacs, Level(level), Window(*window), asked_at, began)

@@ -21,6 +21,7 @@ import duckdb
 
 from crawler.errors import LakeError
 from crawler.lake.catalog import attach, open_catalog
+from crawler.lake.engine import connect
 from crawler.lake.files import sync
 from crawler.lake.schema import literal, quoted
 
@@ -149,7 +150,7 @@ def _opened(lake: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not (lake / FILE).is_file():
         raise LakeError(f"Nothing of {lake} has been counted yet.")
     try:
-        with duckdb.connect() as connection:
+        with connect() as connection:
             attach(connection, lake / FILE)
             connection.execute("USE lake")
             yield connection

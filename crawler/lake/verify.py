@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
-
 from crawler.errors import LakeError, NewerLakeError, NoLakeError
 from crawler.lake.answer import plain_errors
 from crawler.lake.coherence import incoherent
+from crawler.lake.engine import connect
 from crawler.lake.files import digest
 from crawler.lake.flaws import Flaw, Harm
 from crawler.lake.format import FORMAT_KEY
@@ -189,7 +188,7 @@ def _keys(lake: Path) -> Iterator[Flaw]:
 
 def _catalog(lake: Path, log: Log) -> Iterator[Flaw]:
     """Compare `lake.duckdb` with one made anew: the same views always make the same bytes."""
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory() as folder, connect() as connection:
         fresh = Path(folder) / CATALOG
         write_catalog(connection, fresh, catalog_statements(log))
         kept = lake / CATALOG

@@ -34,13 +34,14 @@ from crawler.lake.change import (
     hash_rows,
     keyless,
 )
+from crawler.lake.engine import connect
 from crawler.lake.format import refuse_path
 from crawler.lake.keys import EPOCH, KeyIndex
 from crawler.lake.lock import OwnerLock
 from crawler.lake.log import PHI_KEY, Log, LogFile, log_folder, newest_version
 from crawler.lake.parts import OpenPart, Part, part_version
 from crawler.lake.phi import disagreement
-from crawler.lake.query import NO_EXTENSIONS, publish_catalog
+from crawler.lake.query import publish_catalog
 from crawler.lake.repair import mend
 from crawler.lake.rewrite import written
 from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each, look_up
@@ -54,7 +55,8 @@ FILL_BATCH = 100_000
 """Keys read at once when the index is filled from the log."""
 SAVE_EVERY = 10
 """Such batches held in memory at once."""
-_MODEST: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "512MB"}
+_MEMORY = "512MB"
+"""What DuckDB may take of it: a lake of any size is written with it, by one thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,7 @@ class LakeWriter:
         self._now = now
         self._parts: dict[str, OpenPart] = {}
         self._failed = False
-        self._duckdb = duckdb.connect(
-            config={**NO_EXTENSIONS, **_MODEST, "temp_directory": str(path / "keys" / "spill")}
-        )
+        self._duckdb = connect(threads=1, memory_limit=_MEMORY, temp_directory=str(path / "keys" / "spill"))
         mend(path)
         found = newest_version(log_folder(path))
         self._log = Log.open(path)

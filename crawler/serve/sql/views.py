@@ -8,7 +8,8 @@ import duckdb
 
 from crawler.columns import Phi
 from crawler.lake.dictionary import dictionary
-from crawler.lake.query import NO_EXTENSIONS, Lake
+from crawler.lake.engine import NO_EXTENSIONS
+from crawler.lake.query import Lake
 from crawler.lake.schema import literal, quoted
 from crawler.serve.sql.statement import Known, known_to
 
