@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -12,13 +13,15 @@ import duckdb
 
 from crawler.errors import LakeError, UserError
 from crawler.lake.engine import connect
-from crawler.lake.files import sync
+from crawler.lake.files import digest, sync
 from crawler.lake.log import HISTORY_KEY, Log, LogFile, added_columns, log_folder, open_table, properties_of, read_files
 from crawler.lake.moments import end_of
 from crawler.lake.schema import Added, literal
 from crawler.lake.views import catalog_statements, view_statements
 
 CATALOG = "lake.duckdb"
+_WITNESS = "keys/catalog"
+"""Digests of what the views were made of, and of the file: to make it takes ten times as long as to look."""
 
 
 class Lake:
@@ -105,13 +108,20 @@ def open_lake(path: str | os.PathLike[str], as_of: str | date | None = None) -> 
 
 
 def publish_catalog(connection: duckdb.DuckDBPyConnection, lake: Path, log: Log) -> None:
-    """Replace `lake.duckdb` by one whose views show the log's version."""
-    target = lake / CATALOG
+    """Replace `lake.duckdb` by one whose views show the log's version, unless it is that already."""
+    target, witness = lake / CATALOG, lake / _WITNESS
+    statements = catalog_statements(log)
+    made_of = sha256("\n".join([duckdb.__version__, *statements]).encode()).hexdigest()
+    with suppress(OSError):  # there is none, or no witness
+        if witness.read_bytes() == f"{made_of} {digest(target)}".encode():
+            return
     fresh = target.with_name(f"{CATALOG}.new")
-    write_catalog(connection, fresh, catalog_statements(log))
+    write_catalog(connection, fresh, statements)
     sync(fresh)
+    made = f"{made_of} {digest(fresh)}"
     os.replace(fresh, target)
     sync(lake)
+    witness.write_text(made)
 
 
 def write_catalog(connection: duckdb.DuckDBPyConnection, target: Path, statements: list[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from crawler.errors import NoLakeError
-from crawler.lake.catalog import open_catalog
+from crawler.lake.query import open_lake
 from crawler.model import Coverage, Finding, Level, SweepRecord, SweepState, Window, WindowState
 
 
@@ -30,8 +30,8 @@ def complete_windows(lake: str | os.PathLike[str], pacs: str, sweep_id: str) -> 
             FROM doubted WHERE asked.key IS NULL AND doubted.level = asked.level AND doubted.asked_at > asked.asked_at
                 AND coalesce(asked.date_from, '-infinity') <= last AND coalesce(asked.date_to, 'infinity') >= first)
         ORDER BY asked_at, date_from, time_from"""
-    with open_catalog(lake) as opened:
-        return [coverage_of(row) for row in by_column(opened.execute(query, [pacs, sweep_id]))]
+    with open_lake(lake) as opened:
+        return [coverage_of(row) for row in by_column(opened.connection.execute(query, [pacs, sweep_id]))]
 
 
 def last_sweep(
@@ -43,8 +43,8 @@ def last_sweep(
     """Give the newest sweep that asked this PACS for just these levels and days (first, last), None without one."""
     query = """SELECT * FROM sweeps WHERE pacs = ? AND levels = ?::VARCHAR[] AND date_from IS NOT DISTINCT FROM ?::DATE
         AND date_to IS NOT DISTINCT FROM ?::DATE ORDER BY started_at DESC LIMIT 1"""
-    with open_catalog(lake) as opened:
-        found = opened.execute(query, [pacs, [level.value for level in levels], *days])
+    with open_lake(lake) as opened:
+        found = opened.connection.execute(query, [pacs, [level.value for level in levels], *days])
         return next(map(_sweep, by_column(found)), None)
 
 
@@ -53,8 +53,8 @@ def findings_of(lake: str | os.PathLike[str], pacs: str) -> list[Finding]:
     query = """SELECT pacs, level, name, value, evidence, found_at FROM pacs_profiles WHERE pacs = ?
         ORDER BY name, level NULLS FIRST"""
     try:
-        with open_catalog(lake) as opened:
-            rows = opened.execute(query, [pacs]).fetchall()
+        with open_lake(lake) as opened:
+            rows = opened.connection.execute(query, [pacs]).fetchall()
     except NoLakeError:
         return []
     return [
@@ -70,8 +70,8 @@ def busy_day(lake: str | os.PathLike[str], pacs: str, moderate: int = 400) -> da
         SELECT day FROM days WHERE day >= (SELECT max(day) FROM days) - 30
         ORDER BY n <= $moderate DESC, n DESC, day DESC LIMIT 1"""
     try:
-        with open_catalog(lake) as opened:
-            found = opened.execute(query, {"pacs": pacs, "moderate": moderate}).fetchone()
+        with open_lake(lake) as opened:
+            found = opened.connection.execute(query, {"pacs": pacs, "moderate": moderate}).fetchone()
     except NoLakeError:
         return None
     return found[0] if found else None

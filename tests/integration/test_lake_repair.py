@@ -15,12 +15,13 @@ from crawler.errors import CommitConflictError, LakeError, NoLakeError
 from crawler.lake.log import commit_file, newest_version
 from crawler.lake.mapped import MappedRun, merge_files, write_run
 from crawler.lake.query import open_lake
-from crawler.lake.resume import complete_windows, findings_of
+from crawler.lake.resume import complete_windows
 from crawler.lake.runs import HIGH, empty_run
 from crawler.lake.status import status_of
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
 from tests.faults.small import small
+from tests.integration.test_lake_restore import flip
 from tests.property.lake.answers import covered, studies
 
 
@@ -195,6 +196,19 @@ def test_there_is_no_lake(tmp_path: Path) -> None:
 def test_views_that_are_gone_are_no_lake_that_is_none(lake: Path) -> None:
     (lake / "lake.duckdb").unlink()
     with pytest.raises(LakeError, match=r"lake\.duckdb is missing\. The next sweep writes it anew"):
-        findings_of(lake, "main")
+        status_of(lake)
     LakeWriter.open(lake).close()
-    assert findings_of(lake, "main") == []
+    assert status_of(lake).pacs
+
+
+@pytest.mark.parametrize("damaged", ["lake.duckdb", "keys/catalog"])
+def test_views_are_made_anew_where_they_are_not_what_was_made(lake: Path, damaged: str) -> None:
+    LakeWriter.open(lake).close()
+    made = (lake / "lake.duckdb").stat().st_ino
+    LakeWriter.open(lake).close()
+    assert (lake / "lake.duckdb").stat().st_ino == made
+    content = (lake / "lake.duckdb").read_bytes()
+    flip(lake / damaged)
+    LakeWriter.open(lake).close()
+    assert (lake / "lake.duckdb").stat().st_ino != made
+    assert (lake / "lake.duckdb").read_bytes() == content
