@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 
 from crawler.errors import OUT_OF_MEMORY, PacslakeError
 from crawler.unexpected import traced
-from jobs.exits import Exit, disk_said, exit_of
+from jobs.exits import Exit, disk_said, exit_of, is_interruption
 from jobs.options import Talk
 from jobs.wiring import begin, log_level, require_memory
 
@@ -149,6 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":  # DuckDB's
             return _fail(talk, OUT_OF_MEMORY, Exit.ERROR)
+        if is_interruption(error):
+            return _fail(talk, "interrupted", Exit.INTERRUPTED)
         # Anything can go wrong in anybody's code; its message may quote a patient's value, so only its type is shown.
         return _fail(talk, f"unexpected {type(error).__name__}; --debug shows where", Exit.ERROR)
 

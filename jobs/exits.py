@@ -37,6 +37,11 @@ _BY_ERROR: tuple[tuple[type[PacslakeError], Exit], ...] = (
 )
 
 
+def is_interruption(error: BaseException) -> bool:
+    """Tell whether it is DuckDB's for Ctrl-C, which it takes in itself while it works in the main thread."""
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
+
+
 def disk_said(error: OSError) -> str:
     """Say which file could not be read or written, and why."""
     where, reason = error.filename or "a file", error.strerror or type(error).__name__

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from crawler.errors import LakeError, NoLakeError
+from crawler.lake.commits import log_folder, newest_version
 from crawler.lake.engine import connect
 from crawler.lake.format import refuse_newer
 from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
@@ -36,7 +37,7 @@ def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnec
     lake = Path(path).absolute()
     catalog = lake / "lake.duckdb"
     if not catalog.is_file():
-        if (lake / "log" / "_delta_log").is_dir():
+        if newest_version(log_folder(lake)) > 0:  # else it is being made
             raise LakeError(f"{catalog} is missing. The next sweep writes it anew.")
         raise NoLakeError(f"There is no lake at {lake}. Run `pacslake sweep` to make one, or check [lake] path.")
     try:

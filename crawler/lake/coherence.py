@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crawler.columns import AS_OF_STUDIES
-from crawler.lake.log import LogFile, log_folder
+from crawler.lake.commits import log_folder
+from crawler.lake.log import LogFile
 from crawler.lake.query import Lake
 from crawler.lake.schema import LEVELS, TABLES, literal, quoted
 from crawler.lake.views import files_source

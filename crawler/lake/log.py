@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from crawler.errors import CommitConflictError, LakeError, NoLakeError, UserError
+from crawler.lake.commits import commit_file, log_folder, newest_version
 from crawler.lake.files import digest, replace_with, sync
 from crawler.lake.format import FORMAT, FORMAT_KEY, refuse_newer, refuse_path
 from crawler.lake.parts import NOW, PAST, Part, part_of
@@ -37,8 +37,6 @@ HISTORY_KEY = "pacslake.history_from"
 """Since when the history is whole, as naive UTC in ISO 8601; absent: since the beginning."""
 PHI_KEY = "pacslake.phi"
 """What is kept of patients, and by which key values are hashed; absent: everything as it came."""
-_NUMBERED = re.compile(r"(\d{20})\.(json|draft|checkpoint(\.[0-9a-f.-]+)?\.parquet|checkpoint\.sha256(\.new)?)")
-"""The names of files beside the commits, but for `_last_checkpoint`."""
 _TABLE = {
     "delta.enableExpiredLogCleanup": "false",
     "delta.dataSkippingStatsColumns": "pacs,row_id,supersedes,StudyDate",
@@ -68,34 +66,6 @@ class LogFile:
     def standing(self) -> str:
         """Say `NOW` or `PAST` of a file whose rows upkeep has told apart, else nothing."""
         return next((kind for kind in (NOW, PAST) if self.path.endswith(f"{kind}.parquet")), "")
-
-
-def log_folder(lake: Path) -> Path:
-    """Say where the log of a lake is."""
-    return lake / "log"
-
-
-def commit_file(log: Path, version: int) -> Path:
-    """Say where the commit of a version is."""
-    return log / "_delta_log" / f"{version:020d}.json"
-
-
-def version_in(name: str) -> int | None:
-    """Give the version that a file beside the commits bears in its name; None for a file of somebody else's."""
-    ours = _NUMBERED.fullmatch(name)
-    return int(ours[1]) if ours else None
-
-
-def checkpoints_in(log: Path) -> dict[Path, int]:
-    """Give the checkpoints of a log, in their order, and the version of each."""
-    found = {path: version_in(path.name) for path in sorted((log / "_delta_log").glob("*.checkpoint*.parquet"))}
-    return {path: version for path, version in found.items() if version is not None}
-
-
-def newest_version(log: Path) -> int:
-    """Give the version of the newest commit file, -1 where there is none. Needs no Delta library."""
-    names = (path.name for path in (log / "_delta_log").glob("*.json"))
-    return max((int(name[:20]) for name in names if len(name) == 25 and name[:20].isdecimal()), default=-1)
 
 
 def read_files(table: DeltaTable) -> list[LogFile]:

@@ -12,9 +12,10 @@ from typing import Self
 import duckdb
 
 from crawler.errors import LakeError, UserError
+from crawler.lake.commits import log_folder
 from crawler.lake.engine import connect
 from crawler.lake.files import digest, sync
-from crawler.lake.log import HISTORY_KEY, Log, LogFile, added_columns, log_folder, open_table, properties_of, read_files
+from crawler.lake.log import HISTORY_KEY, Log, LogFile, added_columns, open_table, properties_of, read_files
 from crawler.lake.moments import end_of
 from crawler.lake.schema import Added, literal
 from crawler.lake.views import catalog_statements, view_statements

@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from crawler.errors import LakeError
+from crawler.lake.commits import checkpoints_in, commit_file, log_folder, newest_version, version_in
 from crawler.lake.files import sync
-from crawler.lake.log import Changes, changes_of, checkpoints_in, commit_file, log_folder, newest_version, version_in
+from crawler.lake.log import Changes, changes_of
 from crawler.lake.parts import part_version
 from crawler.lake.schema import ENTITIES
 

@@ -18,12 +18,13 @@ from deltalake import DeltaTable
 
 from crawler.errors import LakeError
 from crawler.lake import ledger
+from crawler.lake.commits import commit_file, log_folder
 from crawler.lake.engine import connect
 from crawler.lake.files import replace_with
 from crawler.lake.flaws import Flaw, Harm
 from crawler.lake.healing import healed
 from crawler.lake.lock import OwnerLock
-from crawler.lake.log import HISTORY_KEY, Log, commit_file, log_folder, open_table, recommit
+from crawler.lake.log import HISTORY_KEY, Log, open_table, recommit
 from crawler.lake.losses import Asked, Loss, in_doubt
 from crawler.lake.parts import OpenPart, Part
 from crawler.lake.query import CATALOG

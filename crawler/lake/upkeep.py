@@ -15,8 +15,9 @@ from urllib.parse import unquote
 
 import duckdb
 
+from crawler.lake.commits import checkpoints_in, commit_file, version_in
 from crawler.lake.files import sync
-from crawler.lake.log import HISTORY_KEY, Log, checkpoints_in, commit_file, version_in
+from crawler.lake.log import HISTORY_KEY, Log
 from crawler.lake.parts import part_version
 from crawler.lake.repair import oldest_checked
 from crawler.lake.rewrite import source_of, too_old, with_end, written

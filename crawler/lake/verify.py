@@ -15,21 +15,13 @@ from pathlib import Path
 from crawler.errors import LakeError, NewerLakeError, NoLakeError
 from crawler.lake.answer import plain_errors
 from crawler.lake.coherence import incoherent
+from crawler.lake.commits import checkpoints_in, commit_file, log_folder, newest_version, version_in
 from crawler.lake.engine import connect
 from crawler.lake.files import digest
 from crawler.lake.flaws import Flaw, Harm
 from crawler.lake.format import FORMAT_KEY
 from crawler.lake.keys import damaged_runs
-from crawler.lake.log import (
-    Log,
-    changes_of,
-    checkpoints_in,
-    commit_file,
-    log_folder,
-    newest_version,
-    open_table,
-    version_in,
-)
+from crawler.lake.log import Log, changes_of, open_table
 from crawler.lake.parts import DIGEST, part_digest, part_version
 from crawler.lake.query import CATALOG, Lake, write_catalog
 from crawler.lake.schema import ENTITIES

@@ -34,11 +34,12 @@ from crawler.lake.change import (
     hash_rows,
     keyless,
 )
+from crawler.lake.commits import log_folder, newest_version
 from crawler.lake.engine import connect
 from crawler.lake.format import refuse_path
 from crawler.lake.keys import EPOCH, KeyIndex
 from crawler.lake.lock import OwnerLock
-from crawler.lake.log import PHI_KEY, Log, LogFile, log_folder, newest_version
+from crawler.lake.log import PHI_KEY, Log, LogFile
 from crawler.lake.parts import OpenPart, Part, part_version
 from crawler.lake.phi import disagreement
 from crawler.lake.query import publish_catalog

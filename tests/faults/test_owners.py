@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from crawler.lake.log import newest_version
+from crawler.lake.commits import newest_version
 from tests.acceptance.installed import ENVIRONMENT
 from tests.acceptance.serving import done_before, serving, wait_until
 from tests.faults.injected import Victims, spread, telling

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from crawler.errors import LakeError
 from crawler.lake.audit import FIRST, AuditLog
-from crawler.lake.log import Log, commit_file, log_folder, open_table
+from crawler.lake.commits import commit_file, log_folder
+from crawler.lake.log import Log, open_table
 from crawler.lake.repair import mend
 from crawler.lake.seal import is_whole, sealed
 from crawler.lake.verify import flaws_of_log

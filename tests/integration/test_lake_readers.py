@@ -80,7 +80,7 @@ def test_one_owner(tmp_path: Path) -> None:
 
 
 def test_plain_duckdb_answers_the_same(tmp_path: Path) -> None:
-    lake = tmp_path / "it's [a] lake"
+    lake = tmp_path / "it's a lake"
     with LakeWriter.open(lake) as writer:
         writer.stage(Level.STUDY, "main", "s1", studies([("1.1", "CT"), ("1.2", "MR")]))
         writer.commit([covered(2)], [sweep()])

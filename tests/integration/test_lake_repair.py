@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from crawler.errors import CommitConflictError, LakeError, NoLakeError
-from crawler.lake.log import commit_file, newest_version
+from crawler.lake.commits import commit_file, newest_version
 from crawler.lake.mapped import MappedRun, merge_files, write_run
 from crawler.lake.query import open_lake
 from crawler.lake.resume import complete_windows

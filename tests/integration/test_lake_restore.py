@@ -13,9 +13,9 @@ import pytest
 
 from crawler.errors import NewerLakeError
 from crawler.lake.catalog import ledgers
+from crawler.lake.commits import commit_file
 from crawler.lake.flaws import Harm
 from crawler.lake.format import FORMAT, FORMAT_KEY
-from crawler.lake.log import commit_file
 from crawler.lake.parts import part_of
 from crawler.lake.query import open_lake
 from crawler.lake.restore import plan, repair

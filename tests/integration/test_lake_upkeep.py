@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from crawler.errors import UserError
 from crawler.lake.changes import Span, changes
-from crawler.lake.log import commit_file
+from crawler.lake.commits import commit_file
 from crawler.lake.query import Lake, open_lake
 from crawler.lake.upkeep import Wanted, forecast, maintain
 from crawler.lake.writer import LakeWriter
