@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from importlib.abc import MetaPathFinder
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,9 +25,19 @@ EXAMPLE = "pacslake.example.toml"
 
 
 def begin() -> None:
-    """Have this process and those that it starts write for its user alone, and print nothing that quotes a patient."""
+    """Have this process write for its user alone, print nothing that quotes a patient, and start at once."""
     os.umask(0o077)
     tell_no_values()
+    sys.meta_path.insert(0, NoPandas())
+
+
+class NoPandas(MetaPathFinder):
+    """Hides pandas: pyarrow and DuckDB import it wherever it is installed, half a second for nothing that we use."""
+
+    def find_spec(self, name: str, _path: object, _target: object = None) -> None:
+        """Raise ModuleNotFoundError for pandas."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
 
 
 def require_memory() -> None:

@@ -13,6 +13,8 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
+from jobs.wiring import NoPandas
+
 IN_CI = bool(os.environ.get("CI"))
 SEARCHED = os.pathsep.join(["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", os.environ.get("PATH", "")])
 """The system's folders first: pynetdicom puts a findscu of its own into the virtual environment."""
@@ -33,10 +35,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(autouse=True)
-def _permissions() -> Iterator[None]:
-    """Let what a command does to the permissions of new files end with the test that runs it in this process."""
+def _process() -> Iterator[None]:
+    """Let what a command does to its process end with the test that runs it in this one."""
     yield
     os.umask(UMASK)
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, NoPandas)]
 
 
 def find_peer(program: str, package: str) -> Path:
