@@ -28,15 +28,18 @@ def begin() -> None:
     """Have this process write for its user alone, print nothing that quotes a patient, and start at once."""
     os.umask(0o077)
     tell_no_values()
-    sys.meta_path.insert(0, NoPandas())
+    sys.meta_path.insert(0, Hidden())
 
 
-class NoPandas(MetaPathFinder):
-    """Hides pandas: pyarrow and DuckDB import it wherever it is installed, half a second for nothing that we use."""
+class Hidden(MetaPathFinder):
+    """Hides what libraries import wherever it is installed, half a second for nothing that we use.
+
+    pyarrow and DuckDB look for pandas, pydicom for requests.
+    """
 
     def find_spec(self, name: str, _path: object, _target: object = None) -> None:
-        """Raise ModuleNotFoundError for pandas."""
-        if name == "pandas":
+        """Raise ModuleNotFoundError for them."""
+        if name in ("pandas", "requests"):
             raise ModuleNotFoundError(name)
 
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
-from jobs.wiring import NoPandas
+from jobs.wiring import Hidden
 
 IN_CI = bool(os.environ.get("CI"))
 SEARCHED = os.pathsep.join(["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", os.environ.get("PATH", "")])
@@ -39,7 +39,7 @@ def _process() -> Iterator[None]:
     """Let what a command does to its process end with the test that runs it in this one."""
     yield
     os.umask(UMASK)
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, NoPandas)]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, Hidden)]
 
 
 def find_peer(program: str, package: str) -> Path:

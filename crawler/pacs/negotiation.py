@@ -1,54 +1,38 @@
-"""Association negotiation (PS3.8 7.1, PS3.7 D.3) as plain values: requests are read here, all else by pynetdicom.
+"""Association negotiation (PS3.8 7.1, 9.3, PS3.7 D.3) as plain values. Pure.
 
-Importing pynetdicom costs 0.2 s, so only association.py and acceptor.py import this file. Touches: nothing.
+Strangers send what is read here, and it may have thousands of items, for which pynetdicom takes seconds.
 """
 
 from __future__ import annotations
 
 import struct
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pydicom.uid import UID
-from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
-from pynetdicom.pdu_primitives import (
-    A_ASSOCIATE,
-    ImplementationClassUIDNotification,
-    ImplementationVersionNameNotification,
-    MaximumLengthNotification,
-    SCP_SCU_RoleSelectionNegotiation,
-    SOPClassExtendedNegotiation,
-    UserIdentityNegotiation,
-)
-from pynetdicom.pdu_primitives import (
-    _UserInformationPrimitiveType as _UserInformation,
-)
-from pynetdicom.presentation import PresentationContext
-
 from crawler.errors import ProtocolError
 from crawler.model import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
-from crawler.pacs.framing import HEADER, Pdu, PduType, frame
+from crawler.pacs.framing import Pdu, PduType, frame
 
 IMPLICIT_VR = "1.2.840.10008.1.2"
 EXPLICIT_VR = "1.2.840.10008.1.2.1"
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
-_PROPOSED, _ABSTRACT_SYNTAX, _TRANSFER_SYNTAX, _USER_INFORMATION = 0x20, 0x30, 0x40, 0x50
-_MAX_LENGTH, _ROLE, _EXTENDED, _USER = 0x51, 0x54, 0x56, 0x58
-"""Types of the items that are read of an A-ASSOCIATE-RQ (PS3.8 9.3.2, PS3.7 D.3.3)."""
+_APPLICATION_CONTEXT_ITEM, _PROPOSED, _ANSWERED, _ABSTRACT_SYNTAX, _TRANSFER_SYNTAX = 0x10, 0x20, 0x21, 0x30, 0x40
+_USER_INFORMATION, _MAX_LENGTH, _IMPLEMENTATION_UID, _ROLE = 0x50, 0x51, 0x52, 0x54
+_IMPLEMENTATION_NAME, _EXTENDED, _USER, _USER_BELIEVED = 0x55, 0x56, 0x58, 0x59
+"""Types of the items of an A-ASSOCIATE-RQ and -AC (PS3.8 9.3.2, 9.3.3, PS3.7 D.3.3)."""
 _ITEM = struct.Struct(">BxH")
 _MOST = 256
 """Items of one kind in another; DICOM has 70 transfer syntaxes, and an association 128 contexts."""
-_BEFORE_ITEMS = 68
-"""Bytes of its body with the version, the AE titles and what is reserved."""
+_FIXED = struct.Struct(">H2x16s16s32x")
+"""What both begin with: the version, the called and the calling AE title (PS3.8 table 9-11)."""
 _ACCEPTED, _UNKNOWN_ABSTRACT_SYNTAX, _UNKNOWN_TRANSFER_SYNTAX = 0, 3, 4
 """Results of a presentation context (PS3.8 table 9-18)."""
 _USERNAME, _USERNAME_AND_PASSCODE = 1, 2
 """Kinds of user identity (PS3.7 table D.3-14)."""
-_MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, struct.error)
-"""What pynetdicom's decoders raise on hostile bytes."""
+_MALFORMED = (ValueError, IndexError, struct.error)
+"""What reading raises on hostile bytes."""
 
 
 Value = TypeVar("Value")
@@ -93,39 +77,29 @@ class Agreement:
 
 
 def encode_request(proposal: Proposal) -> bytes:
-    """Encode an A-ASSOCIATE-RQ."""
-    primitive = _primitive(proposal)
-    primitive.presentation_context_definition_list = [_offer(context) for context in proposal.contexts]
-    primitive.user_information = _user_information(proposal.max_pdu, proposal.extended, proposal.served)
+    """Encode an A-ASSOCIATE-RQ (PS3.8 9.3.2). ValueError for an AE title that is none."""
+    told = _told(proposal.max_pdu, proposal.extended, proposal.served)
     if proposal.user is not None:
-        primitive.user_information.append(_user_identity(*proposal.user))
-    return bytes(A_ASSOCIATE_RQ(primitive).encode())
+        told += _item(_USER, _user_named(*proposal.user))
+    contexts = b"".join(
+        _item(_PROPOSED, bytes((context.context_id, 0, 0, 0)) + _syntaxes(context)) for context in proposal.contexts
+    )
+    return frame(PduType.ASSOCIATE_RQ, _association(proposal, contexts, told))
 
 
 def decode_request(pdu: Pdu) -> Proposal:
-    """Decode an A-ASSOCIATE-RQ (PS3.8 9.3.2). Raises ProtocolError.
-
-    It comes from strangers, and may have thousands of items: pynetdicom takes seconds for such a one.
-    """
+    """Decode an A-ASSOCIATE-RQ (PS3.8 9.3.2). Raises ProtocolError."""
     with _distrusted():
-        body = bytes(pdu.body)
-        contexts: dict[int, Context] = {}
-        told: dict[int, list[bytes]] = {kind: [] for kind in (_MAX_LENGTH, _ROLE, _EXTENDED, _USER)}
-        for kind, value in _items(body, _BEFORE_ITEMS):
-            if kind == _PROPOSED:
-                context = _proposed(value)
-                contexts[context.context_id] = context
-            elif kind == _USER_INFORMATION:
-                for inner, content in _items(value):
-                    if inner in told:
-                        _add(told[inner], content)
+        _, called, calling = _FIXED.unpack_from(pdu.body)
+        contexts, told = _read(bytes(pdu.body), _PROPOSED)
+        proposed = {context.context_id: context for context in map(_proposed, contexts)}  # of two, the last
         return Proposal(
-            calling_ae=_text(body[20:36]),
-            called_ae=_text(body[4:20]),
-            contexts=tuple(contexts.values()),
-            max_pdu=int.from_bytes(told[_MAX_LENGTH][-1][:4]) if told[_MAX_LENGTH] else 0,
-            extended=dict(_named(content) for content in told[_EXTENDED]),
-            served=frozenset(uid for uid, roles in map(_named, told[_ROLE]) if roles[1]),
+            calling_ae=_text(calling),
+            called_ae=_text(called),
+            contexts=tuple(proposed.values()),
+            max_pdu=_max_pdu(told),
+            extended=dict(map(_named, told[_EXTENDED])),
+            served=_served(told),
             user=_user(told[_USER][-1]) if told[_USER] else None,
             expects_answer=bool(told[_USER] and told[_USER][-1][1:2] == b"\1"),
         )
@@ -142,48 +116,44 @@ def agree(
 
     `offered` is abstract syntax -> transfer syntaxes in order of preference; `answers` the extended negotiation;
     `served` the SOP classes of which the requestor may be the SCP, and offered to. Raises ProtocolError when the
-    proposal cannot be answered. A PACS proposes over a hundred contexts for each series that it moves: pynetdicom
-    would choose among thousands of UIDs, and check each of them.
+    proposal cannot be answered.
     """
     granted: dict[int, Context] = {}
-    results = []
+    answered = []
     with _distrusted():
         for context in proposal.contexts:
             known = offered.get(context.abstract_syntax, ())
             chosen = next((syntax for syntax in known if syntax in context.transfer_syntaxes), None)
-            result = PresentationContext()
-            result.context_id = context.context_id
-            result.transfer_syntax = [chosen or context.transfer_syntaxes[0]]
-            result.result = _ACCEPTED if chosen else _UNKNOWN_TRANSFER_SYNTAX if known else _UNKNOWN_ABSTRACT_SYNTAX
-            results.append(result)
+            result = _ACCEPTED if chosen else _UNKNOWN_TRANSFER_SYNTAX if known else _UNKNOWN_ABSTRACT_SYNTAX
+            syntax = _item(_TRANSFER_SYNTAX, (chosen or context.transfer_syntaxes[0]).encode())
+            answered.append(_item(_ANSWERED, bytes((context.context_id, 0, result, 0)) + syntax))
             if chosen:
                 granted[context.context_id] = Context(context.context_id, context.abstract_syntax, (chosen,))
-        primitive = _primitive(proposal)
-        primitive.presentation_context_definition_results_list = results
-        primitive.user_information = _user_information(max_pdu, answers, served)
+        told = _told(max_pdu, answers, served)
         if proposal.expects_answer:
-            believed = UserIdentityNegotiation()
-            believed.server_response = b""
-            primitive.user_information.append(believed)
-        encoded = bytes(A_ASSOCIATE_AC(primitive).encode())
+            told += _item(_USER_BELIEVED, _sized(b""))
+        encoded = frame(PduType.ASSOCIATE_AC, _association(proposal, b"".join(answered), told))
     return encoded, Agreement(granted, max_pdu, answers, served)
 
 
 def decode_agreement(pdu: Pdu, proposal: Proposal) -> Agreement:
-    """Decode the A-ASSOCIATE-AC that answers `proposal`. Raises ProtocolError."""
-    primitive = _decode(A_ASSOCIATE_AC(), pdu)
+    """Decode the A-ASSOCIATE-AC that answers `proposal` (PS3.8 9.3.3). Raises ProtocolError."""
     proposed = {context.context_id: context for context in proposal.contexts}
-    contexts = {}
-    for result in primitive.presentation_context_definition_results_list:
-        asked = proposed.get(result.context_id or 0)
-        if asked is None or result.result != 0 or not result.transfer_syntax:
-            continue
-        transfer_syntax = str(result.transfer_syntax[0])
-        if transfer_syntax not in asked.transfer_syntaxes:
-            raise ProtocolError("the peer accepted a transfer syntax that was not proposed")
-        contexts[asked.context_id] = Context(asked.context_id, asked.abstract_syntax, (transfer_syntax,))
-    served = _served(primitive) & proposal.served
-    return Agreement(contexts, primitive.maximum_length_received or 0, _extended(primitive), served)
+    granted = {}
+    with _distrusted():
+        answered, told = _read(bytes(pdu.body), _ANSWERED)
+        if not answered:
+            raise ValueError("no context is answered")
+        for value in answered:
+            asked = proposed.get(value[0])
+            if asked is None or value[2] != _ACCEPTED:
+                continue
+            [syntax] = [_text(content) for kind, content in _items(value, 4) if kind == _TRANSFER_SYNTAX]
+            if syntax not in asked.transfer_syntaxes:
+                raise ProtocolError("the peer accepted a transfer syntax that was not proposed")
+            granted[asked.context_id] = Context(asked.context_id, asked.abstract_syntax, (syntax,))
+        extended, served = dict(map(_named, told[_EXTENDED])), _served(told) & proposal.served
+        return Agreement(granted, _max_pdu(told), extended, served)
 
 
 def flags(asked: bytes, offered: bytes) -> bytes:
@@ -196,37 +166,27 @@ def rejection(result: int, source: int, reason: int) -> bytes:
     return frame(PduType.ASSOCIATE_RJ, bytes((0, result, source, reason)))
 
 
-def _decode(codec: A_ASSOCIATE_AC, pdu: Pdu) -> A_ASSOCIATE:
-    with _distrusted():
-        codec.decode(HEADER.pack(pdu.type, 0, len(pdu.body)) + pdu.body)
-        return codec.to_primitive()
-
-
 @contextmanager
 def _distrusted() -> Iterator[None]:
-    """Turn what the codecs raise on a peer's bytes into ProtocolError; pydicom's warnings about them help nobody."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except _MALFORMED as error:
-            raise ProtocolError("the peer sent a malformed association request or answer") from error
+    """Turn what a peer's bytes make fail into ProtocolError."""
+    try:
+        yield
+    except _MALFORMED as error:
+        raise ProtocolError("the peer sent a malformed association request or answer") from error
 
 
-def _primitive(proposal: Proposal) -> A_ASSOCIATE:
-    primitive = A_ASSOCIATE()
-    primitive.application_context_name = _APPLICATION_CONTEXT
-    primitive.calling_ae_title = proposal.calling_ae
-    primitive.called_ae_title = proposal.called_ae
-    return primitive
-
-
-def _offer(context: Context) -> PresentationContext:
-    offer = PresentationContext()
-    offer.context_id = context.context_id
-    offer.abstract_syntax = context.abstract_syntax
-    offer.transfer_syntax = list(context.transfer_syntaxes)
-    return offer
+def _read(body: bytes, kind: int) -> tuple[list[bytes], dict[int, list[bytes]]]:
+    """Give the presentation contexts of this kind, and of the user information what is understood, by type."""
+    contexts: list[bytes] = []
+    told: dict[int, list[bytes]] = {inner: [] for inner in (_MAX_LENGTH, _ROLE, _EXTENDED, _USER)}
+    for found, value in _items(body, _FIXED.size):
+        if found == kind:
+            _add(contexts, value)
+        elif found == _USER_INFORMATION:
+            for inner, content in _items(value):
+                if inner in told:
+                    _add(told[inner], content)
+    return contexts, told
 
 
 def _items(data: bytes, at: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -275,46 +235,49 @@ def _text(value: bytes) -> str:
     return value.decode("ascii").strip("\0 ")
 
 
-def _user_information(max_pdu: int, extended: Mapping[str, bytes], served: frozenset[str]) -> _UserInformation:
-    length = MaximumLengthNotification()
-    length.maximum_length_received = max_pdu
-    implementation = ImplementationClassUIDNotification()
-    implementation.implementation_class_uid = IMPLEMENTATION_UID
-    version = ImplementationVersionNameNotification()
-    version.implementation_version_name = IMPLEMENTATION_NAME
-    items: _UserInformation = [length, implementation, version]
-    for sop_class, information in extended.items():
-        item = SOPClassExtendedNegotiation()
-        item.sop_class_uid = sop_class
-        item.service_class_application_information = information
-        items.append(item)
-    for sop_class in sorted(served):
-        role = SCP_SCU_RoleSelectionNegotiation()
-        role.sop_class_uid, role.scu_role, role.scp_role = UID(sop_class), False, True
-        items.append(role)
-    return items
+def _max_pdu(told: Mapping[int, list[bytes]]) -> int:
+    return int.from_bytes(told[_MAX_LENGTH][-1][:4]) if told[_MAX_LENGTH] else 0
 
 
-def _user_identity(username: str, passcode: str) -> UserIdentityNegotiation:
+def _served(told: Mapping[int, list[bytes]]) -> frozenset[str]:
+    return frozenset(uid for uid, roles in map(_named, told[_ROLE]) if roles[1])
+
+
+def _item(kind: int, value: bytes) -> bytes:
+    return _ITEM.pack(kind, len(value)) + value
+
+
+def _sized(value: bytes) -> bytes:
+    return len(value).to_bytes(2) + value
+
+
+def _association(proposal: Proposal, contexts: bytes, told: bytes) -> bytes:
+    """Give the body of an A-ASSOCIATE-RQ or -AC, which names whom the request named."""
+    titles = [title.encode("ascii").ljust(16) for title in (proposal.called_ae, proposal.calling_ae)]
+    if any(len(title) > 16 or not title.strip() for title in titles):
+        raise ValueError("an AE title has 1 to 16 characters")
+    context = _item(_APPLICATION_CONTEXT_ITEM, _APPLICATION_CONTEXT.encode())
+    return _FIXED.pack(1, *titles) + context + contexts + _item(_USER_INFORMATION, told)
+
+
+def _syntaxes(context: Context) -> bytes:
+    transfer = (_item(_TRANSFER_SYNTAX, syntax.encode()) for syntax in context.transfer_syntaxes)
+    return _item(_ABSTRACT_SYNTAX, context.abstract_syntax.encode()) + b"".join(transfer)
+
+
+def _told(max_pdu: int, extended: Mapping[str, bytes], served: frozenset[str]) -> bytes:
+    """Give the items of the user information that are in each association of ours."""
+    items = [
+        _item(_MAX_LENGTH, max_pdu.to_bytes(4)),
+        _item(_IMPLEMENTATION_UID, IMPLEMENTATION_UID.encode()),
+        _item(_IMPLEMENTATION_NAME, IMPLEMENTATION_NAME.encode()),
+        *(_item(_EXTENDED, _sized(uid.encode()) + information) for uid, information in extended.items()),
+        *(_item(_ROLE, _sized(uid.encode()) + b"\0\1") for uid in sorted(served)),
+    ]
+    return b"".join(items)
+
+
+def _user_named(username: str, passcode: str) -> bytes:
     """Name the user: no answer is asked for, as a PACS that knows nothing of users gives none."""
-    identity = UserIdentityNegotiation()
-    identity.user_identity_type = _USERNAME_AND_PASSCODE if passcode else _USERNAME
-    identity.positive_response_requested = False
-    identity.primary_field, identity.secondary_field = username.encode(), passcode.encode()
-    return identity
-
-
-def _extended(primitive: A_ASSOCIATE) -> dict[str, bytes]:
-    return {
-        str(item.sop_class_uid): bytes(item.service_class_application_information or b"")
-        for item in primitive.user_information
-        if isinstance(item, SOPClassExtendedNegotiation)
-    }
-
-
-def _served(primitive: A_ASSOCIATE) -> frozenset[str]:
-    return frozenset(
-        str(item.sop_class_uid)
-        for item in primitive.user_information
-        if isinstance(item, SCP_SCU_RoleSelectionNegotiation) and item.scp_role
-    )
+    kind = _USERNAME_AND_PASSCODE if passcode else _USERNAME
+    return bytes((kind, 0)) + _sized(username.encode()) + _sized(passcode.encode())

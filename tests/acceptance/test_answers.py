@@ -243,8 +243,7 @@ def test_a_quick_command_imports_little(folder: Path, arguments: list[str], unwa
     assert not unwanted & set(done.stderr.split())
 
 
-def test_no_command_waits_for_pandas_where_it_is_installed(folder: Path) -> None:
-    """Which pyarrow imports by itself, as soon as an array is made."""
+def test_no_command_waits_for_what_libraries_import_unasked(folder: Path) -> None:
     command, environment = ["pacslake", "sql", "from studies"], {**ENVIRONMENT, "PYTHONPROFILEIMPORTTIME": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=60)
     assert done.returncode == 0

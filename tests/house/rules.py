@@ -41,7 +41,7 @@ BETWEEN_ROOMS = {
 """Which room may import which other one. `testing` and `serve` stand on top of what they simulate or show."""
 
 LIBRARIES = {
-    "pynetdicom": ("crawler/pacs/", "crawler/retrieve/", "crawler/serve/", "crawler/testing/"),
+    "pynetdicom": ("crawler/retrieve/", "crawler/testing/"),
     "deltalake": ("crawler/lake/",),
     "duckdb": ("crawler/lake/", "crawler/serve/sql/"),
     "SimpleITK": ("crawler/export/",),
