@@ -9,17 +9,10 @@ from pathlib import Path
 import pytest
 
 import crawler
-from tests.acceptance.installed import ENVIRONMENT, pacslake
+from tests.acceptance.installed import ENVIRONMENT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "analysts.md").read_text()
 CONSOLE = re.findall(r"```console\n\$ (.*?)\n(.*?)```", PAGE, re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("analysts")
-    assert pacslake(folder, "demo", "--studies", "500").returncode == 0
-    return folder / "pacslake-demo"
 
 
 @pytest.mark.parametrize(("command", "answer"), CONSOLE, ids=lambda text: text[:40])

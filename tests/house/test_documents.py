@@ -14,7 +14,9 @@ from jobs.cli import COMMANDS
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN = ROOT / "docs" / "generated"
 """Pages that are made of the program and of other pages, when somebody makes the site."""
-DOCUMENTS = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")} - {*WRITTEN.glob("*")})
+DOCUMENTS = sorted(
+    {*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")} - {*WRITTEN.glob("*")}
+)
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 MOST_LINES = {"Makefile": 80, "ARCHITECTURE.md": 300}
 
@@ -22,7 +24,7 @@ MOST_LINES = {"Makefile": 80, "ARCHITECTURE.md": 300}
 def unknown_names(text: str) -> Iterator[str]:
     """Give the paths, commands and make targets in code spans and blocks that do not exist."""
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
-    for path in re.findall(r"(?<![\w./-])((?:crawler|jobs|tests|docs|config|benchmarks)/[\w./-]*\w)", code):
+    for path in re.findall(r"(?<![\w./-])((?:crawler|jobs|tests|docs|config|benchmarks|examples)/[\w./-]*\w)", code):
         if not (ROOT / path).exists():
             yield path
     for command in re.findall(r"(?:^|[`$\n]) *pacslake ([a-z]+)\b", code):
@@ -33,7 +35,7 @@ def unknown_names(text: str) -> Iterator[str]:
             yield f"make {target}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_document_names_only_what_exists(document: Path) -> None:
     assert not list(unknown_names(document.read_text()))
 
