@@ -1,11 +1,9 @@
-"""Reading a lake by SQL: in memory over the newest commit, and the `lake.duckdb` that others open. Touches: disk."""
+"""Reading a lake by SQL, in memory over the newest commit. Touches: disk."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from datetime import date, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -14,15 +12,10 @@ import duckdb
 from crawler.errors import LakeError, UserError
 from crawler.lake.commits import log_folder
 from crawler.lake.engine import connect
-from crawler.lake.files import digest, sync
-from crawler.lake.log import HISTORY_KEY, Log, LogFile, added_columns, open_table, properties_of, read_files
+from crawler.lake.log import HISTORY_KEY, LogFile, added_columns, open_table, properties_of, read_files
 from crawler.lake.moments import end_of
-from crawler.lake.schema import Added, literal
-from crawler.lake.views import catalog_statements, view_statements
-
-CATALOG = "lake.duckdb"
-_WITNESS = "keys/catalog"
-"""Digests of what the views were made of, and of the file: to make it takes ten times as long as to look."""
+from crawler.lake.schema import Added
+from crawler.lake.views import view_statements
 
 
 class Lake:
@@ -106,39 +99,6 @@ class Lake:
 def open_lake(path: str | os.PathLike[str], as_of: str | date | None = None) -> Lake:
     """Open a lake for reading, as it is or as it was known then. NoLakeError where there is none."""
     return Lake(path, end_of(as_of) if as_of is not None else None)
-
-
-def publish_catalog(connection: duckdb.DuckDBPyConnection, lake: Path, log: Log) -> None:
-    """Replace `lake.duckdb` by one whose views show the log's version, unless it is that already."""
-    target, witness = lake / CATALOG, lake / _WITNESS
-    statements = catalog_statements(log)
-    made_of = sha256("\n".join([duckdb.__version__, *statements]).encode()).hexdigest()
-    with suppress(OSError):  # there is none, or no witness
-        if witness.read_bytes() == f"{made_of} {digest(target)}".encode():
-            return
-    fresh = target.with_name(f"{CATALOG}.new")
-    write_catalog(connection, fresh, statements)
-    sync(fresh)
-    made = f"{made_of} {digest(fresh)}"
-    os.replace(fresh, target)
-    sync(lake)
-    witness.write_text(made)
-
-
-def write_catalog(connection: duckdb.DuckDBPyConnection, target: Path, statements: list[str]) -> None:
-    """Write a DuckDB file that holds these views. LakeError where that cannot be written."""
-    for stale in (target, target.with_name(f"{target.name}.wal")):
-        stale.unlink(missing_ok=True)
-    with connection.cursor() as cursor:
-        try:
-            cursor.execute(f"ATTACH {literal(str(target))} AS catalog (STORAGE_VERSION 'v1.0.0'); USE catalog")
-            _execute_at_once(cursor, statements)
-            cursor.execute("USE memory; DETACH catalog")
-        except (duckdb.IOException, duckdb.TransactionException) as error:
-            with suppress(duckdb.Error):
-                cursor.execute("ROLLBACK")
-            cursor.execute("USE memory; DETACH DATABASE IF EXISTS catalog")
-            raise LakeError(f"{target} cannot be written; look whether its disk is full ({error})") from error
 
 
 def _execute_at_once(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:

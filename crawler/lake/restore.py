@@ -27,7 +27,7 @@ from crawler.lake.lock import OwnerLock
 from crawler.lake.log import HISTORY_KEY, Log, open_table, recommit
 from crawler.lake.losses import Asked, Loss, in_doubt
 from crawler.lake.parts import OpenPart, Part
-from crawler.lake.query import CATALOG
+from crawler.lake.published import CATALOG
 from crawler.lake.repair import set_aside
 from crawler.lake.schema import LEVELS, TABLES
 from crawler.lake.upkeep import Wanted, maintain

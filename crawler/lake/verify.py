@@ -2,12 +2,11 @@
 
 Reads only and needs no lock: a sweep may go on meanwhile. Each kind of file has its own witness. Data files bear the
 digest of their content in their name, commits end with their checksum, checkpoints have theirs beside them, the key
-index in its manifest, and `lake.duckdb` is compared with one made anew.
+index in its manifest, and `lake.duckdb` beside it.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,17 +15,16 @@ from crawler.errors import LakeError, NewerLakeError, NoLakeError
 from crawler.lake.answer import plain_errors
 from crawler.lake.coherence import incoherent
 from crawler.lake.commits import checkpoints_in, commit_file, log_folder, newest_version, version_in
-from crawler.lake.engine import connect
 from crawler.lake.files import digest
 from crawler.lake.flaws import Flaw, Harm
 from crawler.lake.format import FORMAT_KEY
 from crawler.lake.keys import damaged_runs
 from crawler.lake.log import Log, changes_of, open_table
 from crawler.lake.parts import DIGEST, part_digest, part_version
-from crawler.lake.query import CATALOG, Lake, write_catalog
+from crawler.lake.published import CATALOG, is_published
+from crawler.lake.query import Lake
 from crawler.lake.schema import ENTITIES
 from crawler.lake.seal import is_sealed, is_whole, without_its_digest
-from crawler.lake.views import catalog_statements
 
 
 @dataclass(slots=True)
@@ -63,7 +61,8 @@ def verify(path: Path) -> Verified:
     else:
         with Lake(lake) as opened, plain_errors():
             seen.flaws += [Flaw(Harm.ROWS, table, said) for table, said in incoherent(opened)]
-        caches += _catalog(lake, log)
+        if not is_published(lake, log):
+            caches.append(Flaw(Harm.CACHE, CATALOG, "is not what this release writes for the newest commit"))
     if newest_version(log.folder) == version:
         seen.flaws += caches
     elif caches:
@@ -176,13 +175,3 @@ def _as_named(path: Path) -> bool:
 def _keys(lake: Path) -> Iterator[Flaw]:
     for name in damaged_runs(lake / "keys"):
         yield Flaw(Harm.CACHE, f"keys/{name}", "is not what was written")
-
-
-def _catalog(lake: Path, log: Log) -> Iterator[Flaw]:
-    """Compare `lake.duckdb` with one made anew: the same views always make the same bytes."""
-    with tempfile.TemporaryDirectory() as folder, connect() as connection:
-        fresh = Path(folder) / CATALOG
-        write_catalog(connection, fresh, catalog_statements(log))
-        kept = lake / CATALOG
-        if not kept.is_file() or kept.read_bytes() != fresh.read_bytes():
-            yield Flaw(Harm.CACHE, CATALOG, "is not what this release writes for the newest commit")

@@ -42,7 +42,7 @@ from crawler.lake.lock import OwnerLock
 from crawler.lake.log import PHI_KEY, Log, LogFile
 from crawler.lake.parts import OpenPart, Part, part_version
 from crawler.lake.phi import disagreement
-from crawler.lake.query import publish_catalog
+from crawler.lake.published import publish_catalog
 from crawler.lake.repair import mend
 from crawler.lake.rewrite import written
 from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each, look_up

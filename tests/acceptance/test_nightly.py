@@ -25,7 +25,7 @@ OTHER = Archive(30, FIRST, TODAY, seed=9, series_per_study=2)
 
 @pytest.fixture
 def hospital(tmp_path: Path) -> Iterator[tuple[ChangingArchive, Simulator]]:
-    archive = ChangingArchive(Archive(150, FIRST, TODAY, seed=5, series_per_study=2, undated=3))
+    archive = ChangingArchive(Archive(60, FIRST, TODAY, seed=5, series_per_study=2, undated=3))
     with running(Simulator(archive)) as pacs:
         configure(tmp_path, {"main": pacs.port})
         yield archive, pacs
@@ -157,10 +157,10 @@ def test_reconciling_finds_late_arrivals_growth_and_deletions_in_old_days(
     archive.receive(OTHER)
     archive.grow(archive.studies()[9], "2.25.1")
     archive.delete(archive.studies()[12])
-    job = '[jobs.nightly]\nkind = "sweep"\ncron = "0 1 * * *"\nlookback_days = 1\nreconcile_days = 3\n'
+    job = '[jobs.nightly]\nkind = "sweep"\ncron = "0 1 * * *"\nlookback_days = 1\nreconcile_days = 2\n'
     settings = tmp_path / "pacslake.toml"
     settings.write_text(settings.read_text() + job)
-    for _ in range(4):
+    for _ in range(3):
         done = sweep(tmp_path, "--job", "nightly")
         assert done.returncode == 0, said(done)
     assert_true(tmp_path, archive, Level.STUDY, Level.SERIES)

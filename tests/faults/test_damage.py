@@ -28,8 +28,8 @@ from tests.acceptance.sweeping import configure
 from tests.faults.foreign import HARMLESS, MISREAD, NO_UTF8, changed, plant
 from tests.property.lake.answers import answers, covered, studies, sweep
 
-NOT_JUDGED = {"lock", "catalog"}
-"""They hold the name of the last owner, and whether `lake.duckdb` is to be made anew."""
+NOT_JUDGED = {"lock"}
+"""It holds the name of the last owner."""
 NOT_MISSED = {*NOT_JUDGED, "_last_checkpoint", f"{0:020d}.json"}
 """The lake is as good without: a checkpoint sums up the first commit, and upkeep deletes such commits one day."""
 PAGE = 4096

@@ -20,6 +20,7 @@ from pathlib import Path
 from crawler.lake.resume import complete_windows
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
+from jobs.wiring import begin
 from tests.property.lake.answers import answers, covered, studies, sweep
 
 DAYS = [date(2024, 1, 1) + timedelta(days=number) for number in range(4)]
@@ -88,4 +89,5 @@ def main(folder: Path, points: list[str], work: Callable[[Path], None] = write) 
 
 
 if __name__ == "__main__":
+    begin()
     main(Path(sys.argv[1]), sys.argv[2:])

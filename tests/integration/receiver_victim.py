@@ -16,10 +16,10 @@ import pyarrow as pa
 from crawler.model import AETitle
 from crawler.retrieve.expectation import Sender
 from crawler.retrieve.receiver import Receiving, receive
+from jobs.wiring import begin
 from tests.integration import lake_victim
 from tests.integration.sending import EVERYTHING, encoded, scu
 
-pa.array([""])  # imports pandas where that is installed: a thousand files opened, at none of which to be killed
 OBJECTS = {f"1.2.3.{number}": encoded(f"1.2.3.{number}", 200_000 * (number % 2)) for number in range(8)}
 
 
@@ -53,4 +53,5 @@ async def _receive(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    begin()
     lake_victim.main(Path(sys.argv[1]), sys.argv[2:], work)

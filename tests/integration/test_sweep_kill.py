@@ -1,6 +1,6 @@
 """Sweeps that are stopped or killed at any moment, and run again: the lake is whole, and what was proven is not asked.
 
-PACSLAKE_KILLS says how many random moments are tried on each archive, 5 without it.
+PACSLAKE_KILLS says how many random moments are tried on each archive, 3 without it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ CAPPED = Quirks(cap=30)
 """The crowded day must be cut into hours and less; nothing but the answers tells of the cap."""
 SLOW = Quirks(latency=0.002)
 LEVELS = (Level.STUDY, Level.SERIES)
-KILLS = int(os.environ.get("PACSLAKE_KILLS", "5"))
-KILLS_PER_LAKE = 5
+KILLS = int(os.environ.get("PACSLAKE_KILLS", "3"))
+KILLS_PER_LAKE = 3
 EVERYTHING = "; ".join(
     "select {} from {} order by all".format(", ".join(SMALL.table(level).column_names), table)
     for level, table in ((Level.STUDY, "studies"), (Level.SERIES, "series"))

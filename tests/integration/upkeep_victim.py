@@ -13,6 +13,7 @@ from pathlib import Path
 
 from crawler.lake.upkeep import Wanted, maintain
 from crawler.lake.writer import LakeWriter
+from jobs.wiring import begin
 from tests.integration import lake_victim
 
 
@@ -23,4 +24,5 @@ def tidy_up(lake: Path) -> None:
 
 
 if __name__ == "__main__":
+    begin()
     lake_victim.main(Path(sys.argv[1]), sys.argv[2:], tidy_up)
