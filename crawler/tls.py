@@ -10,8 +10,6 @@ import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-import structlog
-
 from crawler.certificates import X509
 from crawler.errors import UserError
 from crawler.identity import NamedFile, TlsCall, TlsIdentity, TlsListen
@@ -111,6 +109,8 @@ class Answering:
             try:
                 self._context = listening(self._listen)
             except UserError as wrong:
+                import structlog  # takes 0.1 s, which who answers without TLS need not wait
+
                 structlog.get_logger().error("the certificate is not renewed", reason=str(wrong))
         return self._context
 

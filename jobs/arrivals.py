@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crawler.retrieve.adopting import adopted
-from crawler.retrieve.instance import Outcome, rows_of
+from crawler.retrieve.files import rows_of
+from crawler.retrieve.instance import Outcome
 from crawler.retrieve.order import Order
 from crawler.retrieve.readback import TOLD, Told, examine, examined
 from crawler.retrieve.rows import file_rows

@@ -189,4 +189,4 @@ async def _opened(peers: Peers, request: Request, report: Report) -> AsyncIterat
         request.to, local.ae_title, tuple(senders), by_series, port=local.port, tls=tls, limits=limits_of(local)
     )
     async with listening(receiving, report, "choose another by --port") as receiver:
-        yield Store(receiver, receiver.port, receiver.acceptor.rejections)
+        yield Store(receiver, receiver.port, receiver.rejections)

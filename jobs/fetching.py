@@ -174,7 +174,7 @@ class Fetching:
             raise
         else:
             self.gate.answered("retrieve", self.arrivals.instances - before, _now() - began)
-        await self.storing.groups.settled()
+        await self.storing.settled()
         self.order.fetched(fetch, ended, _now())
 
     async def _run(self, association: Association, wanted: Wanted) -> Ended:

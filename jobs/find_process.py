@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from crawler.confine import Confines, confine, limit_data
 from crawler.lake import folders
-from crawler.serve.sql.confine import Confines, confine, limit_data
 
 _WRITTEN = (folders.AUDIT, folders.BY_DAY, folders.STANDING)
 _LIBRARIES, _OF_A_CORE = 1 << 30, 32 << 20

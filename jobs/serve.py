@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from crawler.confine import landlock_version
 from crawler.errors import LakeError
 from crawler.lake.job_runs import slots_done
 from crawler.lake.lock import OwnerLock
@@ -20,7 +21,6 @@ from crawler.serve.listening import Certificate, Server, certificate_of, listen
 from crawler.serve.metrics import registry_of
 from crawler.serve.site import Told, door_of, rules_of, site
 from crawler.serve.sql.client import Limits, Sandbox
-from crawler.serve.sql.confine import landlock_version
 from crawler.serve.web.doors import Door
 from crawler.serve.web.parts import Parts
 from crawler.settings import Settings

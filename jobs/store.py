@@ -55,7 +55,7 @@ async def opened_store(settings: Settings, names: Sequence[str], report: Report)
     )
     async with listening(receiving, report) as receiver:
         receiver.expectation = expected
-        yield Store(receiver, receiver.port, receiver.acceptor.rejections)
+        yield Store(receiver, receiver.port, receiver.rejections)
 
 
 @asynccontextmanager

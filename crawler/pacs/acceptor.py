@@ -340,9 +340,9 @@ class Acceptor:
         proposal = negotiation.decode_request(pdu)
         refusal = self._refusal(proposal, connection.address)
         if refusal is not None:
-            connection.write(negotiation.rejection(*refusal))
             self._remember(Rejection(proposal.calling_ae, proposal.called_ae, connection.address, refusal))
             self._turn_away(connection.address, _REFUSED[refusal])
+            connection.write(negotiation.rejection(*refusal))
             return None
         limits = self.service.limits
         extended = self.service.extended

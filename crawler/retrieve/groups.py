@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from crawler.retrieve.spool import Incoming
+from crawler.retrieve.incoming import Arrived
 
 _GATHER = 0.1
 """Seconds that a group gathers at most; syncing many files costs little more than syncing one."""
@@ -26,9 +26,12 @@ Aside = Callable[..., Awaitable[Any]]
 class Groups:
     """Hands groups to `settle`, one at a time. What gathers meanwhile is the next group."""
 
-    def __init__(self, settle: Callable[[list[Incoming], Aside], Awaitable[None]]) -> None:
+    def __init__(
+        self, settle: Callable[[list[Arrived], Aside], Awaitable[None]], discard: Callable[[Arrived], None]
+    ) -> None:
         self._settle = settle
-        self._waiting: list[Incoming] = []
+        self._discard = discard
+        self._waiting: list[Arrived] = []
         self._in_hand = 0
         self._came = asyncio.Event()
         self._went = asyncio.Event()
@@ -52,9 +55,9 @@ class Groups:
         while not self.has_room:
             await self._wait_for_change()
 
-    def add(self, incoming: Incoming) -> None:
+    def add(self, arrived: Arrived) -> None:
         """Take an object that was received whole."""
-        self._waiting.append(incoming)
+        self._waiting.append(arrived)
         self._came.set()
 
     async def settled(self) -> None:
@@ -70,8 +73,8 @@ class Groups:
         try:
             await self._task
         finally:
-            for incoming in self._waiting:
-                incoming.discard()
+            for arrived in self._waiting:
+                self._discard(arrived)
 
     async def _wait_for_change(self) -> None:
         self._went.clear()

@@ -1,17 +1,14 @@
-"""An object on its way to us: what its command says, whether its dataset agrees, and its row of `files`. Pure."""
+"""An object on its way to us: what its command says, and whether its dataset agrees. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from math import isfinite
 from typing import Literal, TypeAlias
-
-import pyarrow as pa
 
 from crawler.retrieve import header
 from crawler.retrieve.expectation import Expectation
@@ -38,51 +35,48 @@ Value: TypeAlias = str | int | float | list[str] | list[float] | None
 """What an element says; None where it is malformed. The file keeps what was written."""
 
 
-def _lengths(text: str) -> list[float] | None:
+def texts(text: str) -> list[str]:
+    """Read what is a text each."""
+    return text.split("\\")
+
+
+def lengths(text: str) -> list[float] | None:
+    """Read DS."""
     try:
-        numbers = [float(number) for number in text.split("\\")]
+        numbers = [float(one) for one in text.split("\\")]
     except ValueError:
         return None
     return numbers if all(map(isfinite, numbers)) else None
 
 
-def _length(text: str) -> float | None:
-    numbers = _lengths(text)
+def length(text: str) -> float | None:
+    """Read DS of which there is one."""
+    numbers = lengths(text)
     return numbers[0] if numbers and len(numbers) == 1 else None
 
 
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
+    """Read IS."""
     return int(text) if _INTEGER.fullmatch(text) else None
 
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,11}")
-_TEXTS: dict[int, tuple[str, pa.DataType, Callable[[str], Value]]] = {
-    0x0008_0008: ("ImageType", pa.list_(pa.string()), lambda text: text.split("\\")),
-    0x0008_0060: ("Modality", pa.string(), str),
-    0x0018_0050: ("SliceThickness", pa.float64(), _length),
-    0x0020_0013: ("InstanceNumber", pa.int64(), _number),
-    0x0020_0032: ("ImagePositionPatient", pa.list_(pa.float64()), _lengths),
-    0x0020_0037: ("ImageOrientationPatient", pa.list_(pa.float64()), _lengths),
-    0x0028_0004: ("PhotometricInterpretation", pa.string(), str),
-    0x0028_0008: ("NumberOfFrames", pa.int64(), _number),
-    0x0028_0030: ("PixelSpacing", pa.list_(pa.float64()), _lengths),
+TEXTS: dict[int, tuple[str, Callable[[str], Value]]] = {
+    0x0008_0008: ("ImageType", texts),
+    0x0008_0060: ("Modality", str),
+    0x0018_0050: ("SliceThickness", length),
+    0x0020_0013: ("InstanceNumber", number),
+    0x0020_0032: ("ImagePositionPatient", lengths),
+    0x0020_0037: ("ImageOrientationPatient", lengths),
+    0x0028_0004: ("PhotometricInterpretation", str),
+    0x0028_0008: ("NumberOfFrames", number),
+    0x0028_0030: ("PixelSpacing", lengths),
 }
-_NUMBERS = {0x0028_0010: "Rows", 0x0028_0011: "Columns", 0x0028_0100: "BitsAllocated"}
+NUMBERS = {0x0028_0010: "Rows", 0x0028_0011: "Columns", 0x0028_0100: "BitsAllocated"}
 """What a file says of itself that C-FIND seldom does: what is written as text, with its column, and US."""
-_UIDS = {header.STUDY_INSTANCE_UID: "StudyInstanceUID", header.SERIES_INSTANCE_UID: "SeriesInstanceUID"}
-_WANTED = frozenset((header.SOP_CLASS_UID, header.SOP_INSTANCE_UID, *_UIDS, *_TEXTS, *_NUMBERS))
-
-FILES = pa.schema(
-    [
-        *((name, pa.string()) for name in ("SOPInstanceUID", "SOPClassUID", *_UIDS.values())),
-        *((name, pa.string()) for name in ("path", "outcome", "transfer_syntax", "sha256", "source_ae")),
-        ("size", pa.int64()),
-        ("received_at", pa.timestamp("us")),
-        *((name, kind) for name, kind, _ in _TEXTS.values()),
-        *((name, pa.int64()) for name in _NUMBERS.values()),
-    ]
-)
-"""The rows that tell of received files; `path` is relative to the store, `received_at` in UTC."""
+UIDS = {header.STUDY_INSTANCE_UID: "StudyInstanceUID", header.SERIES_INSTANCE_UID: "SeriesInstanceUID"}
+WANTED = frozenset((header.SOP_CLASS_UID, header.SOP_INSTANCE_UID, *UIDS, *TEXTS, *NUMBERS))
+"""Tags that are read of a dataset."""
 
 
 class Outcome(StrEnum):
@@ -114,22 +108,22 @@ class Instance:
 
     def judge(self, head: bytes, expectation: Expectation) -> int:
         """Read the head of the dataset, and give the status that it deserves."""
-        self.head = header.first_elements(head, self.transfer_syntax, _WANTED)
+        self.head = header.first_elements(head, self.transfer_syntax, WANTED)
         if self.text(header.SOP_INSTANCE_UID) != self.sop_instance:
             return CANNOT_UNDERSTAND
         if self.text(header.SOP_CLASS_UID) != self.sop_class:
             return OTHER_SOP_CLASS
-        study, series = (self.text(tag) for tag in _UIDS)
+        study, series = (self.text(tag) for tag in UIDS)
         return SUCCESS if expectation.includes(study, series) else NOT_AUTHORIZED
 
     def texts(self) -> Iterator[Value]:
         """Read what is written as text, in the order of the columns; the sender need not wait for it."""
-        return (_value(tag, self.head.get(tag, b"")) for tag in _TEXTS)
+        return (_value(tag, self.head.get(tag, b"")) for tag in TEXTS)
 
     def numbers(self) -> Iterator[Value]:
         """Read what is written as US."""
         order: Literal["big", "little"] = "big" if self.transfer_syntax == header.BIG_ENDIAN else "little"
-        values = (self.head.get(tag, b"") for tag in _NUMBERS)
+        values = (self.head.get(tag, b"") for tag in NUMBERS)
         return (int.from_bytes(value, order) if len(value) == 2 else None for value in values)
 
     def text(self, tag: int) -> str:
@@ -146,7 +140,7 @@ def _text(value: bytes) -> str:
 @lru_cache(256)
 def _value(tag: int, value: bytes) -> Value:
     text = _text(value)
-    return _TEXTS[tag][2](text) if text else None
+    return TEXTS[tag][1](text) if text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,38 +152,3 @@ class Kept:
     outcome: Outcome
     size: int
     sha256: str
-
-
-Row: TypeAlias = tuple[object, ...]
-
-
-def rows_of(kept: Sequence[Kept], received_at: datetime) -> pa.Table:
-    """Give the rows of files."""
-    return table_of([row_of(one, received_at) for one in kept])
-
-
-def table_of(rows: Sequence[Row]) -> pa.Table:
-    """Make a table of rows."""
-    if not rows:
-        return FILES.empty_table()
-    columns = zip(*rows, strict=True)
-    return pa.table([pa.array(column, kind.type) for column, kind in zip(columns, FILES, strict=True)], FILES)
-
-
-def row_of(one: Kept, received_at: datetime) -> Row:
-    """Give the values of a file in the order of `FILES`."""
-    instance = one.instance
-    return (
-        instance.sop_instance,
-        instance.sop_class,
-        *(instance.text(tag) or None for tag in _UIDS),
-        one.path,
-        one.outcome.value,
-        instance.transfer_syntax,
-        one.sha256,
-        instance.source_ae,
-        one.size,
-        received_at,
-        *instance.texts(),
-        *instance.numbers(),
-    )

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-
-import structlog
 
 from crawler.model import Quota
 
@@ -33,62 +32,79 @@ def taken_today(store: Path) -> Taken:
 
 
 class Counted:
-    """Counts what comes; `folder` is a descriptor of the store."""
+    """Counts what comes. `tell` is told once in a day of each sender who has used it up, and of what that was."""
 
-    def __init__(self, quota: Quota, folder: int) -> None:
+    def __init__(self, quota: Quota, taken: Taken, tell: Callable[[str, int, int], None]) -> None:
         self._quota = quota
-        self._folder = folder
+        self._tell = tell
         self._day = _today()
         self._told: set[str] = set()
-        self._taken: Taken = {}
-        with suppress(OSError), open(FILE, "rb", opener=self._opened) as file:
-            self._taken = _read(file.read())
+        self._taken = dict(taken)
+
+    @property
+    def taken(self) -> Taken:
+        """What has been taken today."""
+        self._turn()
+        return self._taken
 
     def is_spent(self, ae_title: str) -> bool:
         """Whether not even an empty object of a sender is taken any more today."""
-        objects, size = self._of(ae_title)
-        return not self._fits(ae_title, (objects + 1, size + 1))
+        objects, size = self.taken.get(ae_title, (0, 0))
+        return not self._quota.allows((objects + 1, size + 1))
 
     def take(self, ae_title: str, objects: int, size: int) -> bool:
         """Count what comes; false, and nothing is counted, where it is too much."""
-        before = self._of(ae_title)
-        taken = before[0] + objects, before[1] + size
-        if not self._fits(ae_title, taken):
+        before = self.taken.get(ae_title, (0, 0))
+        if not self._quota.allows((before[0] + objects, before[1] + size)):
+            self.spent(ae_title)
             return False
-        self._taken[ae_title] = taken
+        self.add(ae_title, objects, size)
         return True
 
-    def give_back(self, ae_title: str, objects: int, size: int) -> None:
-        """Count no longer what was not kept."""
-        before = self._of(ae_title)
-        self._taken[ae_title] = max(before[0] - objects, 0), max(before[1] - size, 0)
+    def add(self, ae_title: str, objects: int, size: int) -> None:
+        """Count what has come; less than nothing for what was not kept."""
+        before = self.taken.get(ae_title, (0, 0))
+        self._taken[ae_title] = max(before[0] + objects, 0), max(before[1] + size, 0)
 
-    def save(self) -> None:
-        """Write it down. OSError."""
-        said = json.dumps({"day": self._day, "taken": self._taken}).encode()
-        with open(_NEW, "wb", opener=self._opened) as file:
-            file.write(said)
-        os.rename(_NEW, FILE, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+    def spent(self, ae_title: str) -> None:
+        """Tell that a sender wanted to send more, unless that was told."""
+        objects, size = self.taken.get(ae_title, (0, 0))
+        if ae_title not in self._told:
+            self._told.add(ae_title)
+            self._tell(ae_title, objects, size)
 
-    def _opened(self, name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_NOFOLLOW, 0o600, dir_fd=self._folder)
-
-    def _of(self, ae_title: str) -> tuple[int, int]:
+    def _turn(self) -> None:
         if self._day != (today := _today()):
             self._day, self._taken = today, {}
             self._told.clear()
-        return self._taken.get(ae_title, (0, 0))
 
-    def _fits(self, ae_title: str, taken: tuple[int, int]) -> bool:
-        if self._quota.allows(taken):
-            return True
-        if ae_title not in self._told:
-            self._told.add(ae_title)
-            objects, size = self._of(ae_title)
-            structlog.get_logger().warning(
-                "what a sender may send in a day is used up", ae_title=ae_title, objects=objects, bytes=size
-            )
-        return False
+
+def say_spent(ae_title: str, objects: int, size: int) -> None:
+    """Say in the log that a sender has used it up."""
+    import structlog  # takes 0.1 s, which the process that listens need not wait
+
+    structlog.get_logger().warning(
+        "what a sender may send in a day is used up", ae_title=ae_title, objects=objects, bytes=size
+    )
+
+
+def written_down(folder: int) -> Taken:
+    """Give what a store has taken today, given a descriptor of it."""
+    with suppress(OSError), open(FILE, "rb", opener=_in(folder)) as file:
+        return _read(file.read())
+    return {}
+
+
+def write_down(taken: Taken, folder: int) -> None:
+    """Keep it in the store. OSError."""
+    said = json.dumps({"day": _today(), "taken": taken}).encode()
+    with open(_NEW, "wb", opener=_in(folder)) as file:
+        file.write(said)
+    os.rename(_NEW, FILE, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _in(folder: int) -> Callable[[str, int], int]:
+    return lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600, dir_fd=folder)
 
 
 def _today() -> str:

@@ -12,118 +12,23 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import file_digest, sha256
+from hashlib import file_digest
 from pathlib import Path
 
 from crawler.errors import UserError
 from crawler.folders import require_private
 from crawler.model import Quota
 from crawler.retrieve.durable import sync_filesystem
-from crawler.retrieve.header import HEAD, SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
-from crawler.retrieve.instance import OUT_OF_RESOURCES, SUCCESS, Instance, Kept, Outcome
+from crawler.retrieve.header import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
+from crawler.retrieve.incoming import Arrived, Intake
+from crawler.retrieve.instance import Kept, Outcome
 from crawler.retrieve.layout import SPOOL, Layout, by_hash, place_beside
-from crawler.retrieve.quota import Counted
+from crawler.retrieve.quota import Counted, say_spent, write_down, written_down
 
 _NO_FOLDER = (errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.EPERM)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-
-
-class Incoming:
-    """One object on its way to disk: a `Sink` that keeps `status`, the one to answer with."""
-
-    def __init__(self, spool: Spool, instance: Instance, meta: bytes, judge: Callable[[bytes], int]) -> None:
-        self.instance = instance
-        self.status = SUCCESS
-        self.size = 0
-        self.name = ""
-        """In the spool, once there is a file."""
-        self._fd = -1
-        self._spool = spool
-        self._judge = judge
-        self._buffer = bytearray(meta)
-        self._meta = len(meta)
-        self._hash = sha256()
-        self._counts = spool.counts
-        self._counted = 0, 0
-        """Objects, 1 at most, and bytes that its sender was given of its quota."""
-
-    @property
-    def sha256(self) -> str:
-        """The hash of what was written, in hexadecimal."""
-        return self._hash.hexdigest()
-
-    def write(self, fragment: bytes | memoryview) -> None:
-        """Take the next bytes; after a refusal they are dropped."""
-        if self.status != SUCCESS:
-            return
-        if len(self._buffer) + len(fragment) - self._meta < HEAD:
-            self._buffer += fragment
-        else:
-            self._flush(fragment)
-
-    def finish(self) -> int:
-        """Write what is left, and give the status of the whole."""
-        if self.status == SUCCESS:
-            self._flush()
-        self._close()
-        return self.status
-
-    def refuse(self, status: int) -> None:
-        """Drop what came and what comes."""
-        self.status = status
-        self._buffer.clear()
-        self.discard()
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        self._close()
-        if self._counts is not None:
-            self._counts.give_back(self.instance.source_ae, *self._counted)
-            self._counted = 0, 0
-        if self.name:
-            with suppress(OSError):
-                self._spool.remove(self.name)
-
-    def _close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def _flush(self, fragment: bytes | memoryview = b"") -> None:
-        """Write what has gathered, and a fragment after it, of which no copy is made."""
-        if not self.name:
-            head = self._buffer[self._meta :] + fragment[:HEAD]
-            if (status := self._judge(bytes(head))) != SUCCESS:
-                self.refuse(status)
-                return
-        if not self._is_within(len(self._buffer) + len(fragment)):
-            self.refuse(OUT_OF_RESOURCES)
-            return
-        try:
-            if not self.name:
-                self.name, self._fd = self._spool.create()
-            for data in (self._buffer, fragment):
-                _write_all(self._fd, data)
-                self._hash.update(data)
-                self.size += len(data)
-        except OSError as error:
-            self._spool.trouble = error
-            self.refuse(OUT_OF_RESOURCES)
-            return
-        self._meta = 0
-        self._buffer.clear()
-
-    def _is_within(self, size: int) -> bool:
-        """Whether its sender may send so much more today."""
-        objects = 0 if self.name else 1
-        if self._counts is None:
-            return True
-        if not self._counts.take(self.instance.source_ae, objects, size):
-            return False
-        self._counted = self._counted[0] + objects, self._counted[1] + size
-        return True
 
 
 class Spool:
@@ -132,17 +37,17 @@ class Spool:
     def __init__(self, store: Path, folders: tuple[int, int], layout: Layout) -> None:
         """`folders` are descriptors of the store and of its spool, which is locked."""
         self.store = store
-        self.trouble: OSError | None = None
-        """Why nothing can be written, a full disk say; nothing is tried until it is set to None."""
         self._root, self._lock = folders
         self._layout = layout
-        self._created = 0
-        self.counts: Counted | None = None
-        """What has come of whom today; None where nothing limits that."""
+        self.intake = Intake(self._lock)
 
     def heed(self, quota: Quota) -> None:
         """Take no more of a sender in a day than this from now on."""
-        self.counts = Counted(quota, self._root)
+        self.intake.counts = Counted(quota, written_down(self._root), say_spent)
+
+    def opened_again(self) -> int:
+        """Give another descriptor of the spool, which does not keep it locked."""
+        return os.open(SPOOL, _FOLDER, dir_fd=self._root)
 
     @staticmethod
     def open(store: Path, layout: Layout = by_hash) -> Spool:
@@ -173,74 +78,86 @@ class Spool:
         os.close(self._lock)
         os.close(self._root)
 
-    def create(self) -> tuple[str, int]:
-        """Make an empty file for an object; give its name in the spool, and its descriptor."""
-        self._created += 1
-        name = str(self._created)
-        return name, os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=self._lock)
+    def has(self, arrived: Arrived) -> bool:
+        """Whether a file in the spool is what is said of it, as far as that is seen from outside."""
+        try:
+            found = os.stat(arrived.name, dir_fd=self._lock, follow_symlinks=False)
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == arrived.size
 
-    def remove(self, name: str) -> None:
-        """Throw a file of the spool away."""
-        os.unlink(name, dir_fd=self._lock)
+    def clear(self, prefix: str) -> None:
+        """Throw away what somebody has left who filled the spool."""
+        for name in os.listdir(self._lock):
+            if name.startswith(prefix):
+                with suppress(OSError):
+                    self.intake.remove(name)
+
+    def discard(self, arrived: Arrived) -> None:
+        """Throw an object away that has come."""
+        if self.intake.counts is not None:
+            self.intake.counts.add(arrived.instance.source_ae, -1, -arrived.size)
+        with suppress(OSError):
+            self.intake.remove(arrived.name)
 
     def sync(self) -> bool:
         """Wait until what was written and named is on disk; give whether it is."""
         try:
-            if self.counts is not None:
-                self.counts.save()
+            if self.intake.counts is not None:
+                write_down(self.intake.counts.taken, self._root)
             sync_filesystem(self._lock)
         except OSError as error:
-            self.trouble = error
+            self.intake.trouble = error
             return False
         return True
 
-    def place(self, group: Sequence[Incoming]) -> tuple[list[Kept], list[Incoming]]:
+    def place(self, group: Sequence[Arrived]) -> tuple[list[Kept], list[Arrived]]:
         """Move files to their places, and give those that have one, and those whose place is taken."""
         kept, namesakes = [], []
-        for incoming in group:
-            place = self._place(incoming)
+        for arrived in group:
+            place = self._place(arrived)
             try:
                 with self._shard(place) as (folder, name):
                     if _has(folder, name):
-                        namesakes.append(incoming)
+                        namesakes.append(arrived)
                         continue
-                    os.rename(incoming.name, name, src_dir_fd=self._lock, dst_dir_fd=folder)
+                    os.rename(arrived.name, name, src_dir_fd=self._lock, dst_dir_fd=folder)
             except OSError as error:
-                self._lose(incoming, error)
+                self._lose(arrived, error)
             else:
-                kept.append(_kept(incoming, place, Outcome.STORED))
+                kept.append(_kept(arrived, place, Outcome.STORED))
         return kept, namesakes
 
-    def compare(self, namesakes: Sequence[Incoming]) -> list[Kept]:
+    def compare(self, namesakes: Sequence[Arrived]) -> list[Kept]:
         """Keep those beside what has their place that are not the same."""
         kept = []
-        for incoming in namesakes:
+        for arrived in namesakes:
             try:
-                kept.append(self._kept_beside(incoming))
+                kept.append(self._kept_beside(arrived))
             except OSError as error:
-                self._lose(incoming, error)
+                self._lose(arrived, error)
         return kept
 
-    def _kept_beside(self, incoming: Incoming) -> Kept:
-        place, outcome = self._place(incoming), Outcome.AGAIN
+    def _kept_beside(self, arrived: Arrived) -> Kept:
+        place, outcome = self._place(arrived), Outcome.AGAIN
         with self._shard(place) as (folder, name):
-            if not _is_same(folder, name, incoming):
-                place = place_beside(place, incoming.sha256)
+            if not _is_same(folder, name, arrived):
+                place = place_beside(place, arrived.sha256)
                 beside = place.rpartition("/")[2]
                 outcome = Outcome.AGAIN if _has(folder, beside) else Outcome.OTHER
             if outcome is Outcome.OTHER:
-                os.rename(incoming.name, beside, src_dir_fd=self._lock, dst_dir_fd=folder)
+                os.rename(arrived.name, beside, src_dir_fd=self._lock, dst_dir_fd=folder)
             else:
-                self.remove(incoming.name)
-        return _kept(incoming, place, outcome)
+                self.intake.remove(arrived.name)
+        return _kept(arrived, place, outcome)
 
-    def _place(self, incoming: Incoming) -> str:
-        one = incoming.instance
+    def _place(self, arrived: Arrived) -> str:
+        one = arrived.instance
         return self._layout(one.text(STUDY_INSTANCE_UID), one.text(SERIES_INSTANCE_UID), one.sop_instance)
 
-    def _lose(self, incoming: Incoming, error: OSError) -> None:
-        self.trouble = error
-        incoming.discard()
+    def _lose(self, arrived: Arrived, error: OSError) -> None:
+        self.intake.trouble = error
+        self.discard(arrived)
 
     @contextmanager
     def _shard(self, place: str) -> Iterator[tuple[int, str]]:
@@ -257,8 +174,8 @@ class Spool:
             os.close(here)
 
 
-def _kept(incoming: Incoming, place: str, outcome: Outcome) -> Kept:
-    return Kept(incoming.instance, place, outcome, incoming.size, incoming.sha256)
+def _kept(arrived: Arrived, place: str, outcome: Outcome) -> Kept:
+    return Kept(arrived.instance, place, outcome, arrived.size, arrived.sha256)
 
 
 def _has(folder: int, name: str) -> bool:
@@ -268,13 +185,13 @@ def _has(folder: int, name: str) -> bool:
     return False
 
 
-def _is_same(folder: int, name: str, incoming: Incoming) -> bool:
+def _is_same(folder: int, name: str, arrived: Arrived) -> bool:
     """Compare with what has the place; a link never is."""
     there = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    if not stat.S_ISREG(there.st_mode) or there.st_size != incoming.size:
+    if not stat.S_ISREG(there.st_mode) or there.st_size != arrived.size:
         return False
     with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder), "rb") as file:
-        return file_digest(file, "sha256").hexdigest() == incoming.sha256
+        return file_digest(file, "sha256").hexdigest() == arrived.sha256
 
 
 def _entered(folder: int, name: str) -> int:
@@ -284,9 +201,3 @@ def _entered(folder: int, name: str) -> int:
     with suppress(FileExistsError):
         os.mkdir(name, dir_fd=folder)
     return os.open(name, _FOLDER, dir_fd=folder)
-
-
-def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
-    written = 0
-    while written < len(data):  # a disk that fills up takes a part first
-        written += os.write(fd, memoryview(data)[written:] if written else data)

@@ -23,22 +23,13 @@ from crawler.pacs.command import Command
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import Context
 from crawler.retrieve.expectation import Expectation
+from crawler.retrieve.files import Row, row_of, table_of
 from crawler.retrieve.groups import Aside, Groups
-from crawler.retrieve.header import file_meta
-from crawler.retrieve.instance import (
-    CANNOT_UNDERSTAND,
-    MEANINGS,
-    OUT_OF_RESOURCES,
-    SUCCESS,
-    Instance,
-    Row,
-    row_of,
-    table_of,
-)
+from crawler.retrieve.incoming import Arrived, Incoming
+from crawler.retrieve.instance import MEANINGS, SUCCESS
 from crawler.retrieve.layout import Layout, by_hash
-from crawler.retrieve.spool import Incoming, Spool
-
-_UNRECOGNIZED_OPERATION = 0x0211
+from crawler.retrieve.spool import Spool
+from crawler.retrieve.taking import Taking
 
 _FEW = 2
 """Files that are moved at a time."""
@@ -52,12 +43,21 @@ class Storing:
     """What takes objects; `opened` makes one. Set `expectation` to what is wanted, at any time."""
 
     def __init__(self, spool: Spool, report: Report) -> None:
-        self.expectation = Expectation()
         self.refusals: Counter[int] = Counter()
         """How many objects were refused, by status."""
-        self.groups = Groups(self._settle)
+        self.groups = Groups(self._settle, spool.discard)
         self._spool = spool
         self._report = report
+        self._taking = Taking(spool.intake)
+
+    @property
+    def expectation(self) -> Expectation:
+        """What is wanted; set it at any time."""
+        return self._taking.expectation
+
+    @expectation.setter
+    def expectation(self, wanted: Expectation) -> None:
+        self._taking.expectation = wanted
 
     @classmethod
     @asynccontextmanager
@@ -82,7 +82,7 @@ class Storing:
 
     def spent(self, ae_title: str) -> str | None:
         """Say for a person that no more is taken today of a sender; None while there is."""
-        if self._spool.counts is None or not self._spool.counts.is_spent(ae_title):
+        if not self._spool.intake.is_spent(ae_title):
             return None
         keys = "[local] max_gb_per_day or max_objects_per_day"
         return f"{ae_title} has sent as much today as {keys} lets it: run this again tomorrow (UTC), or raise that"
@@ -90,7 +90,7 @@ class Storing:
     @property
     def trouble(self) -> OSError | None:
         """Why nothing can be written; every object is refused until `resume`."""
-        return self._spool.trouble
+        return self._spool.intake.trouble
 
     @property
     def trouble_in_words(self) -> str | None:
@@ -103,43 +103,28 @@ class Storing:
 
     def resume(self) -> None:
         """Try to write again."""
-        self._spool.trouble = None
+        self._spool.intake.trouble = None
+
+    async def settled(self) -> None:
+        """Wait until everything is reported that was answered with success."""
+        await self.groups.settled()
 
     def begin(self, context: Context, command: Command, source_ae: str) -> Incoming | None:
         """Begin an object, given its C-STORE-RQ; None for any other command."""
-        if command.field != dimse.C_STORE_RQ:
-            return None
-        instance = Instance(command.sop_class, command.sop_instance, context.transfer_syntaxes[0], source_ae)
-        refusal = instance.refusal(context.abstract_syntax)
-        if self._spool.trouble is not None or self.groups.is_over or self.spent(source_ae):
-            refusal = OUT_OF_RESOURCES
-        meta = b""
-        if refusal == SUCCESS:
-            meta = file_meta(instance.sop_class, instance.sop_instance, instance.transfer_syntax)
-        incoming = Incoming(self._spool, instance, meta, lambda head: instance.judge(head, self.expectation))
-        if refusal != SUCCESS:
-            incoming.refuse(refusal)
-        return incoming
+        self._taking.is_over = self.groups.is_over
+        return self._taking.begin(context, command, source_ae)
 
     async def serve(self, request: Message) -> tuple[int, str]:
-        """Do the same as `end` when there is room."""
+        """Give the status and comment that a request deserves, and take what has come with it, when there is room."""
         await self.groups.room()
-        return self.end(request)
-
-    def end(self, request: Message) -> tuple[int, str]:
-        """Give the status and comment that a request deserves, and take the object that has come with it."""
-        if request.command.field == dimse.C_ECHO_RQ:
-            return SUCCESS, ""
-        if request.command.field != dimse.C_STORE_RQ:
-            return _UNRECOGNIZED_OPERATION, ""
-        status = CANNOT_UNDERSTAND
-        if isinstance(request.sink, Incoming) and (status := request.sink.finish()) == SUCCESS:
-            self.groups.add(request.sink)
-        if status != SUCCESS:
+        status = self._taking.end(request)
+        if isinstance(request.sink, Incoming) and status == SUCCESS:
+            self.groups.add(request.sink.arrived)
+        elif request.command.field == dimse.C_STORE_RQ:
             self.refusals[status] += 1
         return status, MEANINGS.get(status, "")
 
-    async def _settle(self, group: list[Incoming], aside: Aside) -> None:
+    async def _settle(self, group: list[Arrived], aside: Aside) -> None:
         """Make a group durable, move it to its places and report it. What fails on the way is lost.
 
         What waits for the disk is done aside. What only names files is done here, a few at a time: a thread that runs
@@ -148,11 +133,11 @@ class Storing:
         """
         spool, now = self._spool, datetime.now(UTC).replace(tzinfo=None)
         if not await aside(spool.sync):
-            for incoming in group:
-                incoming.discard()
+            for arrived in group:
+                spool.discard(arrived)
             return
         rows: list[Row] = []
-        namesakes: list[Incoming] = []
+        namesakes: list[Arrived] = []
         for at in range(0, len(group), _FEW):
             kept, others = spool.place(group[at : at + _FEW])
             rows += [row_of(one, now) for one in kept]

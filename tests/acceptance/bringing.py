@@ -11,10 +11,12 @@ from pathlib import Path
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
 from crawler.retrieve.expectation import Expectation
+from crawler.retrieve.files import rows_of
 from crawler.retrieve.header import file_meta
-from crawler.retrieve.instance import Instance, rows_of
+from crawler.retrieve.incoming import Incoming
+from crawler.retrieve.instance import Instance
 from crawler.retrieve.rows import file_rows
-from crawler.retrieve.spool import Incoming, Spool
+from crawler.retrieve.spool import Spool
 from crawler.settings import load
 from crawler.testing.archive import Archive
 from crawler.testing.objects import EXPLICIT_VR, SyntheticObject
@@ -43,10 +45,10 @@ def bring(folder: Path, objects: Iterable[SyntheticObject], asked: Mapping[str, 
     for one in objects:
         instance = Instance(one.sop_class, one.sop_instance, EXPLICIT_VR, "SIMPACS")
         meta = file_meta(one.sop_class, one.sop_instance, EXPLICIT_VR)
-        incoming = Incoming(spool, instance, meta, partial(instance.judge, expectation=EVERYTHING))
+        incoming = Incoming(spool.intake, instance, meta, partial(instance.judge, expectation=EVERYTHING))
         incoming.write(one.dataset)
         assert incoming.finish() == 0
-        group.append(incoming)
+        group.append(incoming.arrived)
     kept, namesakes = spool.place(group)
     kept += spool.compare(namesakes)
     spool.close()

@@ -86,7 +86,8 @@ def storing(folder: Path) -> Iterator[Listener]:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         try:
-            yield Listener("store", port, process.pid, lambda: told(log), folder / "store")
+            [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            yield Listener("store", port, int(child), lambda: told(log), folder / "store")
         finally:
             process.terminate()
 

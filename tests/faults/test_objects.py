@@ -57,7 +57,7 @@ def test_planted_links(tmp_path: Path, where: str) -> None:
     async def scenario() -> list[dict[str, object]]:
         async with receiver(store) as (server, rows):
             await asyncio.to_thread(send, server.port)
-            await server.groups.settled()
+            await server.settled()
             if where == "shard":
                 assert server.trouble_in_words == f"the store {store} cannot be written: Not a directory"
             return rows
@@ -91,13 +91,13 @@ def test_unsolicited_object(tmp_path: Path, dcmtk_tool: Callable[[str], Path]) -
             assert "0x124" in await asyncio.to_thread(sent, server.port, "SCU")
             assert server.refusals == {NOT_AUTHORIZED: 1}
             assert "Calling AE Title Not Recognized" in await asyncio.to_thread(sent, server.port, "STRANGER")
-            [(rejection, count)] = server.acceptor.rejections.items()
+            [(rejection, count)] = server.rejections.items()
             assert (rejection.calling_ae, rejection.address, count) == ("STRANGER", "127.0.0.1", 1)
             assert not in_layout(tmp_path / "store")
             assert not left_over(tmp_path / "store")
             server.expectation = Expectation(series=frozenset((wanted,)))
             assert "Success" in await asyncio.to_thread(sent, server.port, "SCU")
-            await server.groups.settled()
+            await server.settled()
             assert len(rows) == 1
 
     asyncio.run(scenario())
@@ -144,7 +144,7 @@ def test_bomb_in_an_object(tmp_path: Path, bomb: str) -> None:
     async def scenario() -> None:
         async with receiver(tmp_path / "store") as (server, rows):
             await asyncio.to_thread(send, server.port)
-            await server.groups.settled()
+            await server.settled()
             assert [row["outcome"] for row in rows] == ["stored"]
 
     asyncio.run(scenario())

@@ -60,7 +60,7 @@ def test_hostile_uids(tmp_path: Path, layout: Layout, long: bool) -> None:
     async def scenario() -> None:
         async with receiver(tmp_path / "site" / "store", layout=layout) as (server, rows):
             await asyncio.to_thread(send, server.port)
-            await server.groups.settled()
+            await server.settled()
             assert len(rows) == len(in_layout(tmp_path / "site" / "store")) == len(hostile)
             assert all(_PLACE.fullmatch(row["path"]) for row in rows)
 
@@ -113,7 +113,7 @@ def test_contradicting_uids(tmp_path: Path, what: str) -> None:
     async def scenario() -> None:
         async with receiver(tmp_path / "store") as (server, rows):
             await asyncio.to_thread(send, server.port)
-            await server.groups.settled()
+            await server.settled()
             assert server.refusals == ({status: 1} if status else {})
             assert len(rows) == (1 if status else 2)
 
@@ -136,7 +136,7 @@ def test_second_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     async def scenario() -> None:
         async with receiver(tmp_path / "store") as (server, rows):
             await asyncio.to_thread(send, server.port)
-            await server.groups.settled()
+            await server.settled()
             assert [row["outcome"] for row in rows] == ["stored", "again", "other", "again", "again"]
             assert [row["path"] for row in rows] == [rows[number]["path"] for number in (0, 0, 2, 2, 0)]
             assert {dataset_of(tmp_path / "store" / row["path"]) for row in rows} == {first, second}

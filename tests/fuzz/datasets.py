@@ -105,7 +105,7 @@ async def stored(layout: Layout, context: Context, command: Command, fragments: 
         if incoming is not None:
             for fragment in fragments:
                 incoming.write(fragment)
-        storing.end(Message(1, command, sink=incoming))
+        await storing.serve(Message(1, command, sink=incoming))
     for rows in told:
         rows.validate(full=True)
     return told

@@ -23,6 +23,7 @@ SHARED = {
     "identity",
     "tls",
     "certificates",
+    "confine",
     "unexpected",
 }
 """Modules of crawler that every room may use; all else in crawler/ is a room."""

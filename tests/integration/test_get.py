@@ -63,7 +63,7 @@ def test_series_after_series_every_file_is_what_the_pacs_has(tmp_path: Path, pac
         async with getting(pacs.peer, tmp_path, offer) as (assoc, store, rows):
             assert not offer.refused(assoc.agreement)
             ends = [await get(assoc, wanted, store).run() for wanted in pacs.series()]
-            await store.groups.settled()
+            await store.settled()
             assert not list(differences(tmp_path, rows, pacs.sources))
             arrived = {row["SOPInstanceUID"] for row in rows}
             failed = {uid for end in ends for uid in end.failed_instances}
@@ -87,7 +87,7 @@ def test_single_instances_studies_and_patients(tmp_path: Path, pacs: RealPacs) -
             for wanted, uids in pacs.by_levels():
                 told: list[Counters] = []
                 end = await get(assoc, wanted, store).run(told.append)
-                await store.groups.settled()
+                await store.settled()
                 assert end == Moved(0, completed=len(uids), failed=0, warning=0)
                 assert {row["SOPInstanceUID"] for row in rows} == uids
                 assert told[0] == Counters(len(uids) - 1, 1, 0, 0)
@@ -151,7 +151,7 @@ def test_a_pacs_that_dies_or_hangs_in_mid_get_is_lost_and_what_came_stays(
                 retrieval = get(assoc, ONE_SERIES, store, Limits(idle_timeout=0.5))
                 with pytest.raises(TransientPeerError, match=error):
                     await retrieval.run(lambda _: strike(process, signal_number))
-                await store.groups.settled()
+                await store.settled()
                 assert rows
                 assert not left_over(tmp_path / "store")
 

@@ -44,7 +44,7 @@ def test_series_after_series_every_file_is_what_the_pacs_has(tmp_path: Path, pac
     async def scenario() -> None:
         async with moving(pacs, tmp_path) as (assoc, server, rows):
             ends = [await move(assoc, wanted, OURS).run() for wanted in pacs.series()]
-            await server.groups.settled()
+            await server.settled()
             assert not list(differences(tmp_path, rows, pacs.sources))
             arrived = {row["SOPInstanceUID"] for row in rows}
             failed = {uid for end in ends for uid in end.failed_instances}
@@ -68,7 +68,7 @@ def test_single_instances_studies_and_patients(tmp_path: Path, pacs: RealPacs) -
             for wanted, uids in pacs.by_levels():
                 told: list[Counters] = []
                 end = await move(assoc, wanted, OURS).run(told.append)
-                await server.groups.settled()
+                await server.settled()
                 assert end == Moved(0, completed=len(uids), failed=0, warning=0)
                 assert {row["SOPInstanceUID"] for row in rows} == uids
                 # Orthanc's last response that tells of an instance is the final one.

@@ -66,7 +66,7 @@ def test_an_object_that_grows_beyond_it_leaves_nothing_and_others_go_on(tmp_path
                 == refused
             )
             assert await asyncio.to_thread(sent, server.port, ("1.2.1", large), calling="OTHER") == [0]
-            await server.groups.settled()
+            await server.settled()
             assert [row["outcome"] for row in rows] == ["stored", "stored", "again"]
             assert rows[0]["size"] + rows[1]["size"] == taken_today(store)["SCU"][1]
 

@@ -17,7 +17,7 @@ def test_a_killed_receiver_leaves_whole_files_and_the_next_one_fills_the_holes(t
     victim = "tests.integration.receiver_victim"
     operations = int(run_victims(tmp_path, ["all"], victim))
     steps = sorted({1 + operations * step // STEPS for step in range(STEPS)})
-    points = [f"e{step}" for step in steps] + [f"t{milliseconds}" for milliseconds in range(20, 100, 20)]
+    points = [f"e{step}" for step in steps] + [f"t{milliseconds}" for milliseconds in range(200, 600, 100)]
     run_victims(tmp_path, points, victim)
     holes = 0
     for folder in (tmp_path / point for point in points):

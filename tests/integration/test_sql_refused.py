@@ -166,7 +166,7 @@ def test_duckdb_itself_refuses_what_reaches_beyond_the_log(planted: Path, tmp_pa
 CONFINED = """
 import ctypes, os, resource, socket, subprocess, sys
 from pathlib import Path
-from crawler.serve.sql.confine import Confines, confine, limit
+from crawler.confine import Confines, confine, limit
 lake, spill = Path(sys.argv[1]), Path(sys.argv[2])
 limit(2 << 30, 1 << 20)
 confine(Confines((lake / "log",), (spill,)))

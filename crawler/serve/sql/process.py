@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from crawler.serve.sql.confine import Confines, confine, limit
+from crawler.confine import Confines, confine, limit
 from crawler.serve.sql.frames import Frame, read_frame, told
 from crawler.unexpected import tell_no_values
 

@@ -12,8 +12,9 @@ from crawler.lake.query import open_lake
 from crawler.lake.schema import stored_schema
 from crawler.lake.writer import LakeWriter
 from crawler.retrieve.expectation import Expectation
+from crawler.retrieve.files import FILES, rows_of
 from crawler.retrieve.header import SERIES_INSTANCE_UID, STUDY_INSTANCE_UID
-from crawler.retrieve.instance import FILES, SUCCESS, Instance, Kept, Outcome, rows_of
+from crawler.retrieve.instance import SUCCESS, Instance, Kept, Outcome
 from crawler.retrieve.kept import instances_here, states_of
 from crawler.retrieve.layout import place_beside, place_of
 from crawler.retrieve.rows import file_rows, retrieval_rows

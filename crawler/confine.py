@@ -37,6 +37,8 @@ _SYSTEM = (
 # Landlock (Linux 5.13, landlock(7)): numbers of the system calls, the same on every architecture, and of the rights.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
+_FILL = 1 << 1 | 1 << 5 | 1 << 8
+"""Write a file, remove one, make a regular one."""
 _BIND, _CONNECT = 1 << 0, 1 << 1
 _RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
 """How many rights concern files, since which version: Landlock refuses what it does not know."""
@@ -58,6 +60,8 @@ class Confines(NamedTuple):
 
     readable: Collection[Path]
     writable: Collection[Path] = ()
+    filled: Collection[Path] = ()
+    """Folders in which files can be made, written and removed, but neither read nor be anything else."""
     connects: bool = False
     """Whether it may call others by TCP; it may never answer at another port."""
 
@@ -109,6 +113,8 @@ def confine(confines: Confines) -> None:
             _grant(ruleset, path, _READ_FILE | _READ_DIR)
         for path in confines.writable:
             _grant(ruleset, path, everything & ~_EXECUTE)
+        for path in confines.filled:
+            _grant(ruleset, path, _FILL)
         _done(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _done(libc.syscall(_RESTRICT_SELF, ruleset, 0))
     finally:
@@ -129,7 +135,7 @@ def _of_python() -> Iterable[Path]:
     """Give where Python, our code and the libraries lie; not all of sys.path, which may begin with anybody's folder."""
     libraries = filter(None, map(find_spec, ("duckdb", "deltalake", "pyarrow", "pydicom", "numpy")))
     packages = {Path(found.origin).parents[1] for found in libraries if found.origin}
-    return {*map(Path, (*_SYSTEM, sys.prefix, sys.base_prefix)), *packages, Path(__file__).parents[2]}
+    return {*map(Path, (*_SYSTEM, sys.prefix, sys.base_prefix)), *packages, Path(__file__).parents[1]}
 
 
 def _grant(ruleset: int, path: Path, rights: int) -> None:
