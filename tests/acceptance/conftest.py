@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,12 @@ from tests.acceptance.installed import pacslake
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder that `pacslake demo` made, for reading alone."""
-    folder = tmp_path_factory.mktemp("demo")
-    assert pacslake(folder, "demo", "--studies", "500").returncode == 0
+    """Give the folder that `pacslake demo` made, for reading alone. Of several workers one makes it for all."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demo"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "pacslake-demo").exists():
+            assert pacslake(folder, "demo", "--studies", "500").returncode == 0
     return folder / "pacslake-demo"
