@@ -71,7 +71,14 @@ def as_values(proof: Proof, question: Question) -> dict[str, Any]:
 
 
 def as_rows(proof: Proof, question: Question) -> Iterator[dict[str, Any]]:
-    """Give what is known of one PACS as a row for each range; that of the studies without a date has no days."""
+    """Give what is known of one PACS as a row for each range; that of the studies without a date has no days.
+
+    A PACS that was never asked has one row: who reads the rows alone would else take it for one that is not there.
+    """
+    if proof.days is None:
+        nothing = {"date_from": None, "date_to": None, "days": None, "state": "never_asked", "reason": None}
+        command = f"pacslake sweep {proof.pacs}"
+        yield {"pacs": proof.pacs, "undated": False, **nothing, "level": proof.levels[0].value, "command": command}
     for run in joined(proof.runs):
         yield {"pacs": proof.pacs, "undated": False, **_run_values(proof, run, question)}
     if proof.undated:

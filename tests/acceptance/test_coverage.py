@@ -152,6 +152,14 @@ def test_csv_and_json_lines_say_the_same(folder: Path) -> None:
     assert table[1]["command"] == lines[1]["command"] == "pacslake backfill main --from 2024-02-09 --to 2024-02-09"
 
 
+def test_a_pacs_that_was_never_asked_has_a_line_too(folder: Path) -> None:
+    lines = pacslake(folder, "coverage", "whole", "never", "--format", "csv").stdout.decode().splitlines()
+    assert lines[1:] == [
+        "whole,false,2024-05-01,2024-05-31,31,complete,,,",
+        "never,false,,,,never_asked,study,,pacslake sweep never",
+    ]
+
+
 def test_days_that_were_asked_for_too_early_are_named(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "pacslake.toml").write_text(SETTINGS)
     with LakeWriter.open(tmp_path / "lake") as writer:
