@@ -101,7 +101,8 @@ def test_a_month_with_days_that_are_not_proven_is_not_proven(
     ranges = [
         "demo,false,,2023-03-30,,complete,,,",
         "demo,false,2023-03-31,2023-04-01,2,capped,study,,pacslake sweep demo",
-        "demo,false,2023-04-02,,,complete,,,",
+        "demo,false,2023-04-02,2024-06-29,,complete,,,",  # nobody asked for what is later
+        "never,false,,,,never_asked,study,,pacslake sweep never",
     ]
     file = tmp_path / "coverage.csv"
     file.write_text("\n".join([heading, *ranges, undated, ""]))
@@ -109,4 +110,4 @@ def test_a_month_with_days_that_are_not_proven_is_not_proven(
     build(built, file)
     doubted = built.execute("select distinct month::text from volumes where not proven order by month").fetchall()
     built.rollback()
-    assert doubted == [("2023-03-01",), ("2023-04-01",)]
+    assert [month for (month,) in doubted] == ["2023-03-01", "2023-04-01", *(f"2024-{at:02}-01" for at in range(6, 13))]
