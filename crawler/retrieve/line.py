@@ -27,6 +27,7 @@ REFUSED, REJECTED, SPENT, CLOSED, UNEXPECTED = "refused", "rejected", "spent", "
 
 LARGEST = 1 << 19
 """Bytes of a packet: a head of 64 KB, of which each may be written as six, and some names."""
+_MANY = 100
 _UIDS = 1000
 """In one packet."""
 _TAGS = tuple(sorted(WANTED))
@@ -42,6 +43,11 @@ class Line:
         self.channel = channel
         self._buffer = memoryview(bytearray(LARGEST))
         self._unsent: deque[bytes] = deque()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more waits to be sent than should."""
+        return len(self._unsent) > _MANY
 
     @staticmethod
     def first(channel: socket.socket) -> list[Any]:

@@ -109,7 +109,7 @@ class Listener:
 
     def _end(self, request: Message) -> int | None:
         """Give the status that a request deserves; None while nobody can be told of what it brings."""
-        if isinstance(request.sink, Incoming) and self._waiting >= _MOST_WAITING:
+        if isinstance(request.sink, Incoming) and (self._waiting >= _MOST_WAITING or self._line.is_behind):
             return None
         status = self._taking.end(request)
         if status == SUCCESS and isinstance(request.sink, Incoming):

@@ -7,6 +7,7 @@ here. One that dies is begun anew. Touches: network, disk, clock, processes.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import socket
@@ -53,6 +54,7 @@ _REST, _LONGEST_REST = 0.5, 60.0
 _PATIENCE = 3.0
 """Seconds that it has to end when it is asked to."""
 _BEGINS_WITHIN = 60.0
+_DIES_WITHIN = 1.0
 _LULL = 0.005
 """Seconds for which the process is not listened to after it was: to be woken by each small object costs a fifth of the
 throughput. Objects gather for longer than that anyway."""
@@ -323,7 +325,19 @@ async def receive(receiving: Receiving, report: Report) -> AsyncIterator[Receive
     async with Receiver.opened(receiving.store, report, receiving.layout, receiving.quota) as receiver:
         if receiving.tls is not None:
             tls.listening(receiving.tls)
-        family = socket.AF_INET6 if ":" in receiving.host else socket.AF_INET
-        with socket.create_server((receiving.host, receiving.port), family=family) as door:
+        with await _door(receiving.host, receiving.port) as door:
             async with receiver.listening(receiving, door):
                 yield receiver
+
+
+async def _door(host: str, port: int) -> socket.socket:
+    """Take an address. OSError where it cannot be had, nor soon: who was killed leaves a process that is dying."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    until = asyncio.get_running_loop().time() + _DIES_WITHIN
+    while True:
+        try:
+            return socket.create_server((host, port), family=family)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() > until:
+                raise
+        await asyncio.sleep(_DIES_WITHIN / 20)

@@ -9,8 +9,11 @@ import hashlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,3 +175,27 @@ def test_what_a_killed_retrieval_left_in_its_place_is_taken_although_the_pacs_se
         assert retrieve(settings) == 0
         assert losses(settings, HELD) == ([], frozenset())
         check_store(settings, set())
+
+
+def test_a_retrieval_whose_listener_is_killed_brings_all_or_says_what_is_missing(tmp_path: Path) -> None:
+    with sited(tmp_path, Attempt(way="move")) as (settings, _):
+        killer = threading.Thread(target=kill_a_listener, args=(settings.local.store_path,))
+        killer.start()
+        code = retrieve(settings)
+        killer.join()
+        wrong, missing = losses(settings, HELD)
+        assert wrong == []
+        assert (code == 0) == (not missing)
+        check_store(settings, set())
+        assert retrieve(settings) == 0
+
+
+def kill_a_listener(store: Path) -> None:
+    """Wait until something has come, and kill the process that listens."""
+    until = time.monotonic() + 10
+    while not in_layout(store):
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    children = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    [listener] = [one for one in children if b"retrieve.listener" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    os.kill(int(listener), signal.SIGKILL)

@@ -10,6 +10,7 @@ import random
 import re
 import resource
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -172,6 +173,17 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
         while re.search(r"State:\s+[^Z]", status(child)):
             assert time.monotonic() - began < 5
             time.sleep(0.01)
+
+
+def test_a_port_that_a_dying_process_still_has_is_waited_for(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        taken = socket.create_server(("127.0.0.1", 0))
+        asyncio.get_running_loop().call_later(0.2, taken.close)
+        async with receiver(tmp_path / "store", port=taken.getsockname()[1]) as (server, _):
+            with scu(server.port):
+                pass
+
+    asyncio.run(scenario())
 
 
 def status(pid: str) -> str:
