@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import TypeVar
 
 from crawler.errors import PacslakeError
@@ -16,6 +18,10 @@ from jobs.wiring import begin
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Of glibc's malloc.h."""
+_KEPT = 32 << 20
+"""Bytes; larger objects are given back, as malloc can only map them."""
 _AHEAD = 3
 """Tasks for each process that are waiting: they hold what they are about in memory."""
 
@@ -23,6 +29,7 @@ _AHEAD = 3
 def shared_out(work: Callable[[In], Out], tasks: Iterable[In], processes: int) -> Iterator[Out]:
     """Give what comes of tasks, in the order in which they end. One process is this one."""
     if processes == 1:
+        _keep_pages()
         yield from map(work, tasks)
         return
     context = multiprocessing.get_context("spawn")
@@ -49,10 +56,19 @@ def shared_out(work: Callable[[In], Out], tasks: Iterable[In], processes: int) -
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _keep_pages() -> None:
+    """Have malloc keep what is freed for the next object: pages asked for anew are a sixth of the time."""
+    with suppress(AttributeError):  # another C library than glibc
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_TRIM_THRESHOLD, 2 * _KEPT)
+        mallopt(_MMAP_THRESHOLD, _KEPT)
+
+
 def _end_with(owner: int) -> None:
     """Have the kernel end this process when the one that works for it is gone; Ctrl-C is for that one alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     begin()
+    _keep_pages()
     ender()()
     if os.getppid() != owner:  # it went before we had said so
         os._exit(1)

@@ -1,8 +1,8 @@
-"""Finding any of some thousand byte strings in a file in one go, at half a millisecond for half a megabyte.
+"""Finding any of some thousand byte strings in a file in one go, at a quarter of a millisecond for half a megabyte.
 
-A string of five bytes or more covers four that begin at an even place, wherever it lies. So the four bytes at each even
-place are looked up in a small table of those that needles have there, by numpy, and only where it says yes bytes are
-compared. bytes.find takes 50 to 300 µs a needle, `re` 2 ms. Pure.
+A string of five bytes or more covers four that begin at an even place, wherever it lies. So two bytes at each even
+place are looked up in a small table of those that needles have there, by numpy; only where it says yes the next two
+are, and then bytes are compared. bytes.find takes 50 to 300 µs a needle, `re` 2 ms. Pure.
 """
 
 from __future__ import annotations
@@ -16,10 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 SHORTEST = 5
-_BITS = 18
-_SPREAD = np.uint32(2654435761)
-"""Knuth's multiplier: words of similar bytes land far from each other."""
-
 AT_ONCE = 8 << 20
 _LONGEST = 4096
 
@@ -56,8 +52,9 @@ class Needles(Generic[N]):
             for before in range(2):
                 self._found_by[int.from_bytes(data[before : before + 4], "little")].append(_At(needle, before))
         self._words = np.array(sorted(self._found_by), np.uint32)
-        self._table = np.zeros(1 << _BITS, np.bool_)
-        self._table[_spread(self._words)] = True
+        self._first, self._second = np.zeros((2, 1 << 16), np.bool_)
+        self._first[self._words & 0xFFFF] = True
+        self._second[self._words >> 16] = True
 
     def find(self, data: bytes) -> Iterator[tuple[int, N]]:
         """Give where needles begin, in no order."""
@@ -68,20 +65,15 @@ class Needles(Generic[N]):
                     yield begin + start, needle
 
     def _find(self, data: bytes) -> Iterator[tuple[int, N]]:
-        for begin in (0, 2):
-            count = (len(data) - begin) // 4
-            if not len(self._words) or count < 1:
-                return
-            words = np.frombuffer(data, "<u4", count, begin)
-            places = np.flatnonzero(self._table.take(_spread(words), mode="clip"))
-            looked_up = words[places]
-            nearest = self._words[np.searchsorted(self._words, looked_up).clip(max=len(self._words) - 1)]
-            places = places[nearest == looked_up]
-            yield from _compared(data, 4 * places + begin, words[places], self._found_by)
-
-
-def _spread(words: npt.NDArray[np.uint32]) -> npt.NDArray[np.intp]:
-    return (words * _SPREAD >> np.uint32(32 - _BITS)).astype(np.intp)
+        halves = np.frombuffer(data, "<u2", len(data) // 2)
+        if not len(self._words) or len(halves) < 2:
+            return
+        places = np.flatnonzero(self._first.take(halves[:-1], mode="clip"))
+        places = places[self._second.take(halves[places + 1], mode="clip")]
+        words = halves[places] | halves[places + 1].astype(np.uint32) << 16
+        nearest = self._words[np.searchsorted(self._words, words).clip(max=len(self._words) - 1)]
+        sure = nearest == words
+        yield from _compared(data, 2 * places[sure], words[sure], self._found_by)
 
 
 def _compared(

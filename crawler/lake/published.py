@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -40,7 +39,7 @@ def publish_catalog(connection: duckdb.DuckDBPyConnection, lake: Path, log: Log)
         stale.unlink(missing_ok=True)
     changes = _changes(statements, before, wanted)
     if changes:
-        shutil.copyfile(target, fresh)
+        fresh.write_bytes(target.read_bytes())
     _execute(connection, fresh, changes or statements)
     sync(fresh)
     made = "\n".join([digest(fresh), *wanted])
@@ -92,4 +91,5 @@ def _execute(connection: duckdb.DuckDBPyConnection, target: Path, statements: li
             with suppress(duckdb.Error):
                 cursor.execute("ROLLBACK")
             cursor.execute("USE memory; DETACH DATABASE IF EXISTS catalog")
-            raise LakeError(f"{target} cannot be written; look whether its disk is full ({error})") from error
+            reason = str(error).rpartition("Original error: ")[2].splitlines()[0]
+            raise LakeError(f"{target} cannot be written; look whether its disk is full ({reason})") from error

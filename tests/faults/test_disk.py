@@ -39,11 +39,12 @@ def test_killed_anywhere(works: Bench, runner: Victims, work: Work, *, long: boo
 def test_full_lake(works: Bench, runner: Victims, work: Work, *, long: bool) -> None:
     """What does not get onto the disk is told, exit code 1; the same command again ends well, in a whole lake."""
     failed = 0
-    for place, call in enumerate(spread(telling(works.done(work).calls), None if long else 1)):
+    calls = [call for call in telling(works.done(work).calls) if long or not costs_nothing(call)]
+    for place, call in enumerate(spread(calls, None if long else 1)):
         for error in ERRORS if long else [ERRORS[(place + len(work.name)) % len(ERRORS)]]:
             folder = works.before(work)
             ended = runner.run(folder, work.arguments, call.failing(folder, f"error={error}"))
-            told = os.strerror(getattr(errno, error)) in ended.said
+            told = os.strerror(getattr(errno, error)) in ended.said or "fsync failed" in ended.said  # which is DuckDB's
             assert told if ended.code == 1 else not ended.hit or costs_nothing(call), (call, error, ended)
             failed += ended.code == 1
             works.check_mended(work, call)
