@@ -169,8 +169,8 @@ class Receiver(Storing):
             raise UserError("the process that receives objects does not begin; what it says stands above, if anything")
 
     def _begin(self, receiving: Receiving, door: socket.socket) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         folder = self._spool.opened_again()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         given = theirs.fileno(), door.fileno(), folder
         try:
             self._process = subprocess.Popen(
@@ -180,6 +180,9 @@ class Receiver(Storing):
                 pass_fds=given,
                 process_group=0,  # Ctrl-C in a terminal is for us
             )
+        except OSError:
+            ours.close()
+            raise
         finally:
             os.close(folder)
             theirs.close()
@@ -212,7 +215,10 @@ class Receiver(Storing):
             rest = min(rest * 2, _LONGEST_REST)
             self._ended.clear()
             began = loop.time()
-            self._begin(receiving, door)
+            try:
+                self._begin(receiving, door)
+            except OSError:  # there is no memory, or no descriptor, now
+                self._ended.set()
 
     def _tell_wanted(self, wanted: Expectation, before: Expectation, *, is_first: bool = False) -> None:
         """Send what is wanted: what is new of it, unless something is wanted no more."""

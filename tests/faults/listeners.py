@@ -35,7 +35,8 @@ class Listener:
 
     name: str
     port: int
-    pid: int
+    pids: tuple[int, ...]
+    """Of its processes."""
     said: Callable[[], list[dict[str, Any]]]
     """Gives what is in its log."""
     store: Path | None = None
@@ -49,7 +50,8 @@ class Listener:
     def growth(self, most: int) -> Iterator[None]:
         """Check that its memory never grows by more than so many bytes while the block runs."""
         before = self._settled()
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        for pid in self.pids:
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
         yield
         grown = self._status("VmHWM") - before
         assert grown <= most, f"grew by {grown >> 10:,} KiB"
@@ -63,8 +65,9 @@ class Listener:
         return now
 
     def _status(self, field: str) -> int:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.findall(rf"{field}:\s+(\d+) kB", status)[0]) << 10
+        """Give it of all its processes together."""
+        statuses = [Path(f"/proc/{pid}/status").read_text() for pid in self.pids]
+        return sum(int(re.findall(rf"{field}:\s+(\d+) kB", status)[0]) for status in statuses) << 10
 
     @contextmanager
     def called(self, address: str = HOSTILE) -> Iterator[socket.socket]:

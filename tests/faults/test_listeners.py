@@ -87,7 +87,7 @@ def storing(folder: Path) -> Iterator[Listener]:
         port = int(process.stdout.readline())
         try:
             [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            yield Listener("store", port, int(child), lambda: told(log), folder / "store")
+            yield Listener("store", port, (process.pid, int(child)), lambda: told(log), folder / "store")
         finally:
             process.terminate()
 
@@ -105,7 +105,7 @@ def answering(folder: Path) -> Iterator[Listener]:
         service.wait_for("lake shown")
         parent = service.process.pid
         [child] = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        yield Listener("find", port, int(child), lambda: service.said)
+        yield Listener("find", port, (int(child),), lambda: service.said)
 
 
 def test_enormous_pdu(listener: Listener, honest: Honest) -> None:
