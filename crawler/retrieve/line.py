@@ -27,7 +27,8 @@ REFUSED, REJECTED, SPENT, CLOSED, UNEXPECTED = "refused", "rejected", "spent", "
 
 LARGEST = 1 << 19
 """Bytes of a packet: a head of 64 KB, of which each may be written as six, and some names."""
-_MANY = 100
+_MOST, _MANY = 5000, 100
+"""Packets that are read in one go, more than can be under way; that may wait to be sent."""
 _UIDS = 1000
 """In one packet."""
 _TAGS = tuple(sorted(WANTED))
@@ -71,7 +72,7 @@ class Line:
 
     def received(self) -> Iterator[list[Any] | None]:
         """Give the packets that are there; None at the end. ValueError for what is none."""
-        while True:
+        for _ in range(_MOST):
             try:
                 size = self.channel.recv_into(self._buffer)
             except BlockingIOError:

@@ -197,10 +197,7 @@ def test_an_object_that_breaks_off_leaves_nothing(tmp_path: Path, size: int) -> 
     async def scenario() -> None:
         async with receiver(tmp_path / "store") as (server, rows):
             await asyncio.to_thread(send, server.port)
-            async with asyncio.timeout(5):
-                while left_over(tmp_path / "store"):  # noqa: ASYNC110  # nobody signals it
-                    await asyncio.sleep(0.01)
-            assert not left_over(tmp_path / "store")
+            await nothing_left(tmp_path / "store")
         assert not rows
         assert not in_layout(tmp_path / "store")
 
@@ -225,7 +222,7 @@ def test_a_sender_that_falls_silent_or_dawdles_is_cut(tmp_path: Path) -> None:
         async with receiver(tmp_path / "store", limits=HASTE) as (server, _):
             async with asyncio.timeout(10):
                 await asyncio.gather(*(asyncio.to_thread(send, server.port, pause) for pause in (5, 0.1)))
-            assert not left_over(tmp_path / "store")
+            await nothing_left(tmp_path / "store")
 
     asyncio.run(scenario())
 
@@ -302,6 +299,13 @@ def test_a_report_that_fails_ends_the_receiver_and_is_raised(tmp_path: Path) -> 
 
     with pytest.raises(AttributeError):
         asyncio.run(scenario())
+
+
+async def nothing_left(store: Path) -> None:
+    """Wait until what broke off is gone."""
+    async with asyncio.timeout(5):
+        while left_over(store):  # noqa: ASYNC110  # nobody signals it
+            await asyncio.sleep(0.01)
 
 
 @contextmanager

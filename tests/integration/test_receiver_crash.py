@@ -10,7 +10,7 @@ from tests.integration import receiver_victim
 from tests.integration.sending import dataset_of, in_layout, left_over, uid_of
 from tests.integration.test_lake_crash import run_victims
 
-STEPS = 14
+STEPS = 9
 
 
 def test_a_killed_receiver_leaves_whole_files_and_the_next_one_fills_the_holes(tmp_path: Path) -> None:
