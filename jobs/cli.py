@@ -7,7 +7,9 @@ standard error. Touches: standard output and error.
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -132,6 +134,8 @@ def cli(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give the exit code."""
     begin()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends whatever Ctrl-C ends
     talk = Talk()
     try:
         require_memory()
