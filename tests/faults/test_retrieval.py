@@ -19,6 +19,7 @@ from crawler.testing.quirks import Claims, Failure, Offline, Quirks
 from jobs.ordering import RetrieveRequest, Wish
 from jobs.retrieve import run_retrieve
 from tests.acceptance.retrieving import PATIENCE, Attempt, judge, sited
+from tests.faults.conftest import LONG
 from tests.faults.planted import NAME
 from tests.integration.real_pacs import free_port
 from tests.integration.sending import CT, MR, Scu, dataset_of, encoded, in_layout, left_over, receiver, scu
@@ -181,7 +182,8 @@ LOSSES = {
 }
 
 
-WAYS = [*((what, "move") for what in (*HARMLESS, *LOSSES)), *((what, "get") for what in HARMLESS)]
+WAYS = [*((what, "move") for what in (*HARMLESS, *LOSSES)), *((what, "get") for what in (HARMLESS if LONG else ()))]
+"""How a C-GET is lied to is drawn too, by test_retrieval_schedules."""
 
 
 @pytest.mark.parametrize(("what", "way"), WAYS)
