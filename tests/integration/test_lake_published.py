@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from crawler.columns import schema
+from crawler.lake.flaws import Harm
 from crawler.lake.upkeep import Wanted, maintain
 from crawler.lake.verify import verify
 from crawler.lake.writer import LakeWriter
@@ -46,7 +47,7 @@ def assert_as_made_whole(lake: Path) -> None:
     LakeWriter.open(lake).close()
     assert said(lake) == changed
     assert all(comment for table, *_, comment in changed[1] if table in ("studies", "windows"))
-    assert verify(lake).flaws == []
+    assert not [flaw for flaw in verify(lake).flaws if flaw.harm is Harm.CACHE]
 
 
 def test_views_changed_by_commits_are_those_made_whole(lake: Path) -> None:
