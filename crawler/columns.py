@@ -346,6 +346,7 @@ def by_keyword(added: Iterable[Attribute] = ()) -> dict[str, Attribute]:
     return {key.keyword: key for keys in (*CATALOGUE.values(), added) for key in keys}
 
 
+@cache
 def schema(level: Level, added: tuple[Attribute, ...] = ()) -> pa.Schema:
     """Give the columns of one level's decoded answers: the catalogue's, those of `added`, then `faults` and `raw`.
 

@@ -14,6 +14,7 @@ import click
 
 from crawler.errors import UserError
 from crawler.lake.memory import Memory
+from crawler.lake.query import open_lake
 from crawler.lake.resume import complete_windows, findings_of, last_sweep
 from crawler.model import Level, Model, SweepRecord, SweepState
 from crawler.pacs.profile import profile_from
@@ -98,7 +99,8 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         raise UserError(f"{name} is a worklist, which has no levels: leave --level out")
     levels = levels_of(pacs.model, pacs.levels, request.deepest)
     now = datetime.now(UTC)
-    lake, days = settings.lake.path, (request.date_from, request.date_to)
+    days = (request.date_from, request.date_to)
+    lake = await publisher.read(lambda: open_lake(settings.lake.path))
     anew = request.restart or pacs.model is Model.WORKLIST  # short, and what has gone shows by all of it alone
     earlier = None if anew else await publisher.read(lambda: last_sweep(lake, name, levels, days))
     if earlier is None or earlier.state is SweepState.COMPLETE:

@@ -34,12 +34,12 @@ def begin() -> None:
 class Hidden(MetaPathFinder):
     """Hides what libraries import wherever it is installed, half a second for nothing that we use.
 
-    pyarrow and DuckDB look for pandas, pydicom for requests.
+    pyarrow and DuckDB look for pandas, pydicom for requests, and httpcore for sniffio, four times a request.
     """
 
     def find_spec(self, name: str, _path: object, _target: object = None) -> None:
         """Raise ModuleNotFoundError for them."""
-        if name in ("pandas", "requests"):
+        if name in ("pandas", "requests", "sniffio"):
             raise ModuleNotFoundError(name)
 
 

@@ -15,6 +15,12 @@ _FREE = "free\n"
 """What an owner writes who lets the lake go."""
 
 
+def is_let_go(lake: Path, file: str = "lock") -> bool:
+    """Tell whether nobody owns it: its last owner has surely ended, or there was none."""
+    path = lake / file
+    return not path.exists() or path.read_text(encoding="utf-8") == _FREE
+
+
 class OwnerLock:
     """Held from its making until `release` or the end of the process, however that comes."""
 

@@ -5,7 +5,6 @@ One snapshot for the whole sweep, so that what the sweep itself finds never pass
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -14,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from crawler.columns import AS_OF_STUDIES
-from crawler.lake.query import open_lake
+from crawler.lake.query import Lake
 from crawler.lake.resume import by_column, coverage_of
 from crawler.model import Coverage, Level, Window
 
@@ -49,14 +48,15 @@ class Remembered:
 
 
 class Memory:
-    """For one thread. `first_new` is the row_id from which on rows are of this sweep, which is about these days."""
+    """Of an open lake, which it closes. For one thread.
 
-    def __init__(
-        self, lake: str | os.PathLike[str], pacs: str, first_new: int, days: tuple[date | None, date | None]
-    ) -> None:
+    `first_new` is the row_id from which on rows are of this sweep, which is about these days.
+    """
+
+    def __init__(self, lake: Lake, pacs: str, first_new: int, days: tuple[date | None, date | None]) -> None:
         self.first_new = first_new
         self._pacs = pacs
-        self._lake = open_lake(lake)
+        self._lake = lake
         self.is_empty = not self._ask("SELECT 1 FROM studies WHERE pacs = $pacs LIMIT 1")
         self._gathered: Window | None = None
         if days[0] is not None and not self.is_empty:

@@ -102,7 +102,7 @@ def studies_known(path: Path, pacs: str) -> int | None:
 def busy_near(path: Path, pacs: str, days: tuple[date | None, date | None]) -> tuple[Window, ...]:
     """Give days with studies near these, as far as a lake knows some: asked for together they prove empty days."""
     try:
-        memory = Memory(path, pacs, 0, (None, None))
+        memory = Memory(open_lake(path), pacs, 0, (None, None))
     except NoLakeError:
         return ()
     found = memory.neighbours(*days)

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 
 from crawler.errors import NoLakeError
-from crawler.lake.query import open_lake
+from crawler.lake.query import Lake, open_lake
 from crawler.model import Coverage, Finding, Level, SweepRecord, SweepState, Window, WindowState
 
+Known: TypeAlias = "Lake | str | os.PathLike[str]"
+"""A lake that is open, or its folder."""
 
-def complete_windows(lake: str | os.PathLike[str], pacs: str, sweep_id: str) -> list[Coverage]:
+
+def complete_windows(lake: Known, pacs: str, sweep_id: str) -> list[Coverage]:
     """Give what a sweep has proven complete at a PACS, in the order it was proven.
 
     What it came to doubt afterwards is left out: a whole day, or its studies without a time.
@@ -30,12 +34,12 @@ def complete_windows(lake: str | os.PathLike[str], pacs: str, sweep_id: str) -> 
             FROM doubted WHERE asked.key IS NULL AND doubted.level = asked.level AND doubted.asked_at > asked.asked_at
                 AND coalesce(asked.date_from, '-infinity') <= last AND coalesce(asked.date_to, 'infinity') >= first)
         ORDER BY asked_at, date_from, time_from"""
-    with open_lake(lake) as opened:
+    with _open(lake) as opened:
         return [coverage_of(row) for row in by_column(opened.connection.execute(query, [pacs, sweep_id]))]
 
 
 def last_sweep(
-    lake: str | os.PathLike[str],
+    lake: Known,
     pacs: str,
     levels: Sequence[Level],
     days: tuple[date | None, date | None],
@@ -43,17 +47,17 @@ def last_sweep(
     """Give the newest sweep that asked this PACS for just these levels and days (first, last), None without one."""
     query = """SELECT * FROM sweeps WHERE pacs = ? AND levels = ?::VARCHAR[] AND date_from IS NOT DISTINCT FROM ?::DATE
         AND date_to IS NOT DISTINCT FROM ?::DATE ORDER BY started_at DESC LIMIT 1"""
-    with open_lake(lake) as opened:
+    with _open(lake) as opened:
         found = opened.connection.execute(query, [pacs, [level.value for level in levels], *days])
         return next(map(_sweep, by_column(found)), None)
 
 
-def findings_of(lake: str | os.PathLike[str], pacs: str) -> list[Finding]:
+def findings_of(lake: Known, pacs: str) -> list[Finding]:
     """Give what was learned about a PACS, of each name and level the newest; nothing where there is no lake yet."""
     query = """SELECT pacs, level, name, value, evidence, found_at FROM pacs_profiles WHERE pacs = ?
         ORDER BY name, level NULLS FIRST"""
     try:
-        with open_lake(lake) as opened:
+        with _open(lake) as opened:
             rows = opened.connection.execute(query, [pacs]).fetchall()
     except NoLakeError:
         return []
@@ -75,6 +79,15 @@ def busy_day(lake: str | os.PathLike[str], pacs: str, moderate: int = 400) -> da
     except NoLakeError:
         return None
     return found[0] if found else None
+
+
+@contextmanager
+def _open(lake: Known) -> Iterator[Lake]:
+    if isinstance(lake, Lake):
+        yield lake
+    else:
+        with open_lake(lake) as opened:
+            yield opened
 
 
 def by_column(found: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:

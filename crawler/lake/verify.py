@@ -7,7 +7,8 @@ index in its manifest, and `lake.duckdb` beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +20,16 @@ from crawler.lake.files import digest
 from crawler.lake.flaws import Flaw, Harm
 from crawler.lake.format import FORMAT_KEY
 from crawler.lake.keys import damaged_runs
+from crawler.lake.lock import is_let_go
 from crawler.lake.log import Log, changes_of, open_table
 from crawler.lake.parts import DIGEST, part_digest, part_version
 from crawler.lake.published import CATALOG, is_published
 from crawler.lake.query import Lake
 from crawler.lake.schema import ENTITIES
 from crawler.lake.seal import is_sealed, is_whole, without_its_digest
+
+PUBLISHED_WITHIN = 5.0
+"""Seconds that an owner of the lake may take after a commit for what is made from it."""
 
 
 @dataclass(slots=True)
@@ -55,19 +60,30 @@ def verify(path: Path) -> Verified:
     if strangers := sum(1 for path in log.folder.rglob("*") if path.is_file() and not _is_ours(path)):
         seen.notes.append(f"{strangers:,} files in the log are none of the lake's, and are left alone")
     seen.flaws += _data(log, seen)
-    caches = list(_keys(lake))
     if any(flaw.harm is Harm.DATA for flaw in seen.flaws):
-        seen.notes.append("the rows were not judged, because files of theirs are broken")
+        seen.notes.append("the rows and lake.duckdb were not judged, because files of theirs are broken")
+        caches = _settled(lake, version, lambda: _keys(lake))
     else:
         with Lake(lake) as opened, plain_errors():
             seen.flaws += [Flaw(Harm.ROWS, table, said) for table, said in incoherent(opened)]
-        if not is_published(lake, log):
-            caches.append(Flaw(Harm.CACHE, CATALOG, "is not what this release writes for the newest commit"))
+        caches = _settled(lake, version, lambda: [*_keys(lake), *_catalog(lake, log)])
     if newest_version(log.folder) == version:
         seen.flaws += caches
     elif caches:
         seen.notes.append("the key index and lake.duckdb were not judged: somebody committed meanwhile")
     return seen
+
+
+def _settled(lake: Path, version: int, judge: Callable[[], Iterable[Flaw]]) -> list[Flaw]:
+    """Judge what is written after a commit: while the lake has an owner again, for it may be just about to be right."""
+    until = time.monotonic() + PUBLISHED_WITHIN
+    while True:
+        let_go = is_let_go(lake)
+        flaws = list(judge())
+        committed = newest_version(log_folder(lake)) != version
+        if not flaws or let_go or committed or time.monotonic() > until:
+            return flaws
+        time.sleep(0.1)
 
 
 def flaws_of_log(log: Path) -> list[Flaw]:
@@ -170,6 +186,11 @@ def _is_ours(path: Path) -> bool:
 def _as_named(path: Path) -> bool:
     told = part_digest(path.name)
     return told is None or digest(path)[:DIGEST] == told
+
+
+def _catalog(lake: Path, log: Log) -> Iterator[Flaw]:
+    if not is_published(lake, log):
+        yield Flaw(Harm.CACHE, CATALOG, "is not what this release writes for the newest commit")
 
 
 def _keys(lake: Path) -> Iterator[Flaw]:

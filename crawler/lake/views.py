@@ -168,12 +168,14 @@ def _told_by_files(added: tuple[pa.Field, ...]) -> dict[str, str]:
     }
 
 
+@cache
 def _nothing(entity: str, added: tuple[pa.Field, ...]) -> str:
     """Give a source of no rows with the entity's columns."""
     typed = (f"CAST(NULL AS {sql_type(field.type)}) AS {quoted(field.name)}" for field in stored_schema(entity, added))
     return f"(SELECT {', '.join(typed)} WHERE false)"
 
 
+@cache
 def _public_columns(entity: str, added: tuple[pa.Field, ...]) -> str:
     decoded = [*columns.schema(LEVELS[entity]), *added]
     return ", ".join(_public_column(field) for field in decoded if field.name not in ("faults", "raw"))

@@ -48,6 +48,7 @@ def _run(order: dict[str, Any]) -> int:
 
 if __name__ == "__main__":
     begin()
+    importlib.import_module("numpy.ma")  # which DuckDB looks for
     for module in (*(f"commands.{name.replace('-', '_')}" for name in COMMANDS), *NEEDED):
         importlib.import_module(f"jobs.{module}")
     for line in sys.stdin:

@@ -72,6 +72,7 @@ def test_a_breaker_that_opens_is_told_and_that_a_person_closed_it(tmp_path: Path
         assert pacslake(tmp_path, "pacs", "resume", "main").returncode == 0
         service.process.send_signal(signal.SIGHUP)
         service.wait_for("alert delivered", status="ends", alert="pacs_unreachable")
+        wait_until((tmp_path / "lake/lake.duckdb").exists)  # which the service makes meanwhile
         assert pacslake(tmp_path, "verify").returncode == 0, "what the alerts keep is no stranger in the lake"
     assert heard(server) == [("pacs_unreachable", "begins"), ("pacs_unreachable", "ends")]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import pytest
 
 from crawler.columns import schema
 from crawler.lake.flaws import Harm
+from crawler.lake.published import publish_catalog
 from crawler.lake.upkeep import Wanted, maintain
 from crawler.lake.verify import verify
 from crawler.lake.writer import LakeWriter
@@ -48,6 +52,25 @@ def assert_as_made_whole(lake: Path) -> None:
     assert said(lake) == changed
     assert all(comment for table, *_, comment in changed[1] if table in ("studies", "windows"))
     assert not [flaw for flaw in verify(lake).flaws if flaw.harm is Harm.CACHE]
+
+
+def test_who_verifies_while_it_is_written_sees_no_flaw(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    committed = threading.Event()
+
+    def late(*given: Any) -> None:
+        committed.set()
+        time.sleep(1)
+        publish_catalog(*given)
+
+    with LakeWriter.open(lake) as writer, ThreadPoolExecutor(1) as other:
+        monkeypatch.setattr("crawler.lake.writer.publish_catalog", late)
+        writer.stage(Level.STUDY, "main", "s1", studies([("1.1", "CT")]))
+        committing = other.submit(writer.commit, [covered(1)], [sweep("s1")])
+        assert committed.wait(10)
+        seen = verify(lake)
+        committing.result()
+    assert not [flaw for flaw in seen.flaws if flaw.harm is Harm.CACHE]
+    assert not seen.notes
 
 
 def test_views_changed_by_commits_are_those_made_whole(lake: Path) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from crawler.columns import schema
 from crawler.lake.memory import Memory
+from crawler.lake.query import open_lake
 from crawler.lake.writer import LakeWriter
 from crawler.model import UNDATED, Level, Window
 
@@ -40,8 +41,8 @@ def test_studies_kept_at_hand_are_those_of_the_table(tmp_path: Path) -> None:
     with LakeWriter.open(tmp_path) as writer:
         writer.stage(Level.STUDY, "main", "s1", pa.Table.from_pylist(rows, schema=schema(Level.STUDY)))
         writer.commit()
-        plain = Memory(tmp_path, "main", writer.next_row_id, (None, None))
-        kept = [Memory(tmp_path, "main", writer.next_row_id, (FIRST, end)) for end in (LAST, None)]
+        plain = Memory(open_lake(tmp_path), "main", writer.next_row_id, (None, None))
+        kept = [Memory(open_lake(tmp_path), "main", writer.next_row_id, (FIRST, end)) for end in (LAST, None)]
     for window in WINDOWS:
         truth = plain.studies(window)
         assert truth
