@@ -52,3 +52,7 @@ class LakeLockedError(LakeError):
 
 class CommitConflictError(LakeError):
     """Somebody else committed first: nothing of this commit was written; read again and retry."""
+
+
+class QueueError(PacslakeError):
+    """The queue that several services share did not answer: say so, and try again."""

@@ -45,6 +45,7 @@ COMMANDS = {
     "quality": "Show what is odd in the data: malformed, late, contradictory.",
     "changes": "Show what appeared, changed, vanished and came back.",
     "serve": "Do the jobs of pacslake.toml by the clock.",
+    "queue": "Show who does which of the jobs that several machines share.",
     "alerts": "Show who is told when something goes wrong; try whether it arrives.",
     "users": "Say who may log in to the service's pages, and as what.",
     "audit": "Show who saw patients' data by way of the service.",

@@ -15,7 +15,7 @@ from crawler.errors import NewerLakeError
 from crawler.serve.notify import Notifier
 from jobs.exits import Exit
 from jobs.holds import NEVER, NOT_NOW, Holds
-from jobs.worker import Order, have_done
+from jobs.worker import Leash, Order, have_done
 
 DONE = (Exit.OK, Exit.CAPPED)
 
@@ -44,15 +44,19 @@ class Doer:
         """Leave nothing alone any longer."""
         self._holds.clear()
 
-    async def do(self, order: Order) -> None:
-        """Have it done. NewerLakeError where a later release wrote the lake."""
+    async def do(self, order: Order, leash: Leash | None = None) -> tuple[int, float]:
+        """Have it done; give the exit code, and after how many seconds it may be tried again where it was not.
+
+        NewerLakeError where a later release wrote the lake.
+        """
+        leash = leash or Leash(self._stopping)
         began, name = time.monotonic(), order.name
         if not order.is_chore:
             self._log.info("job begins", job=name, due_at=f"{order.slot:%Y-%m-%dT%H:%M:%SZ}")
             self._notifier.status(f"doing {name}")
         self.now = (name, datetime.now(UTC))
         try:
-            code = await have_done(order, self._stopping)
+            code = await have_done(order, leash)
         finally:
             self.now = None
         if not order.is_chore:
@@ -61,13 +65,15 @@ class Doer:
             raise NewerLakeError(f"A later release wrote the lake at {order.settings.lake.path}; install that one")
         if code in DONE:
             self._holds.release(name)
-        elif not self._stopping.is_set():
-            self._hold(order, code)
+        elif not (leash.stop.is_set() or leash.cut.is_set()):
+            return code, self._hold(order, code)
+        return code, 0.0
 
-    def _hold(self, order: Order, code: int) -> None:
-        pause = self._holds.failed(order.name, order.held_for, code, time.monotonic())
+    def _hold(self, order: Order, code: int) -> float:
+        pause = self._holds.failed(order.name, order.held_for, code, time.monotonic(), order.failures)
         if code not in NOT_NOW:
             again = f", or in {pause / 60:.0f} minutes" if pause < NEVER else ""
             self._log.warning(
                 "job did not get through", job=order.name, exit_code=code, again=f"at its next time{again}"
             )
+        return pause

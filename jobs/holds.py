@@ -32,10 +32,13 @@ class Holds:
         held = self._holds.get(job)
         return held is not None and held.slot == slot and at < held.until
 
-    def failed(self, job: str, slot: datetime | None, code: int, at: float) -> float:
-        """Hold a job that ended with this exit code; gives the seconds, more each time, in the end `NEVER` again."""
+    def failed(self, job: str, slot: datetime | None, code: int, at: float, elsewhere: int = 0) -> float:
+        """Hold a job that ended with this exit code; gives the seconds, more each time, in the end `NEVER` again.
+
+        `elsewhere` is how often it had not got through for this slot, as far as others know.
+        """
         before = self._holds.get(job)
-        failures = before.failures if before and before.slot == slot else 0
+        failures = max(elsewhere, before.failures if before and before.slot == slot else 0)
         if code in NOT_NOW:
             pause = NOT_NOW[Exit(code)]
         else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from crawler.confine import landlock_version
-from crawler.errors import LakeError
+from crawler.errors import LakeError, LakeLockedError, UserError
 from crawler.lake.job_runs import slots_done
 from crawler.lake.lock import OwnerLock
 from crawler.serve.audit import Audit
@@ -28,9 +29,12 @@ from jobs.actions import LakeActions
 from jobs.answering import answering, query_socket
 from jobs.exits import Exit
 from jobs.reports import LakeReports
-from jobs.service import Service, Start
+from jobs.service import Service
+from jobs.start import Start
 
 SERVICE_LOCK = "service.lock"
+MOST_SERVICES = 100
+"""That may share the jobs of a lake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +49,57 @@ class Entrance:
 
 def run_serve(file: Path, settings: Settings, start: Start) -> int:
     """Serve; LakeLockedError where another service does for this lake, UserError where its address is taken."""
-    service = Service(file, settings, start)
+    service = _service(file, settings, start)
     settings.lake.path.mkdir(parents=True, exist_ok=True)
     with (
-        OwnerLock(settings.lake.path, SERVICE_LOCK, "served by") as lock,
+        _place(settings.lake.path, shared=start.queue is not None) as lock,
         _entrance(settings) as entrance,
         query_socket(settings) if start.answers_queries else nullcontext() as channel,
     ):
         asyncio.run(_serve(service, lock, entrance, channel))
     return Exit.OK
+
+
+def _service(file: Path, settings: Settings, start: Start) -> Service:
+    if start.queue is None:
+        return Service(file, settings, start)
+    try:
+        from jobs.queued import QueuedService
+    except ModuleNotFoundError as error:
+        raise UserError(f"{error.name} is not installed, which a queue takes: pip install 'pacslake[queue]'") from None
+    return QueuedService(file, settings, start)
+
+
+@contextmanager
+def _place(lake: Path, *, shared: bool) -> Iterator[OwnerLock]:
+    """Be the one service of a lake, or one of those that share their jobs: never both at once."""
+    with _alone(lake, patient=shared) as lock:
+        places = [f"service.{number}.lock" for number in range(1, MOST_SERVICES)]
+        if not shared:
+            for file in places:
+                if (lake / file).exists():
+                    OwnerLock(lake, file, "served by").release()
+            yield lock
+            return
+        own = next(filter(None, (_free(lake, file) for file in places)), None)
+    if own is None:
+        raise UserError(f"more than {MOST_SERVICES} services share the lake at {lake}")
+    with own:
+        yield own
+
+
+def _alone(lake: Path, *, patient: bool) -> OwnerLock:
+    for _ in range(20 if patient else 0):  # services that start at once are here for a moment each
+        with suppress(LakeLockedError):
+            return OwnerLock(lake, SERVICE_LOCK, "served by")
+        time.sleep(0.1)
+    return OwnerLock(lake, SERVICE_LOCK, "served by")
+
+
+def _free(lake: Path, file: str) -> OwnerLock | None:
+    with suppress(LakeLockedError):
+        return OwnerLock(lake, file, "served by")
+    return None
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,12 @@ from crawler.lake.lock import OwnerLock
 from crawler.lake.requests import Requests
 from crawler.plan.due import due, last_done, upcoming
 from crawler.serve.metrics import Condition
-from crawler.serve.notify import Notifier
 from crawler.settings import Settings
 from jobs.alerts import Alerts
 from jobs.doing import Doer
 from jobs.metrics import condition_of
 from jobs.scheduler import Ticker, schedules_of
+from jobs.start import Start
 from jobs.troubles import Known
 from jobs.watched import WatchedLake
 from jobs.wiring import settings_anew
@@ -37,18 +36,6 @@ GLANCE = 15.0
 """Seconds between looks at the ledger when nothing is expected: a clock may have been set, a machine have slept."""
 REST = 10
 """The lake's rows are counted again after so many times as long as counting took."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """How the service was started: by whom it is watched, and how much it says."""
-
-    notifier: Notifier
-    watchdog: float | None = None
-    """Seconds within which a sign of life is wanted."""
-    log_level: str = "info"
-    answers_queries: bool = False
-    """Whether the lake is to answer C-FIND."""
 
 
 class Service:
@@ -85,7 +72,7 @@ class Service:
         ticker.start()
         self._log.info("serving", lake=self.settings.lake.path, jobs=list(self.settings.jobs))
         self.notifier.ready()
-        aside = [asyncio.create_task(self._live()), asyncio.create_task(self._alerts.run())]
+        aside = [asyncio.create_task(self._live()), asyncio.create_task(self._alert())]
         for task in aside:
             task.add_done_callback(self._say_why)
         try:
@@ -138,6 +125,9 @@ class Service:
             self.notifier.alive()
             await asyncio.sleep(self.start.watchdog / 2)
 
+    async def _alert(self) -> None:
+        await self._alerts.run()
+
     def wake(self) -> None:
         """Look at the ledger now, and try again what did not get through."""
         self._doer.forget_holds()
@@ -156,17 +146,27 @@ class Service:
         if order := self._first(now, done):
             await self._doer.do(order)
             self._uncounted = True
-            return
-        rest = self._count_from - time.monotonic()
-        if self._uncounted and rest <= 0:
-            began = time.monotonic()
-            await self._doer.do(self._order(now, COUNTING, count=True))
-            self._uncounted, self._count_from = False, time.monotonic() + REST * (time.monotonic() - began)
-            return
+        elif not await self._count(now):
+            await self._wait(ticker, done, now)
+
+    async def _count(self, now: datetime) -> bool:
+        """Count the lake's rows where that is due; say whether."""
+        if not self._uncounted or self._count_from > time.monotonic():
+            return False
+        began = time.monotonic()
+        await self._doer.do(self._order(now, COUNTING, count=True))
+        self._uncounted, self._count_from = False, time.monotonic() + REST * (time.monotonic() - began)
+        return True
+
+    async def _wait(
+        self, ticker: Ticker, done: Mapping[str, list[datetime]], now: datetime, most: float = GLANCE
+    ) -> None:
+        """Wait until a job may be due, or counting is."""
         if moment := upcoming(self._schedules, done, now):
             ticker.at(moment)
             self.notifier.status(f"waiting until {moment:%Y-%m-%d %H:%M:%S} UTC")
-        await self._rest(min(GLANCE, rest) if self._uncounted else GLANCE)
+        rest = max(self._count_from - time.monotonic(), 0.0)
+        await self._rest(min(most, rest) if self._uncounted else most)
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until somebody wakes it."""
@@ -175,15 +175,18 @@ class Service:
         self._awake.clear()
 
     def _first(self, now: datetime, done: Mapping[str, list[datetime]]) -> Order | None:
-        """Say what comes first: to note that jobs are new, what people asked for, the job that is due the longest."""
+        """Say what comes first."""
+        return next((order for order in self._orders(now, done) if not self._doer.is_held(order)), None)
+
+    def _orders(self, now: datetime, done: Mapping[str, list[datetime]]) -> list[Order]:
+        """Give what is to be done: to note that jobs are new, what people asked for, the jobs that are due."""
         new = tuple(job for job in self.settings.jobs if last_done(done.get(job, ()), now) is None)
         wanted = Requests(self.settings.lake.path).waiting()
-        found = [
+        return [
             *([self._order(now, NEW_JOBS, new=new)] if new else []),
             *(self._order(request.at, name, request=True) for name, request in wanted),
             *(self._order(one.slot, one.job) for one in due(self._schedules, done, now)),
         ]
-        return next((order for order in found if not self._doer.is_held(order)), None)
 
     def _order(self, slot: datetime, name: str, **what: Any) -> Order:
         return Order(self.settings, slot, name, log_level=self.start.log_level, **what)

@@ -6,9 +6,7 @@ lake must not stay locked. Touches: network, disk, clock, signals, standard inpu
 
 from __future__ import annotations
 
-import os
 import pickle
-import signal
 import sys
 import threading
 import time
@@ -24,13 +22,12 @@ from crawler.lake.writer import LakeWriter
 from crawler.model import JobRun, JobState, Level
 from crawler.settings import JobSettings, Settings
 from jobs.exits import Exit, disk_said, exit_of
+from jobs.lifeline import end_with_the_service
 from jobs.wiring import start_logging
 from jobs.worker import Order
 
 LOCKED_FOR = 60.0
 """Seconds to wait for somebody who took the lake just when a job was to be written down as done."""
-GRACE = 3.0
-"""Seconds between asking a job to stop and not waiting any more."""
 
 _STATES = {Exit.OK: JobState.COMPLETE, Exit.CAPPED: JobState.CAPPED, Exit.PARTIAL: JobState.PARTIAL}
 
@@ -162,22 +159,11 @@ def _write_down(settings: Settings, runs: Sequence[JobRun], *, create: bool = Fa
             return Exit.OK
 
 
-def _stop_with_the_service() -> None:
-    """Wait for the end of standard input, then stop as if asked to."""
-    while os.read(sys.stdin.fileno(), 1):  # not by sys.stdin, which an ending interpreter would wait for
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE)
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def main() -> int:
     """Read the order, do it, give the exit code."""
     order: Order = pickle.load(sys.stdin.buffer)
     start_logging(order.log_level)
-    threading.Thread(target=_stop_with_the_service, daemon=True).start()
+    threading.Thread(target=end_with_the_service, args=[order.pulse], daemon=True).start()
     log = structlog.get_logger()
     try:
         return int(work(order))

@@ -8,7 +8,8 @@ import pickle
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -38,6 +39,10 @@ class Order:
     count: bool = False
     """Whether the rows of the lake are to be counted."""
     log_level: str = "info"
+    failures: int = 0
+    """So often it did not get through elsewhere."""
+    pulse: float | None = None
+    """Seconds of silence after which it must take its service for dead."""
 
     @property
     def held_for(self) -> datetime | None:
@@ -50,8 +55,24 @@ class Order:
         return bool(self.new) or self.count
 
 
-async def have_done(order: Order, stop: asyncio.Event) -> int:
-    """Have an order done, or stopped soon after `stop` is set; give the exit code, negative for a signal."""
+async def _admit(_pid: int) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Leash:
+    """How an order under way is stopped."""
+
+    stop: asyncio.Event
+    """Set, to have it end soon."""
+    cut: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, to have it killed."""
+    begins: Callable[[int], Awaitable[bool]] = _admit
+    """Told its process before that does anything; False to have it do nothing."""
+
+
+async def have_done(order: Order, leash: Leash) -> int:
+    """Have an order done, or stopped soon after the leash says so; give the exit code, negative for a signal."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "jobs.work"),
         stdin=PIPE,
@@ -61,19 +82,36 @@ async def have_done(order: Order, stop: asyncio.Event) -> int:
         process_group=0,  # Ctrl-C in a terminal is for the service, which passes it on
     )
     assert process.stdin is not None
-    process.stdin.write(pickle.dumps(order))
     relaying = asyncio.create_task(relay(process, job=order.name))
     ended = asyncio.create_task(process.wait())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if await leash.begins(process.pid):
+        process.stdin.write(pickle.dumps(order))
+    else:
+        process.kill()
+    words = [asyncio.create_task(leash.stop.wait()), asyncio.create_task(leash.cut.wait())]
+    beating = asyncio.create_task(_beat(process, leash, order.pulse))
+    await asyncio.wait({ended, *words}, return_when=asyncio.FIRST_COMPLETED)
     for number, patience in _STOPPING:
+        if leash.cut.is_set():
+            break
         if not ended.done():
             process.send_signal(number)
-            await asyncio.wait({ended}, timeout=patience)
-    stopping.cancel()
+            await asyncio.wait({ended, words[1]}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+    if not ended.done():
+        process.kill()
+    for task in (*words, beating):
+        task.cancel()
     process.stdin.close()
     await relaying
     return await ended
+
+
+async def _beat(process: Process, leash: Leash, pulse: float | None) -> None:
+    """Let a process know that its service lives, and is not to stop it."""
+    assert process.stdin is not None
+    while pulse is not None and not leash.stop.is_set():
+        await asyncio.sleep(pulse / 6)
+        process.stdin.write(b".")
 
 
 async def relay(process: Process, **told: str) -> None:

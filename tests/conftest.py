@@ -97,6 +97,13 @@ def dcmtk_tool() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def postgres_programs() -> Path:
+    """Give the folder of PostgreSQL's own programs, which Debian keeps off the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else find_peer("initdb", "postgresql").parent
+
+
+@pytest.fixture(scope="session")
 def debootstrap() -> Path:
     """Give the path of debootstrap, which only root can use, as the namespaces that go with it."""
     if os.geteuid():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -58,7 +59,23 @@ def _header(text: str) -> str:
     return text
 
 
+def queue_url(text: str) -> str:
+    """Check the address of a queue. ValueError, which does not repeat it, where it is none or has a password in it."""
+    try:
+        parts = urlsplit(text)
+        asked, password, _ = parse_qs(parts.query), parts.password, parts.port
+        right = parts.scheme in ("postgresql", "postgres") and len(parts.path) > 1 and not re.search(r"\s", text)
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError("must be as 'postgresql://pacslake@db.example.org/pacslake'")
+    if password or {"password", "sslpassword"} & asked.keys():
+        raise ValueError("must not hold a password: [serve] queue_password_file says where that is")
+    return text
+
+
 Listen = Annotated[str, AfterValidator(_listen)]
+QueueUrl = Annotated[str, AfterValidator(queue_url)]
 Header = Annotated[str, AfterValidator(_header)]
 
 
@@ -103,6 +120,8 @@ class ServeSettings(BaseModel):
     sql_memory: Memory = 10**9
     sql_seconds: Seconds = 60.0
     sql_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    queue: QueueUrl | None = None
+    queue_password_file: AnySecret | None = None
 
     @property
     def tls_listen(self) -> TlsListen | None:

@@ -59,6 +59,8 @@ LIBRARIES = {
     "sqlglot": ("crawler/live/",),
     "httpx": ("crawler/pacs/",),
     "cryptography": ("crawler/certificates.py",),
+    "psycopg": ("crawler/queue/",),
+    "procrastinate": ("crawler/queue/",),
     "click": ("jobs/",),
     "rich": ("jobs/",),
 }

@@ -1,0 +1,1 @@
+"""Several services that share their jobs: a queue in PostgreSQL says who does what. Touches: network."""

@@ -1,0 +1,167 @@
+"""One service among several: it says that it lives, takes a task, and lets go of it before another may have it.
+
+Touches: network, clock, the machine's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from crawler.errors import QueueError
+from crawler.queue.postgres import Queue
+from crawler.queue.tasks import BEAT, Holder, Lease, Task, Wanted, Word
+from jobs.worker import Leash
+
+GUARD_EVERY = 0.5
+REMEMBERED = 60.0
+"""Seconds for which a job that was put into the queue is taken to be there."""
+
+
+class Membership:
+    """What the queue knows of this service, and the task that it does."""
+
+    def __init__(self, connect: Callable[[], Queue], stopping: asyncio.Event) -> None:
+        self._stopping = stopping
+        self._queue, self._pulse = connect(), connect()
+        self._service: int | None = None
+        self._lease = Lease(time.monotonic())
+        self._task: Task | None = None
+        self._leash: Leash | None = None
+        self._added: dict[str, tuple[str, float]] = {}
+        self._log = structlog.get_logger()
+        self._away = False
+        self.is_first = False
+        """Whether it has been there the longest of those that live."""
+
+    async def run(self) -> None:
+        """Come, and live until cancelled."""
+        guard = asyncio.create_task(self._guard())
+        try:
+            while True:
+                await self._beat()
+                await asyncio.sleep(BEAT)
+        finally:
+            guard.cancel()
+            await asyncio.wait([guard])
+
+    async def leave(self) -> None:
+        """Go, so that nobody waits for a sign of life."""
+        with suppress(QueueError):
+            if self._service is not None:
+                await self._queue.leave(self._service)
+        await self._queue.close()
+        await self._pulse.close()
+
+    async def add(self, wanted: Wanted) -> None:
+        """Put a job into the queue, where it is not there."""
+        slot, at = self._added.get(wanted.name, ("", 0.0))
+        if slot == wanted.slot_text and time.monotonic() - at < REMEMBERED:
+            return
+        if await self._queue.add(wanted):
+            self._log.info("job is in the queue", job=wanted.name, due_at=f"{wanted.slot:%Y-%m-%dT%H:%M:%SZ}")
+        self._added[wanted.name] = wanted.slot_text, time.monotonic()
+
+    async def take(self, kinds: Sequence[str]) -> Task | None:
+        """Take a task while this service surely counts as living."""
+        if self._service is None or self._lease.word(time.monotonic()) is not Word.GO_ON:
+            return None
+        return await self._queue.take(self._service, kinds)
+
+    def begin(self, task: Task) -> Leash:
+        """Give the leash by which a task is stopped; with it, it is known to be done here."""
+        self._task, self._leash = task, Leash(asyncio.Event(), begins=self._note)
+        if self._stopping.is_set():
+            self._leash.stop.set()
+        return self._leash
+
+    def stop(self) -> None:
+        """Have the task end that is under way."""
+        if self._leash:
+            self._leash.stop.set()
+
+    async def end(self, *, kept: bool, failed: bool = False) -> None:
+        """Say that the task is done, or given up until its next slot."""
+        await self._tell(lambda task, service: self._queue.end(task, service, kept=kept, failed=failed))
+
+    async def give_back(self, seconds: float, failures: int) -> None:
+        """Say that the task may be taken again, after so many seconds."""
+        await self._tell(lambda task, service: self._queue.give_back(task, service, seconds, failures))
+
+    async def hurry(self) -> None:
+        """Have everything tried again that waits for that."""
+        with suppress(QueueError):
+            await self._queue.hurry()
+
+    async def _tell(self, said: Callable[[Task, int], Awaitable[bool]]) -> None:
+        """Tell what has become of the task, again and again until it is heard."""
+        task, service = self._task, self._service
+        self._task = self._leash = None
+        while task is not None and service is not None:
+            try:
+                if not await said(task, service):
+                    self._log.warning("another service has taken the job meanwhile", job=task.name)
+                return
+            except QueueError:
+                if self._stopping.is_set():  # whoever finds us silent takes it
+                    return
+                await asyncio.sleep(BEAT)
+
+    async def _note(self, pid: int) -> bool:
+        """Have others know which process does the task, so that they can shut it out should we fall silent."""
+        if self._task is None or self._service is None:
+            return False
+        try:
+            return await self._queue.held_by(self._task, self._service, Holder(socket.gethostname(), pid))
+        except QueueError:
+            return False
+
+    async def _beat(self) -> None:
+        """Give a sign of life, and hear whether the task is ours still."""
+        sent, task, service = time.monotonic(), self._task, self._service
+        try:
+            if service is None:
+                await self._pulse.prepare()
+                self._service = await self._pulse.join()
+            else:
+                standing = await self._pulse.beat(service, task.number if task else None)
+                self.is_first = standing.first
+                if task is not None and task is self._task and not (standing.known and standing.holds):
+                    self._drop("another service has taken the job")
+                if not standing.known:
+                    self._service = None
+                    return
+        except QueueError as error:
+            if not self._away:
+                self._log.warning("the queue cannot be reached; nothing new is begun", reason=str(error))
+            self._away = True
+            return
+        if self._away:
+            self._log.info("the queue is back")
+        self._away = False
+        self._lease.renewed(sent)
+
+    async def _guard(self) -> None:
+        """End what is under way in time when nobody hears us, by a clock that needs no network."""
+        looked = time.monotonic()
+        while True:
+            await asyncio.sleep(GUARD_EVERY)
+            before, looked = looked, time.monotonic()
+            if looked - before > BEAT:  # it was paused: others may have come first
+                self.is_first = False
+            word = self._lease.word(looked)
+            if word is Word.END and self._leash and not self._leash.stop.is_set():
+                self._log.warning("the job is stopped: the queue has not heard of this service")
+                self._leash.stop.set()
+            elif word is Word.DROP:
+                self._drop("the queue has not heard of this service for too long")
+
+    def _drop(self, why: str) -> None:
+        if self._leash and not self._leash.cut.is_set():
+            self._log.warning("the job is dropped at once", reason=why)
+            self._leash.cut.set()

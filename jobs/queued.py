@@ -1,0 +1,151 @@
+"""The service where its jobs are shared with others: what is due goes into a queue, and whoever is free takes it.
+
+One task is done at a time in the lake. Touches: network, disk, clock, signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from crawler.errors import QueueError
+from crawler.lake.lock import OwnerLock
+from crawler.plan.due import EPOCH
+from crawler.queue.tasks import LET_GO, Task, Wanted
+from crawler.settings import Settings
+from jobs.alerts import Alerts
+from jobs.doing import DONE
+from jobs.exits import Exit
+from jobs.holds import NEVER, NOT_NOW
+from jobs.membership import Membership
+from jobs.scheduler import Ticker
+from jobs.service import Service
+from jobs.shared_jobs import queue_at
+from jobs.start import Start
+from jobs.units import LAKE, lock_of, shared
+from jobs.worker import Order
+
+POLL = 2.0
+"""Seconds between looks at the queue."""
+LOOK_EVERY = 1.0
+BUSY = 5.0
+"""Seconds until a task is tried again that found somebody in the lake."""
+
+
+class QueuedService(Service):
+    """Puts what is due into the queue, takes from it what it can do."""
+
+    def __init__(self, file: Path, settings: Settings, start: Start) -> None:
+        super().__init__(file, settings, start)
+        url, secret = str(start.queue), settings.serve.queue_password_file
+        queue_at(url, secret)
+        self._member = Membership(lambda: queue_at(url, secret), self.stopping)
+
+    def _obey(self, settings: Settings) -> None:
+        super()._obey(shared(settings))
+
+    async def run(self, lock: OwnerLock) -> None:
+        """Serve until a signal says stop; then give back what was under way."""
+        living = asyncio.create_task(self._member.run())
+        living.add_done_callback(lambda _: self.stop())
+        try:
+            await super().run(lock)
+        finally:
+            living.cancel()
+            await asyncio.wait([living])
+            await self._member.leave()
+        with suppress(asyncio.CancelledError):
+            living.result()  # where it ended by itself, nothing could be done here
+
+    def stop(self) -> None:
+        """Stop the job under way, begin no other."""
+        super().stop()
+        self._member.stop()
+
+    def wake(self) -> None:
+        """Look at the ledger now, and have tried again what did not get through, whoever does it."""
+        super().wake()
+        self._hurrying = asyncio.create_task(self._member.hurry())
+
+    async def _alert(self) -> None:
+        """Alert while this service is the first of those that live: one of them does, and takes up what was told."""
+        alerting: asyncio.Task[None] | None = None
+        try:
+            while True:
+                if self._member.is_first and alerting is None:
+                    self._alerts = Alerts(self._known)
+                    alerting = asyncio.create_task(self._alerts.run())
+                    alerting.add_done_callback(self._say_why)
+                elif not self._member.is_first and alerting is not None:
+                    alerting.cancel()
+                    alerting = None
+                await asyncio.sleep(LOOK_EVERY)
+        finally:
+            if alerting is not None:
+                alerting.cancel()
+                await asyncio.wait([alerting])
+
+    async def _look(self, ticker: Ticker) -> None:
+        """Put into the queue what is due, do what can be taken from it, or wait."""
+        now, done = datetime.now(UTC), self._lake.done()
+        with suppress(QueueError):  # who gives the signs of life has said so
+            for order in self._orders(now, done):
+                await self._member.add(_wanted(order))
+            if task := await self._member.take([*self.settings.jobs, LAKE]):
+                await self._carry_out(task, self._lake.done())
+                self._uncounted = True
+                return
+        if not (self._member.is_first and await self._count(now)):
+            await self._wait(ticker, done, now, POLL)
+
+    async def _carry_out(self, task: Task, done: Mapping[str, list[datetime]]) -> None:
+        """Do a task, and say in the queue what has become of it."""
+        leash = self._member.begin(task)
+        order = self._order_of(task, done)
+        if order is None:
+            await self._member.end(kept=task.name in self.settings.jobs)
+            return
+        _shut_out(self.settings.lake.path, task)
+        code, pause = await self._doer.do(order, leash)
+        failures = task.failures + (code not in (*DONE, *NOT_NOW) and pause > 0)
+        if code in DONE:
+            await self._member.end(kept=task.name in self.settings.jobs)
+        elif pause == NEVER:
+            await self._member.end(kept=True, failed=True)
+        else:
+            await self._member.give_back(BUSY if code == Exit.LOCKED else pause, failures)
+
+    def _order_of(self, task: Task, done: Mapping[str, list[datetime]]) -> Order | None:
+        """Say what a task is here; None where it is done already, or was never anything."""
+        if task.name in self.settings.jobs:
+            found = None if task.slot in done.get(task.name, ()) else self._order(task.slot, task.name)
+        else:
+            orders = self._orders(datetime.now(UTC), done)
+            found = next((order for order in orders if _wanted(order).name == task.name), None)
+        return replace(found, failures=task.failures, pulse=LET_GO) if found else None
+
+
+def _wanted(order: Order) -> Wanted:
+    """Put an order as the queue knows it."""
+    if order.name in order.settings.jobs:
+        return Wanted(order.name, order.slot, lock_of(order.settings, order.name))
+    if order.new:
+        return Wanted(f"{order.name} {' '.join(order.new)}", EPOCH, LAKE, LAKE)
+    return Wanted(order.name, order.slot, LAKE, LAKE)
+
+
+def _shut_out(lake: Path, task: Task) -> None:
+    """Take the lake from a process that did this task and fell silent, wherever it is.
+
+    Its lock may still hold: of a machine that is frozen, or that a file server has not yet given up. The next owner
+    finds another file, and so does not trust that the one before has ended: it fences it off.
+    """
+    file = lake / "lock"
+    with suppress(OSError):
+        text = file.read_text(encoding="utf-8")
+        if any(holder.is_named_in(text) for holder in task.lost):
+            file.unlink()

@@ -1,0 +1,71 @@
+"""`pacslake queue`: who does which of the jobs that several services share. Touches: network, standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from datetime import UTC
+
+import click
+
+from crawler.errors import UserError
+from crawler.queue.postgres import Queue
+from crawler.queue.tasks import Shown
+from crawler.secret import Secret
+from crawler.settings import Settings
+from jobs.table import render
+
+COLUMNS = ("job", "state", "slot", "host", "process", "since", "failures", "not before")
+_STATES = {"todo": "waits", "doing": "is done", "failed": "given up until its next slot"}
+
+
+def show_queue(settings: Settings, *, as_json: bool) -> None:
+    """Print how many services live, and the jobs that are done or wait. QueueError where the queue does not answer."""
+    services, found = asyncio.run(_shown(settings))
+    if as_json:
+        click.echo(json.dumps({"services": services, "jobs": [asdict(one) for one in found]}, indent=2, default=str))
+        return
+    click.echo(f"{services} {'service lives' if services == 1 else 'services live'}")
+    if found:
+        click.echo("\n".join(["", *render(COLUMNS, [_row(one) for one in found], None)]))
+
+
+def make_queue(settings: Settings) -> None:
+    """Make the tables of the queue where there are none."""
+    is_new = asyncio.run(_prepared(settings))
+    click.echo(f"pacslake: {'the queue is made' if is_new else 'the queue is there already'}", err=True)
+
+
+def queue_of(settings: Settings) -> Queue:
+    """Give the queue of the settings. UserError where they name none."""
+    serve = settings.serve
+    if serve.queue is None:
+        raise UserError("pacslake.toml names no queue: set [serve] queue")
+    return queue_at(serve.queue, serve.queue_password_file)
+
+
+def queue_at(url: str, secret: Secret | None) -> Queue:
+    """Give the queue at an address. UserError where its password cannot be read."""
+    return Queue(url, secret.read().decode() if secret else None)
+
+
+async def _shown(settings: Settings) -> tuple[int, list[Shown]]:
+    queue = queue_of(settings)
+    try:
+        return await queue.shown()
+    finally:
+        await queue.close()
+
+
+async def _prepared(settings: Settings) -> bool:
+    queue = queue_of(settings)
+    try:
+        return await queue.prepare()
+    finally:
+        await queue.close()
+
+
+def _row(one: Shown) -> tuple[object, ...]:
+    since, before = (f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if at else "" for at in (one.since, one.not_before))
+    return one.name, _STATES[one.state], one.slot, one.host or "", one.pid or "", since, one.failures, before
