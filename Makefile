@@ -61,7 +61,7 @@ format: $(STAMP) ## format the code and sort the imports
 	$(BIN)/ruff check --fix --select I . && $(BIN)/ruff format .
 
 lock: ## pin every dependency anew, with hashes (needs uv)
-	$(PIN) --group dev --extra images --extra queue --upgrade --output-file requirements.lock pyproject.toml
+	$(PIN) --group dev --extra images --extra object-storage --extra queue --upgrade --output-file requirements.lock pyproject.toml
 	$(PIN) --constraint requirements.lock --output-file requirements.run.lock pyproject.toml
 	$(PIN) --constraint requirements.lock --output-file requirements.build.lock --group build
 

@@ -30,6 +30,7 @@ def open_lake(
 ) -> LakeOfImages:
     """Open a lake for reading: `open_lake("lake").sql("SELECT count(*) FROM studies")` is a DuckDB relation.
 
+    `path` is its folder, or where it is on object storage, "s3://bucket/prefix": what is new there is fetched first.
     With `as_of`, a moment in UTC or the end of a day, its tables show what was known then. The view `audit` has what
     people did with the service. `load_image` has to know where files are and from which PACS more can be had: `config`
     says so, which is `pacslake.toml` in the current folder or beside the lake unless it is named. `store` is another
@@ -38,12 +39,37 @@ def open_lake(
     from crawler.export.images import LakeOfImages
     from crawler.lake.audit import AuditLog
     from crawler.lake.moments import end_of
+    from crawler.place import is_url
 
+    if is_url(str(path)):
+        path = _copy_of(str(path), config)
     lake = LakeOfImages(path, end_of(as_of) if as_of is not None else None)
     lake.store = Path(store) if store is not None else None
     lake.config = Path(config) if config is not None else None
     lake.sql(AuditLog(lake.path).view)
     return lake
+
+
+def _copy_of(url: str, config: str | os.PathLike[str] | None) -> Path:
+    """Give the working copy of a lake on object storage. UserError where the settings are about another lake."""
+    from crawler.errors import UserError
+    from crawler.lake.remote import attach
+    from crawler.place import Place, checked_url
+
+    try:
+        place = Place(checked_url(url))
+    except ValueError as error:
+        raise UserError(f"the URL of a lake {error}") from None
+    copy = place.default_copy()
+    if config is not None:
+        from crawler.settings import load
+
+        lake = load(Path(config)).lake
+        if lake.place is None or lake.place.url != place.url:
+            raise UserError(f"{config} is about another lake than {place.url}")
+        place, copy = lake.place, lake.path
+    attach(copy, place)
+    return copy
 
 
 def load_image(
@@ -57,9 +83,11 @@ def load_image(
     from crawler.export.asked import Asked
     from crawler.export.fetching import fetch_by
     from crawler.export.images import load_series
+    from crawler.lake.remote import attach
     from crawler.settings import load
 
     settings = load(Path(config))
+    attach(settings.lake.path, settings.lake.place)
     how = fetch_by(Path(config)) if fetch is True else fetch or None
     return load_series(settings.lake.path, settings.local.store_path, Asked(series_uid=series_uid), how)
 

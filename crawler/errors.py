@@ -50,7 +50,7 @@ class LakeLockedError(LakeError):
     """Another process owns the lake: stop with exit code 11."""
 
 
-class CommitConflictError(LakeError):
+class CommitConflictError(LakeLockedError):
     """Somebody else committed first: nothing of this commit was written; read again and retry."""
 
 

@@ -25,7 +25,8 @@ def run_maintain(lake: Path, wanted: Wanted, *, dry_run: bool, as_json: bool) ->
         with LakeWriter.open(lake, create=False) as writer:
             done = maintain(writer, wanted)
     if as_json:
-        click.echo(json.dumps({"dry_run": dry_run, **asdict(done)}, indent=2))
+        told = {name: value for name, value in asdict(done).items() if value is not None}
+        click.echo(json.dumps({"dry_run": dry_run, **told}, indent=2))
     else:
         click.echo("\n".join(_in_words(done, dry_run=dry_run)))
 
@@ -39,5 +40,7 @@ def _in_words(done: Maintained, *, dry_run: bool) -> Iterator[str]:
         yield "No files have to be rewritten."
     doing = "would be deleted" if dry_run else "deleted"
     yield f"{done.deleted.files:,} files that nobody needs any more {doing} ({done.deleted.size / 1e6:,.1f} MB)."
+    if there := done.in_store:
+        yield f"{there.files:,} objects of the object store {doing} ({there.size / 1e6:,.1f} MB)."
     if dry_run:
         yield "Nothing was done yet. The same command without --dry-run does."

@@ -17,6 +17,7 @@ import crawler
 from crawler.certificates import valid_until
 from crawler.errors import LakeError, NoLakeError, UserError
 from crawler.folders import require_private
+from crawler.lake.remote import StoreError
 from crawler.lake.status import status_of
 from crawler.pacs.check.verdict import Verdict, note, ok, problem
 from crawler.serve.neighbours import listener_of, name_of
@@ -47,6 +48,9 @@ def of_lake(settings: Settings) -> Iterator[Verdict]:
             by_log = lake.version
     except NoLakeError:
         yield note("tables", "there is no lake yet", remedy="pacslake sweep")
+        return
+    except (StoreError, UserError) as error:
+        yield problem("tables", str(error), "docs/object-storage.md says what a lake in a bucket needs")
         return
     except LakeError as error:
         yield problem("tables", str(error), "pacslake verify says which file it is")

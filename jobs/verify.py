@@ -19,6 +19,7 @@ MEANING = {
     Harm.LOG: "the log is broken",
     Harm.ROWS: "rows contradict each other",
     Harm.CACHE: "made again by any command that writes",
+    Harm.STORE: "other machines cannot fetch it",
     Harm.LEFTOVER: "was replaced already",
 }
 

@@ -60,6 +60,10 @@ def settings_from(path: Path) -> Settings:
 
     settings = load(path, os.environ)
     os.umask(settings.lake.umask)
+    if settings.lake.place:  # else no command pays for it
+        from crawler.lake.remote import attach
+
+        attach(settings.lake.path, settings.lake.place, 0o777 & ~settings.lake.umask)
     return settings
 
 
@@ -68,6 +72,7 @@ def settings_anew(path: Path, before: Settings) -> Settings:
     settings = settings_from(path)
     fixed = [
         "lake.path",
+        "lake.place",
         "find_scp",
         *(f"serve.{name}" for name in type(settings.serve).model_fields if not name.startswith("sql_")),
     ]

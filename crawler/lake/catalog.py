@@ -21,6 +21,7 @@ from crawler.errors import LakeError, NoLakeError
 from crawler.lake.commits import log_folder, newest_version
 from crawler.lake.engine import connect
 from crawler.lake.format import refuse_newer
+from crawler.lake.remote import name_of, pull
 from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
 
 OWN_PLACE = "outcome <> 'other' AND NOT contains(path, '-')"
@@ -32,14 +33,17 @@ a hyphen."""
 def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the views of a lake as they were left by the last commit. NoLakeError where there is none.
 
-    LakeError where they cannot be read, or are gone while the lake is there.
+    LakeError where they cannot be read, or are gone while the lake is there; StoreError.
     """
     lake = Path(path).absolute()
+    pull(lake)
     catalog = lake / "lake.duckdb"
     if not catalog.is_file():
         if newest_version(log_folder(lake)) > 0:  # else it is being made
             raise LakeError(f"{catalog} is missing. The next sweep writes it anew.")
-        raise NoLakeError(f"There is no lake at {lake}. Run `pacslake sweep` to make one, or check [lake] path.")
+        raise NoLakeError(
+            f"There is no lake at {name_of(lake)}. Run `pacslake sweep` to make one, or check [lake] path."
+        )
     try:
         # A copy in memory: within one process DuckDB would answer from the first file it opened under this name.
         with connect() as connection:

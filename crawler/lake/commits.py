@@ -22,6 +22,11 @@ def commit_file(log: Path, version: int) -> Path:
     return log / "_delta_log" / f"{version:020d}.json"
 
 
+def checkpoint_sums(log: Path, version: int) -> Path:
+    """Say where the checksums of a checkpoint, and of the file that named it the last, are."""
+    return log / "_delta_log" / f"{version:020d}.checkpoint.sha256"
+
+
 def version_in(name: str) -> int | None:
     """Give the version that a file beside the commits bears in its name; None for a file of somebody else's."""
     ours = _NUMBERED.fullmatch(name)

@@ -17,6 +17,8 @@ class Harm(StrEnum):
     """Files are whole, and what they say does not fit together."""
     CACHE = "cache"
     """It can be made again at any time."""
+    STORE = "store"
+    """The copy is whole, and the object store lacks it: other machines cannot fetch it."""
     LEFTOVER = "leftover"
     """A replaced file, which only those miss who began to read before it was replaced."""
 

@@ -21,10 +21,11 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from crawler.errors import CommitConflictError, LakeError, NoLakeError, UserError
-from crawler.lake.commits import commit_file, log_folder, newest_version
+from crawler.lake.commits import checkpoint_sums, commit_file, log_folder, newest_version
 from crawler.lake.files import digest, replace_with, sync
 from crawler.lake.format import FORMAT, FORMAT_KEY, refuse_newer, refuse_path
 from crawler.lake.parts import NOW, PAST, Part, part_of
+from crawler.lake.remote import COMMITS, name_of, pull, remote_of
 from crawler.lake.schema import Added, added_from, added_text, log_schema, stored_field
 from crawler.lake.seal import ending_with_its_digest, sealed
 
@@ -84,10 +85,21 @@ def read_files(table: DeltaTable) -> list[LogFile]:
 
 
 def open_table(lake: Path) -> DeltaTable:
-    """Open the log for reading. NewerLakeError where a later release made it, UserError for a path that is misread."""
+    """Open the log for reading, a working copy once it is as its store.
+
+    NewerLakeError where a later release made it, UserError for a path that is misread, StoreError.
+    """
     refuse_path(lake)
+    pull(lake)
+    return opened(lake)
+
+
+def opened(lake: Path) -> DeltaTable:
+    """Open the log as it is in this folder."""
     if newest_version(log_folder(lake)) < 0:
-        raise NoLakeError(f"There is no lake at {lake}. Run `pacslake sweep` to make one, or check [lake] path.")
+        raise NoLakeError(
+            f"There is no lake at {name_of(lake)}. Run `pacslake sweep` to make one, or check [lake] path."
+        )
     with _told(log_folder(lake)):
         table = DeltaTable(log_folder(lake))
     refuse_newer(lake, table.metadata().configuration.get(FORMAT_KEY))
@@ -123,6 +135,8 @@ class Log:
 
     def __init__(self, folder: Path, table: DeltaTable) -> None:
         self.folder = folder
+        self.remote = remote_of(folder.parent)
+        """Where the log is on object storage; None for one that is at home here."""
         self.version = table.version()
         self.table_id = str(table.metadata().id)
         """Tells this table from any other that may stand at the same path one day."""
@@ -143,10 +157,13 @@ class Log:
         if newest_version(folder) < 0:
             (folder / "_delta_log").mkdir(parents=True, exist_ok=True)
             made = _metadata(str(uuid.uuid4()), _now_ms(), Schema.from_arrow(log_schema()), _TABLE)
-            _put(folder, 0, [{"protocol": _PROTOCOL}, made], "CREATE TABLE")
+            try:
+                _put(folder, 0, [{"protocol": _PROTOCOL}, made], "CREATE TABLE")
+            except FileExistsError as error:
+                raise _conflict(folder) from error
             for path in (folder, lake, lake.parent):
                 sync(path)
-        log = Log(folder, open_table(lake))
+        log = Log(folder, opened(lake))
         log._bring_up_to_date()
         return log
 
@@ -175,12 +192,14 @@ class Log:
         if properties or self._declared:
             self.properties |= properties or {}
             actions.append(_metadata(self.table_id, self._created, self._schema, self.properties))
+        if self.remote:
+            self.remote.push(self.folder / part.path for part in parts)
         try:
             _put(self.folder, self.version + 1, actions, "OPTIMIZE" if same_rows else "WRITE")
         except FileExistsError as error:
-            for part in parts:
+            for part in parts if self.remote is None else ():  # by chance the other one's file may have that name
                 (self.folder / part.path).unlink(missing_ok=True)
-            raise CommitConflictError(f"Another writer has added to {self.folder}; nothing was written.") from error
+            raise _conflict(self.folder) from error
         self._declared = False
         self.version += 1
         self._transaction += 1
@@ -190,6 +209,14 @@ class Log:
         if self.version % CHECKPOINT_EVERY == 0:
             self.checkpoint()
         return self.version
+
+    @property
+    def was_ours(self) -> bool:
+        """Whether the newest commit was made here: no lock reaches those who write a lake from other machines."""
+        if self.remote is None:
+            return True
+        *_, last = commit_file(self.folder, self.version).read_text(encoding="utf-8").splitlines()
+        return bool(json.loads(last).get("commitInfo", {}).get("copy") == self.remote.copy)
 
     def fence(self) -> None:
         """Take the next version with an empty commit, so that an owner before us that comes back to life cannot."""
@@ -232,28 +259,43 @@ class Log:
         for path in (*written, log):
             sync(path)
         sums = "".join(f"{digest(path)}  {path.name}\n" for path in written)
-        replace_with(checkpoint_sums(self.folder, self.version), ending_with_its_digest(sums))
-
-
-def checkpoint_sums(log: Path, version: int) -> Path:
-    """Say where the checksums of a checkpoint, and of the file that named it the last, are."""
-    return log / "_delta_log" / f"{version:020d}.checkpoint.sha256"
+        noted = checkpoint_sums(self.folder, self.version)
+        replace_with(noted, ending_with_its_digest(sums))
+        if self.remote:
+            for path in sorted(written, key=lambda path: path.name.startswith("_")):
+                self.remote.push([path] if path.suffix == ".parquet" else [noted, path])
 
 
 def _put(log: Path, version: int, actions: Sequence[dict[str, Any]], operation: str) -> None:
-    """Write a commit under another name, wait until it is on disk, then link it to its own if that is free."""
-    target = commit_file(log, version)
+    """Write a commit under another name, wait until it is on disk, then link it to its own if that is free.
+
+    Of a working copy the store comes first, where the name decides between machines: FileExistsError is its word.
+    """
+    target, remote = commit_file(log, version), remote_of(log.parent)
     draft = target.with_suffix(".draft")
     information = {"timestamp": _now_ms(), "operation": operation, "operationParameters": {"mode": "Append"}}
+    content = sealed(actions, information | ({"copy": remote.copy} if remote else {}))
     with open(draft, "wb") as file:
-        file.write(sealed(actions, information))
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     try:
+        if remote:
+            remote.create(f"{COMMITS}{target.name}", content)
         os.link(draft, target)
+    except FileExistsError:
+        if remote is None or not target.exists() or target.read_bytes() != content:
+            raise  # else who reads this copy has fetched it already
     finally:
         draft.unlink(missing_ok=True)  # an owner that took over meanwhile has swept it away
     sync(target.parent)
+
+
+def _conflict(log: Path) -> CommitConflictError:
+    again = "let one write at a time, and type the same again"
+    return CommitConflictError(
+        f"Another writer has added to {name_of(log.parent)}; nothing of this was written: {again}."
+    )
 
 
 def recommit(log: Path, version: int, before: DeltaTable | None) -> None:

@@ -12,8 +12,9 @@ import duckdb
 from crawler.errors import LakeError, UserError
 from crawler.lake.commits import log_folder
 from crawler.lake.engine import connect
-from crawler.lake.log import HISTORY_KEY, LogFile, added_columns, open_table, properties_of, read_files
+from crawler.lake.log import HISTORY_KEY, LogFile, added_columns, open_table, opened, properties_of, read_files
 from crawler.lake.moments import end_of
+from crawler.lake.remote import pull
 from crawler.lake.schema import Added
 from crawler.lake.views import view_statements
 
@@ -26,10 +27,16 @@ class Lake:
         path: str | os.PathLike[str],
         as_of: datetime | None = None,
         connection: duckdb.DuckDBPyConnection | None = None,
+        *,
+        pulls: bool = True,
     ) -> None:
-        """Open it, with a DuckDB of its own or a given one, in whose current schema the tables appear."""
+        """Open it, with a DuckDB of its own or a given one, in whose current schema the tables appear.
+
+        `pulls` is false for a process that may not reach the store of a working copy: its service does it.
+        """
         self.path = Path(path).absolute()
-        self._table = open_table(self.path)
+        self._pulls = pulls
+        self._table = open_table(self.path) if pulls else opened(self.path)
         self._as_of = as_of
         if as_of and self.history_from and as_of < self.history_from:
             raise UserError(f"The history of {self.path} is whole since {self.history_from} UTC only; ask for later.")
@@ -66,6 +73,8 @@ class Lake:
     def refresh(self) -> int:
         """Move on to the newest commit; gives its version."""
         before = self.version
+        if self._pulls:
+            pull(self.path)
         self._table.update_incremental()
         if self.version != before:
             self._make_views()

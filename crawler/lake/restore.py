@@ -28,8 +28,10 @@ from crawler.lake.log import HISTORY_KEY, Log, open_table, recommit
 from crawler.lake.losses import Asked, Loss, in_doubt
 from crawler.lake.parts import OpenPart, Part
 from crawler.lake.published import CATALOG
+from crawler.lake.remote import LOG, Remote, remote_of
 from crawler.lake.repair import set_aside
 from crawler.lake.schema import LEVELS, TABLES
+from crawler.lake.there import mend_copy, mend_store
 from crawler.lake.upkeep import Wanted, maintain
 from crawler.lake.verify import Verified, verify
 from crawler.lake.views import files_source
@@ -53,7 +55,10 @@ def plan(path: Path) -> Repaired:
     if not lost:
         return Repaired(found.flaws)
     log = Log(log_folder(path.absolute()), open_table(path.absolute()))
-    return Repaired(found.flaws, _doubts(log, lost))
+    if log.remote:  # what the store has is fetched again
+        there = {one.name for one in log.remote.listed(LOG)}
+        lost = [flaw for flaw in lost if flaw.path not in there]
+    return Repaired(found.flaws, _doubts(log, lost) if lost else [])
 
 
 def repair(path: Path) -> Repaired:
@@ -66,9 +71,12 @@ def _repair(lake: Path) -> Repaired:
     done = Repaired()
     lock = OwnerLock(lake)
     try:
-        found = verify(lake)
+        remote = remote_of(lake)
+        found = verify(lake) if remote is None else _exchanged(remote, done)
         if broken := [flaw for flaw in found.flaws if flaw.harm is Harm.LOG]:
             done.flaws += broken
+            if remote:
+                raise LakeError(f"The log is broken in {remote.url} too: restore it from a backup.")
             _mend_log(lake, broken)
             found = verify(lake)
         done.flaws += found.flaws
@@ -83,6 +91,20 @@ def _repair(lake: Path) -> Repaired:
             # Which rows are current may have changed: the files that hold them apart are written anew.
             maintain(writer, Wanted(keep_files=timedelta(days=7), whole=True, some_lost=True))
     return done
+
+
+def _exchanged(remote: Remote, done: Repaired) -> Verified:
+    """Bring what is broken in a copy from its store, and what the store lacks there; give what is left."""
+    found = verify(remote.lake)
+    for _ in range(2):  # data files are judged once the log is whole
+        broken = [flaw for flaw in found.flaws if flaw.harm in (Harm.LOG, Harm.DATA, Harm.STORE)]
+        if not broken:
+            break
+        done.flaws += broken
+        mend_copy(remote, broken)
+        mend_store(remote, Log(log_folder(remote.lake), open_table(remote.lake)), broken)
+        found = verify(remote.lake)
+    return found
 
 
 def _mend_log(lake: Path, broken: Iterable[Flaw]) -> None:

@@ -19,9 +19,10 @@ from crawler.lake.commits import checkpoints_in, commit_file, version_in
 from crawler.lake.files import sync
 from crawler.lake.log import HISTORY_KEY, Log
 from crawler.lake.parts import part_version
-from crawler.lake.repair import oldest_checked
+from crawler.lake.remote import Listed, Remote
 from crawler.lake.rewrite import source_of, too_old, with_end, written
 from crawler.lake.schema import ENTITIES, LEVELS
+from crawler.lake.there import first_needed, useless
 from crawler.lake.tidy import Rewrite, due
 from crawler.lake.writer import LakeWriter
 from crawler.lake.writing import writing
@@ -68,6 +69,8 @@ class Maintained:
 
     rewritten: list[Rewritten]
     deleted: Deleted
+    in_store: Deleted | None = None
+    """The same of the object store, where the lake is there."""
 
 
 def forecast(log: Log, connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> Maintained:
@@ -76,7 +79,8 @@ def forecast(log: Log, connection: duckdb.DuckDBPyConnection, wanted: Wanted) ->
         Rewritten(rewrite.entity, len(rewrite.files), rewrite.rows, 0, _droppable(log, connection, rewrite, wanted))
         for rewrite in _plan(log, connection, wanted)
     ]
-    return Maintained(planned, _measured(_useless(log, wanted.keep_files)))
+    there = [] if log.remote is None else _useless_there(log, log.remote, wanted.keep_files)
+    return Maintained(planned, _measured(_useless(log, wanted.keep_files)), _measured_there(log, there))
 
 
 def maintain(writer: LakeWriter, wanted: Wanted) -> Maintained:
@@ -96,13 +100,30 @@ def _maintain(writer: LakeWriter, wanted: Wanted) -> Maintained:
         done.append(Rewritten(rewrite.entity, len(rewrite.files), rewrite.rows, len(parts), dropped))
     if done:
         writer.log.checkpoint()
-    useless = _useless(writer.log, wanted.keep_files)
+    there = []
+    if remote := writer.log.remote:
+        there = _useless_there(writer.log, remote, wanted.keep_files)
+        remote.delete([one.name for one in there])
+    return Maintained(done, tidy(writer.log, wanted.keep_files), _measured_there(writer.log, there))
+
+
+def tidy(log: Log, keep: timedelta) -> Deleted:
+    """Delete what is needed neither now nor by somebody who began to read within `keep`."""
+    useless = _useless(log, keep)
     deleted = _measured(useless)
     for path in useless:
         path.unlink()
     for folder in {path.parent for path in useless}:
         sync(folder)
-    return Maintained(done, deleted)
+    return deleted
+
+
+def _useless_there(log: Log, remote: Remote, keep: timedelta) -> list[Listed]:
+    return useless(remote, log, keep, _removed_since(log, (datetime.now(UTC) - keep).timestamp()))
+
+
+def _measured_there(log: Log, found: Sequence[Listed]) -> Deleted | None:
+    return Deleted(len(found), sum(one.size for one in found)) if log.remote else None
 
 
 def _later(cut: datetime, before: str | None) -> str:
@@ -160,10 +181,7 @@ def _removed_since(log: Log, before: float) -> set[str]:
 def _summed_up(log: Log, before: float) -> list[Path]:
     """List old commits and checkpoints below the last checkpoint but one, which alone would do."""
     checkpoints = sorted({*checkpoints_in(log.folder).values()})
-    if len(checkpoints) < 2:
-        return []
-    base = min(checkpoints[-2], oldest_checked(log.folder))
-    base = max((version for version in checkpoints if version <= base), default=0)
+    base = first_needed(checkpoints, log.version)
     newest = commit_file(log.folder, log.version)
     ours = [(path, version_in(path.name)) for path in newest.parent.iterdir() if path != newest]
     below = (path for path, version in ours if version is not None and version < base)

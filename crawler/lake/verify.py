@@ -25,8 +25,10 @@ from crawler.lake.log import Log, changes_of, open_table
 from crawler.lake.parts import DIGEST, part_digest, part_version
 from crawler.lake.published import CATALOG, is_published
 from crawler.lake.query import Lake
+from crawler.lake.remote import name_of, pull, remote_of
 from crawler.lake.schema import ENTITIES
 from crawler.lake.seal import is_sealed, is_whole, without_its_digest
+from crawler.lake.there import lacking
 
 PUBLISHED_WITHIN = 5.0
 """Seconds that an owner of the lake may take after a commit for what is made from it."""
@@ -45,9 +47,12 @@ class Verified:
 def verify(path: Path) -> Verified:
     """Check all of a lake. NoLakeError where there is none, NewerLakeError where this release cannot know."""
     lake, seen = path.absolute(), Verified()
+    pull(lake)
     version = newest_version(log_folder(lake))
     if version < 0:
-        raise NoLakeError(f"There is no lake at {lake}. Run `pacslake sweep` to make one, or check [lake] path.")
+        raise NoLakeError(
+            f"There is no lake at {name_of(lake)}. Run `pacslake sweep` to make one, or check [lake] path."
+        )
     seen.flaws += flaws_of_log(log_folder(lake))
     if not seen.flaws:
         seen.flaws += _unreadable(lake)
@@ -60,6 +65,8 @@ def verify(path: Path) -> Verified:
     if strangers := sum(1 for path in log.folder.rglob("*") if path.is_file() and not _is_ours(path)):
         seen.notes.append(f"{strangers:,} files in the log are none of the lake's, and are left alone")
     seen.flaws += _data(log, seen)
+    if remote := remote_of(lake):
+        seen.flaws += lacking(remote, log)
     if any(flaw.harm is Harm.DATA for flaw in seen.flaws):
         seen.notes.append("the rows and lake.duckdb were not judged, because files of theirs are broken")
         caches = _settled(lake, version, lambda: _keys(lake))
@@ -194,5 +201,7 @@ def _catalog(lake: Path, log: Log) -> Iterator[Flaw]:
 
 
 def _keys(lake: Path) -> Iterator[Flaw]:
+    if remote_of(lake) and not (lake / "keys" / "manifest.json").exists():
+        return  # a copy in which nobody writes has no index
     for name in damaged_runs(lake / "keys"):
         yield Flaw(Harm.CACHE, f"keys/{name}", "is not what was written")

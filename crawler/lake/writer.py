@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +34,7 @@ from crawler.lake.change import (
     hash_rows,
     keyless,
 )
-from crawler.lake.commits import log_folder, newest_version
+from crawler.lake.commits import commit_file, log_folder, newest_version
 from crawler.lake.engine import connect
 from crawler.lake.format import refuse_path
 from crawler.lake.keys import EPOCH, KeyIndex
@@ -43,6 +43,7 @@ from crawler.lake.log import PHI_KEY, Log, LogFile
 from crawler.lake.parts import OpenPart, Part, part_version
 from crawler.lake.phi import disagreement
 from crawler.lake.published import publish_catalog
+from crawler.lake.remote import COMMITS, name_of, pull
 from crawler.lake.repair import mend
 from crawler.lake.rewrite import written
 from crawler.lake.runs import HASH, HIGH, LOW, ROW, SEEN, Run, empty_run, last_of_each, look_up
@@ -82,16 +83,20 @@ class LakeWriter:
         self._parts: dict[str, OpenPart] = {}
         self._failed = False
         self._duckdb = connect(threads=1, memory_limit=_MEMORY, temp_directory=str(path / "keys" / "spill"))
-        mend(path)
+        if mend(path):
+            pull(path)  # what a power cut took from a working copy is in its store
+            mend(path)
         found = newest_version(log_folder(path))
         self._log = Log.open(path)
-        if self.version == found and not lock.was_let_go:
+        if self.version == found and not (lock.was_let_go and self._log.was_ours):
             self._log.fence()
+        if self._log.remote:
+            self._log.remote.require_create_only(f"{COMMITS}{commit_file(self._log.folder, self.version).name}")
         self._keys = KeyIndex.load(path / "keys", self._log.table_id)
         self._catch_up()
         self._mark = self._keys.mark
         self._committed_row_id = self._mark.next_row_id
-        publish_catalog(self._duckdb, path, self._log)
+        self._show()
 
     @staticmethod
     def open(
@@ -104,8 +109,9 @@ class LakeWriter:
         """
         lake = Path(path).absolute()
         refuse_path(lake)
+        pull(lake)
         if not create and newest_version(log_folder(lake)) < 0:
-            raise NoLakeError(f"There is no lake at {lake}.")
+            raise NoLakeError(f"There is no lake at {name_of(lake)}.")
         with writing(lake):
             lake.mkdir(parents=True, exist_ok=True)
             require_private(lake)
@@ -274,7 +280,7 @@ class LakeWriter:
         with self._writing():
             self._mark.version = self._log.commit(parts, removed, same_rows=same_rows, properties=properties)
             self._keys.save()
-            publish_catalog(self._duckdb, self.path, self._log)
+            self._show()
         return self.version
 
     def rollback(self) -> None:
@@ -327,7 +333,12 @@ class LakeWriter:
         self._mark.version = self._log.commit(parts)
         self._keys.save()
         self._committed_row_id = self._mark.next_row_id
-        publish_catalog(self._duckdb, self.path, self._log)
+        self._show()
+
+    def _show(self) -> None:
+        """Have `lake.duckdb` show what is committed."""
+        with self._log.remote.alone() if self._log.remote else nullcontext():
+            publish_catalog(self._duckdb, self.path, self._log)
 
     def _catch_up(self) -> None:
         """Bring the key index to the log's version: from the files of newer commits, else from all files."""

@@ -7,7 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    field_serializer,
+    model_validator,
+)
 
 from crawler.attributes import Told, resolve, with_blocks
 from crawler.columns import Attribute, Phi
@@ -15,6 +25,7 @@ from crawler.errors import UserError
 from crawler.identity import NamedFile
 from crawler.model import AETitle, Level, Limits, Model, Peer, Quota
 from crawler.phi import Rules, Treatment
+from crawler.place import Place, checked_url, is_url
 from crawler.settings.alerts import AlertSettings, SmtpSettings
 from crawler.settings.finding import CallerSettings, DestinationSettings, FindScpSettings
 from crawler.settings.hours import AllowedHours, Holiday
@@ -28,11 +39,13 @@ from crawler.settings.values import (
     Cron,
     DeclaredTerms,
     DefinedTerms,
+    Endpoint,
     Folder,
     Host,
     Interval,
     Jitter,
     Keyword,
+    LakeFolder,
     Memory,
     OptionalKeyword,
     Port,
@@ -69,10 +82,41 @@ class _Table(BaseModel):
 
 
 class LakeSettings(_Table):
-    """`[lake]`: where the tables are, and who may read them beside the user that writes them."""
+    """`[lake]`: where the tables are, and who may read them beside the user that writes them.
 
-    path: Folder
+    `path` is always a folder: of a lake on object storage its working copy.
+    """
+
+    cache: Folder | None = None
+    endpoint: Endpoint | None = None
+    region: str | None = None
+    ca_file: Folder | None = None
+    timeout: Seconds = 30.0
+    path: LakeFolder
     readable_by: Literal["owner", "group", "everybody"] = "owner"
+
+    _url: str | None = PrivateAttr(default=None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keeps_its_url(cls, told: Any, handler: ModelWrapValidatorHandler[LakeSettings]) -> LakeSettings:
+        made = handler(told)
+        if isinstance(told, dict) and is_url(str(told.get("path"))):
+            made._url = checked_url(told["path"])
+        elif wrong := sorted(made.model_fields_set & {"cache", "endpoint", "region", "ca_file", "timeout"}):
+            raise ValueError(f"path is a folder: leave {' and '.join(wrong)} out, or name a bucket")
+        return made
+
+    @field_serializer("path")
+    def _path_as_set(self, path: Path) -> str:
+        return self._url or str(path)
+
+    @property
+    def place(self) -> Place | None:
+        """Where the lake is on object storage; None where it is at home in its folder."""
+        if self._url is None:
+            return None
+        return Place(self._url, self.endpoint, self.region, str(self.ca_file) if self.ca_file else None, self.timeout)
 
     @property
     def umask(self) -> int:

@@ -79,6 +79,8 @@ def sentence(error: Any, keys: Mapping[tuple[str, ...], Iterable[str]]) -> str:
     meaning = error["msg"] if known is None else known.format(**error.get("ctx", {}))
     value = error["input"]
     shown = f", not {value!r}" if isinstance(value, str | int | float) and len(repr(value)) <= 40 else ""
+    if "://" in shown and "@" in shown:  # where a password may be
+        shown = ""
     return f"{path} {meaning}{shown}"
 
 

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, PlainSe
 
 from crawler.columns import by_keyword
 from crawler.model import AETitle, Level
+from crawler.place import Place, checked_endpoint, checked_url, is_url
 from crawler.secret import Secret, path_from, secret_at
 
 
@@ -141,6 +142,14 @@ def _folder(path: Path, info: ValidationInfo) -> Path:
     return path_from(_folder_of(info), path)
 
 
+def _lake_folder(told: object, info: ValidationInfo) -> object:
+    """Take a URL for the folder of its working copy."""
+    if not isinstance(told, str) or not is_url(told):
+        return told
+    place = Place(checked_url(told), info.data.get("endpoint"))
+    return info.data.get("cache") or place.default_copy()
+
+
 def _folder_of(info: ValidationInfo) -> Path:
     context: Mapping[str, Path] = info.context or {}
     return context.get("folder", Path())
@@ -173,6 +182,8 @@ Seconds = Annotated[float, Field(gt=0, le=7 * 86400, allow_inf_nan=False)]
 Keyword = Annotated[str, AfterValidator(_keyword)]
 OptionalKeyword = Annotated[str, AfterValidator(_optional_keyword)]
 Folder = Annotated[Path, Field(strict=False), AfterValidator(_folder)]
+LakeFolder = Annotated[Folder, BeforeValidator(_lake_folder)]
+Endpoint = Annotated[str, AfterValidator(checked_endpoint)]
 AnySecret = Annotated[InstanceOf[Secret], BeforeValidator(_secret), PlainSerializer(str)]
 SecretFile = Annotated[AnySecret, BeforeValidator(_in_a_file)]
 TlsKey = Annotated[SecretFile, AfterValidator(_of_a_group)]

@@ -20,6 +20,7 @@ SHARED = {
     "log",
     "orphans",
     "folders",
+    "place",
     "identity",
     "tls",
     "certificates",

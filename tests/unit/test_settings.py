@@ -72,7 +72,9 @@ def test_the_example_is_right_and_names_every_key() -> None:
 
 def test_the_defaults_that_the_example_shows_are_the_defaults(file: Path) -> None:
     file.write_text(
-        re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text().partition("# A second PACS")[0], flags=re.MULTILINE)
+        re.sub(r"^# (?=\w+ = )", "", EXAMPLE.read_text().partition("# A second PACS")[0], flags=re.MULTILINE).replace(
+            'path = "lake"', 'path = "s3://hospital/lake"', 1
+        )
     )
     shown = load(file).pacs["main"]
     plain = load(EXAMPLE).pacs["main"]
@@ -224,7 +226,7 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         ("[lake]\n", "lake.path is missing"),
         ("[lake]\npath = 3", "lake.path must be text in quotes, not 3"),
         ("[lake]\npath = ''", "lake.path must not be empty, not ''"),
-        ("[lake]\npath = 's3://bucket/prefix'", "lake.path must be a folder, not 's3://bucket/prefix'"),
+        ("[lake]\npath = 'ftp://host/lake'", "lake.path must be s3://BUCKET/PREFIX"),
         ("[lakes]\npath = 'lake'", "lakes is not a known key; did you mean 'lake'? (1 more after this one)"),
         (LAKE + "[local]\nprot = 1", "local.prot is not a known key; did you mean 'port'?"),
         (

@@ -47,7 +47,7 @@ class LakeAnswers:
 
     def __init__(self, path: Path, titles: Mapping[str, str], charset: str = UTF_8) -> None:
         """`titles` are the AE titles of the PACS that are shown, by name. NoLakeError where there is no lake yet."""
-        self._lake = Lake(path)
+        self._lake = Lake(path, pulls=False)
         self._lake.connection.execute(_MODESTY)
         self._by_day = StudiesByDay(self._lake)
         self._tried = -1

@@ -27,7 +27,7 @@ class Tables:
         self._maker = duckdb.connect(config=NO_EXTENSIONS | _settings(memory, spill))
         if not phi:
             self._maker.execute(f"CREATE SCHEMA {_WHOLE}; USE {_WHOLE}")
-        self._lake = Lake(lake, connection=self._maker)
+        self._lake = Lake(lake, connection=self._maker, pulls=False)
         self._lock_up(self._lake.path)
         self._show()
 
