@@ -147,7 +147,8 @@ class Service:
             await self._doer.do(order)
             self._uncounted = True
         elif not await self._count(now):
-            await self._wait(ticker, done, now)
+            count_in = self._count_from - time.monotonic() if self._uncounted else GLANCE
+            await self._wait(ticker, done, now, min(GLANCE, count_in))
 
     async def _count(self, now: datetime) -> bool:
         """Count the lake's rows where that is due; say whether."""
@@ -158,15 +159,12 @@ class Service:
         self._uncounted, self._count_from = False, time.monotonic() + REST * (time.monotonic() - began)
         return True
 
-    async def _wait(
-        self, ticker: Ticker, done: Mapping[str, list[datetime]], now: datetime, most: float = GLANCE
-    ) -> None:
-        """Wait until a job may be due, or counting is."""
+    async def _wait(self, ticker: Ticker, done: Mapping[str, list[datetime]], now: datetime, most: float) -> None:
+        """Wait so many seconds, or until a job is due."""
         if moment := upcoming(self._schedules, done, now):
             ticker.at(moment)
             self.notifier.status(f"waiting until {moment:%Y-%m-%d %H:%M:%S} UTC")
-        rest = max(self._count_from - time.monotonic(), 0.0)
-        await self._rest(min(most, rest) if self._uncounted else most)
+        await self._rest(most)
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until somebody wakes it."""

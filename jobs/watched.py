@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import structlog
 from crawler.errors import LakeError, NewerLakeError, NoLakeError
 from crawler.lake.job_runs import slots_done
 from crawler.lake.lock import OwnerLock
+from crawler.lake.published import CATALOG
 
 
 class WatchedLake:
@@ -18,6 +20,8 @@ class WatchedLake:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._log = structlog.get_logger()
+        self._done: dict[str, list[datetime]] = {}
+        self._read: tuple[int, int] | None = None
         self.is_lost = False
         """Whether it was not at its place when that was last looked at."""
 
@@ -34,8 +38,13 @@ class WatchedLake:
 
     def done(self) -> dict[str, list[datetime]]:
         """Give the slots that each job was done for. NewerLakeError where a later release wrote the lake."""
+        stamp = self._stamp()
+        if stamp is not None and stamp == self._read:
+            return self._done
         try:
-            return slots_done(self._path)
+            self._done = slots_done(self._path)
+            self._read = stamp
+            return self._done
         except NoLakeError:
             return {}
         except NewerLakeError:
@@ -43,3 +52,10 @@ class WatchedLake:
         except LakeError as error:  # an older lake, or damaged views: writing in it mends both
             self._log.warning("the ledger cannot be read", reason=str(error))
             return {}
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Say by what the views are known, which each commit replaces; None without any."""
+        with suppress(OSError):
+            found = (self._path / CATALOG).stat()
+            return found.st_ino, found.st_mtime_ns
+        return None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date, timedelta
+from glob import glob
 from pathlib import Path
 
 import pytest
 
 from crawler.model import Level
+from crawler.queue.tasks import SILENCE
 from crawler.testing.archive import Archive
+from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
 from tests.acceptance.installed import pacslake
 from tests.acceptance.queues import Cluster, cluster
@@ -20,7 +26,9 @@ from tests.acceptance.sweeping import ask, differences, said
 
 TODAY = date.today()
 ARCHIVE = Archive(60, TODAY - timedelta(days=6), TODAY, seed=11, series_per_study=2)
-SWEEP = '[jobs.{}]\nkind = "sweep"\nreconcile_days = 0\ncron = "0 0 29 2 *"\n'
+NIGHTLY = '[jobs.nightly]\nkind = "sweep"\nreconcile_days = 0\ncron = "0 0 29 2 *"\n'
+SLOW = Quirks(latency=1.0)
+"""What has begun will not be over before somebody changes that."""
 LONG = timedelta(days=9 * 366)
 ASSOCIATIONS = 2
 TIMED = {"always_timed": "true", "max_associations": ASSOCIATIONS}
@@ -37,42 +45,108 @@ def url(postgres: Cluster, request: pytest.FixtureRequest) -> str:
     return postgres.new_database(request.node.name[:60])
 
 
-def runs(folder: Path) -> list[tuple[str, str]]:
-    """Give the jobs that were done, and how they ended, without those that were noted before."""
-    statement = "select job, state from job_runs where state <> 'waiting' and started_at <> finished_at order by run"
-    return [(job, state) for job, state in ask(folder, statement)]
+def states(folder: Path) -> dict[tuple[str, str], int]:
+    """Count what is written of each job: a slot that was done in the past, and those of the test."""
+    rows = ask(folder, "select job, state, count(*) from job_runs group by all")
+    return {(job, state): count for job, state, count in rows}
 
 
-def stop(*services: Serving) -> None:
+def stop(*services: Serving) -> list[int]:
     for service in services:
         service.process.send_signal(signal.SIGTERM)
-    for service in services:
-        assert service.process.wait(timeout=30) == 0
+    return [service.process.wait(timeout=30) for service in services]
 
 
-def test_each_slot_is_done_once_by_whoever_is_free(tmp_path: Path, url: str) -> None:
+def shares(folder: Path, url: str) -> None:
+    """Have the settings name the queue, and no pages."""
+    file = folder / "pacslake.toml"
+    file.write_text(file.read_text().replace('listen = "127.0.0.1:0"', f'listen = ""\nqueue = "{url}"'))
+
+
+def at_work(services: Sequence[Serving]) -> Iterator[Serving]:
+    """Give those that have begun a job which has not ended."""
+    return (one for one in services if len(one.events("job begins")) > len(one.events("job ended")))
+
+
+def job_of(service: Serving) -> int:
+    """Give the process that does the job of a service."""
+    wanted = f"/proc/{service.process.pid}/task/*/children"
+    children = [int(child) for file in glob(wanted) for child in Path(file).read_text().split()]
+    [found] = [child for child in children if b"jobs.work" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return found
+
+
+def test_each_slot_is_done_once_and_within_a_minute_of_a_kill_another_goes_on(tmp_path: Path, url: str) -> None:
     with ExitStack() as stack:
-        pacs = {name: stack.enter_context(running(Simulator(ARCHIVE))) for name in ("main", "other")}
-        ports = {name: one.port for name, one in pacs.items()}
-        configure_jobs(tmp_path, ports, SWEEP.format("nightly") + SWEEP.format("new"), **TIMED)
-        file = tmp_path / "pacslake.toml"
-        file.write_text(file.read_text().replace("[serve]\n", f'[serve]\nqueue = "{url}"\n'))
-        done_before(tmp_path, "nightly:main", "nightly:other", ago=LONG)
+        pacs = {name: stack.enter_context(running(Simulator(ARCHIVE, quirks=SLOW))) for name in ("main", "other")}
+        configure_jobs(tmp_path, {name: one.port for name, one in pacs.items()}, NIGHTLY, **TIMED)
+        shares(tmp_path, url)
+        done_before(tmp_path, "nightly:main", ago=LONG)
         services = [stack.enter_context(serving(tmp_path)) for _ in range(2)]
-        for service in services:
-            service.wait_for("serving")
-        alone = pacslake(tmp_path, "serve", "--queue", url.replace("pacslake@", "pacslake:hush@"))
-        assert alone.returncode == 2
-        assert "--queue must not hold a password" in said(alone)
-        assert "hush" not in said(alone)
-        wait_until(lambda: sum(len(service.events("job ended")) for service in services) >= 2)
-        wait_until(lambda: ask(tmp_path, "select count(*) from job_runs where job like 'new:%'") == [(2,)])
-        shown = pacslake(tmp_path, "queue")
-        assert "2 services live" in shown.stdout.decode()
-        stop(*services)
-        assert sorted(runs(tmp_path)) == [("nightly:main", "complete"), ("nightly:other", "complete")]
-        for name, one in pacs.items():
-            assert differences(tmp_path, name, Level.SERIES, ARCHIVE) == []
-            assert one.peak_associations <= ASSOCIATIONS
-        assert "0 services live" in pacslake(tmp_path, "queue").stdout.decode()
-        assert not [one for service in services for one in service.said if one["level"] == "error"]
+        wait_until(lambda: pacs["main"].counts.queries[Level.SERIES] > 3)
+        [working] = at_work(services)
+        [other] = {*services} - {working}
+        other.wait_for("serving")
+        shown = pacslake(tmp_path, "queue").stdout.decode()
+        assert "2 services live" in shown
+        assert re.search(rf"nightly:main +is done .* {job_of(working)} ", shown)
+        assert "nightly:other" not in shown  # whose next slot is years ahead
+        working.process.kill()
+        killed = time.monotonic()
+        other.wait_for("job begins")
+        assert time.monotonic() - killed < 60
+        pacs["main"].quirks = Quirks()
+        other.wait_for("job ended", exit_code=0)
+        assert stop(other) == [0]
+        assert states(tmp_path) == {("nightly:main", "complete"): 2, ("nightly:other", "waiting"): 1}
+        assert differences(tmp_path, "main", Level.SERIES, ARCHIVE) == []
+        assert pacs["main"].peak_associations <= ASSOCIATIONS
+        assert not pacs["other"].counts.queries
+
+
+def test_nothing_goes_on_without_postgresql_and_who_was_frozen_past_its_lease_does_nothing_more(
+    tmp_path: Path, postgres: Cluster, url: str
+) -> None:
+    with running(Simulator(ARCHIVE, quirks=SLOW)) as pacs, ExitStack() as stack:
+        configure_jobs(tmp_path, {"main": pacs.port}, NIGHTLY, **TIMED)
+        shares(tmp_path, url)
+        done_before(tmp_path, "nightly:main", ago=LONG)
+        services = [stack.enter_context(serving(tmp_path)) for _ in range(2)]
+        wait_until(lambda: pacs.counts.queries[Level.SERIES] > 3 and all(one.events("serving") for one in services))
+        [working] = at_work(services)
+        postgres.stop()
+        stopped = time.monotonic()
+        working.wait_for("job ended")
+        assert time.monotonic() - stopped < SILENCE  # nobody can have taken it before
+        postgres.start()
+        wait_until(lambda: sum(len(one.events("job begins")) for one in services) == 2)
+        assert pacs.peak_associations <= ASSOCIATIONS
+        assert [len(one.events("the queue cannot be reached; nothing new is begun")) for one in services] == [1, 1]
+
+        asked = pacs.counts.queries[Level.SERIES]
+        wait_until(lambda: pacs.counts.queries[Level.SERIES] > asked)
+        [frozen] = at_work(services)
+        [other] = {*services} - {frozen}
+        machine, begun = (job_of(frozen), frozen.process.pid), len(other.events("job begins"))
+        for process in machine:
+            os.kill(process, signal.SIGSTOP)
+        other.wait_for("job begins", begun + 1)
+        pacs.quirks = Quirks()
+        other.wait_for("job ended", exit_code=0)
+        queries = pacs.counts.queries.total()
+        for process in machine:
+            os.kill(process, signal.SIGCONT)
+        frozen.wait_for("job ended", len(frozen.events("job begins")))
+        assert stop(*services) == [0, 0]
+        assert pacs.counts.queries.total() == queries
+        assert states(tmp_path) == {("nightly:main", "complete"): 2}
+        assert differences(tmp_path, "main", Level.SERIES, ARCHIVE) == []
+        assert pacslake(tmp_path, "verify").returncode == 0
+
+
+def test_a_password_in_the_address_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    configure_jobs(tmp_path, {"main": 1}, NIGHTLY)
+    done = pacslake(tmp_path, "serve", "--queue", "postgresql://pacslake:hush@db.example.org/pacslake")
+    assert done.returncode == 2
+    assert "--queue must not hold a password" in said(done)
+    assert "hush" not in said(done)
