@@ -109,7 +109,7 @@ class QueuedService(Service):
         if order is None:
             await self._member.end(kept=task.name in self.settings.jobs)
             return
-        _shut_out(self.settings.lake.path, task)
+        shut_out(self.settings.lake.path, task)
         code, pause = await self._doer.do(order, leash)
         failures = task.failures + (code not in (*DONE, *NOT_NOW) and pause > 0)
         if code in DONE:
@@ -138,7 +138,7 @@ def _wanted(order: Order) -> Wanted:
     return Wanted(order.name, order.slot, LAKE, LAKE)
 
 
-def _shut_out(lake: Path, task: Task) -> None:
+def shut_out(lake: Path, task: Task) -> None:
     """Take the lake from a process that did this task and fell silent, wherever it is.
 
     Its lock may still hold: of a machine that is frozen, or that a file server has not yet given up. The next owner

@@ -280,6 +280,12 @@ def test_a_relative_lake_starts_from_the_folder_of_the_file(file: Path, tmp_path
         ),
         (SERVE + "listen = 'h:80'\ntls_certificate = 'c'\ntls_key = 'k'", "reach: add to [serve] password_file = 'us"),
         (SERVE + "tls_certificate = 'c'", "serve needs tls_certificate and tls_key, or neither"),
+        (SERVE + "queue = 'db.example.org'", "serve.queue must be as 'postgresql://pacslake@db.example.org/pacslake'"),
+        (
+            SERVE + "queue = 'postgresql://p:hush@h/d'",
+            "serve.queue must not hold a password: [serve] queue_",
+        ),
+        (SERVE + "queue = 'postgresql://p@h/d?password=hush'", "serve.queue must not hold a password"),
         (SERVE + "role = 'admin'", "serve.role must be 'viewer', 'analyst' or 'operator', not 'admin'"),
         (
             SERVE + "password_file = 'u'\ntrusted_proxy = { address = '10.0.0.5' }",
