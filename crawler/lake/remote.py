@@ -41,6 +41,17 @@ _TRIES = 3
 _LONGEST = timedelta(hours=12)
 """A request may take that long as long as bytes come."""
 
+_TROUBLES = (
+    ("169.254.169.254", "nothing says who asks: AWS_ACCESS_KEY_ID and the like are not set"),
+    ("ConnectionRefused", "nobody listens there"),
+    ("dns error", "its name is not known"),
+    ("ertificate", "its certificate is not trusted: [lake] ca_file names who signed it"),
+    ("Timeout", "it did not answer in time"),
+    ("IncompleteMessage", "the connection was cut"),
+    ("ConnectionReset", "the connection was cut"),
+)
+"""What the library's words for a trouble mean, the first that fits."""
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -189,12 +200,16 @@ class Remote:
         from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
         content = (self.lake / name).read_bytes()
-        try:
-            obstore.put(self._store, name, content, mode="create")
-        except (AlreadyExistsError, PreconditionError):
-            return
-        except (BaseError, ValueError) as error:
-            raise self._error(name, error) from None
+        for attempt in range(_TRIES):
+            try:
+                obstore.put(self._store, name, content, mode="create")
+            except (AlreadyExistsError, PreconditionError):
+                return
+            except (BaseError, ValueError) as error:
+                if attempt + 1 == _TRIES:
+                    raise self._error(name, error) from None
+            else:
+                break
         raise StoreError(
             f"{self.url} is a store that overwrites what it is told to create only (If-None-Match): "
             "two writers would destroy each other's rows there. Take a store that knows conditional writes."
@@ -311,7 +326,7 @@ def _store_of(place: Place) -> ObjectStore:
     if place.ca_file:
         client["root_certificate"] = Path(place.ca_file).read_bytes()
     retry: Any = {
-        "max_retries": 6,
+        "max_retries": 100,
         "retry_timeout": 3 * wait,
         "backoff": {"max_backoff": min(wait, timedelta(seconds=5))},
     }
@@ -337,14 +352,4 @@ def _reason(error: Exception) -> str:
     if status := re.search(r"status(?: code)?:? (\d{3})", said):
         word = re.search(r"<Code>([A-Za-z]{2,40})</Code>", said)
         return f"status {status[1]}{f', {word[1]}' if word else ''}"
-    for words in (
-        "timed out",
-        "Connection refused",
-        "connection closed",
-        "Connection reset",
-        "dns error",
-        "certificate",
-    ):
-        if words.lower() in said.lower():
-            return words
-    return re.sub(r"Error$", "", type(error).__name__) or "error"
+    return next((words for part, words in _TROUBLES if part in said), type(error).__name__.removesuffix("Error"))

@@ -123,4 +123,16 @@ LAKE = (
     Fault("hostile_sql", "Statements that write, load, read files, never end, or bring too much", "Refused or cut"),
 )
 
-FAULTS = NETWORK + ANSWERS + OBJECTS + LAKE
+BUCKET = (
+    Fault(
+        "store_in_trouble",
+        "A lake's object store answers 5xx, late or not at all, or its answers are lost",
+        "Asked again; else told, and nothing is torn",
+    ),
+    Fault("killed_at_a_request", "SIGKILL before or after any request to it", "Each machine finds a whole lake"),
+    Fault(
+        "two_machines", "Two machines write a lake there at once", "One commits; the other is told, and goes on later"
+    ),
+)
+
+FAULTS = NETWORK + ANSWERS + OBJECTS + LAKE + BUCKET

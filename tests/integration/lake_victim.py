@@ -17,6 +17,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+from crawler.errors import NoLakeError
 from crawler.lake.resume import complete_windows
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
@@ -34,7 +35,10 @@ def uids(day: date) -> list[str]:
 
 def write(lake: Path) -> None:
     """Sweep every day that is not covered, two days a commit; a first look at their studies goes before."""
-    done = {item.window.date_from for item in complete_windows(lake, "main", "s1")} if lake.exists() else set()
+    try:
+        done = {item.window.date_from for item in complete_windows(lake, "main", "s1")}
+    except NoLakeError:
+        done = set()
     with LakeWriter.open(lake) as writer:
         for first in range(0, len(DAYS), 2):
             days = [day for day in DAYS[first : first + 2] if day not in done]

@@ -1,0 +1,262 @@
+"""A lake in a bucket whose store fails, whose writer is killed at a request, and which two machines write at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from crawler.errors import CommitConflictError, NoLakeError
+from crawler.lake.flaws import Harm
+from crawler.lake.query import Lake, open_lake
+from crawler.lake.remote import StoreError, attach, remote_of
+from crawler.lake.verify import verify
+from crawler.lake.writer import LakeWriter
+from crawler.model import Level
+from crawler.place import Place
+from crawler.testing.quirks import Quirks
+from crawler.testing.simulator import Simulator, running
+from tests.acceptance.installed import ENVIRONMENT, SECRET, pacslake
+from tests.acceptance.sweeping import section
+from tests.faults.overhearing import Overheard
+from tests.faults.store_proxy import Fate, Proxy, standing_before
+from tests.faults.works import ARCHIVE, DAYS
+from tests.integration.object_store import Bucket, serving, settings_for
+from tests.integration.test_lake_crash import check_promises, check_whole
+from tests.integration.test_sweep_kill import wait_for_queries
+from tests.property.lake.answers import studies
+
+ROOT = Path(__file__).parents[2]
+SWEEP = ("sweep", "--from", str(DAYS[0]), "--to", str(DAYS[1]))
+COUNT = ("sql", "select count(*) as n from studies", "--format", "csv")
+TROUBLES = (Fate.REFUSED, Fate.CUT, Fate.LOST, Fate.SILENT)
+
+
+class Moment(NamedTuple):
+    """When somebody is killed."""
+
+    ending: str
+    """Of the path, or the method."""
+    nth: int
+    """Of the requests that are such."""
+    when: str
+
+
+SOME = (Moment(".json", 2, "after"), Moment(".parquet", 1, "before"), Moment("?delete", 0, "after"))
+"""Moments in one work that is begun again each time."""
+
+
+@pytest.fixture(scope="module")
+def bucket(overheard: Overheard) -> Iterator[Bucket]:
+    with serving() as serves:
+        yield serves
+
+
+@pytest.fixture(scope="module")
+def proxy(bucket: Bucket) -> Iterator[Proxy]:
+    with standing_before(bucket.port) as stands:
+        yield stands
+
+
+def place(bucket: Bucket, prefix: str, port: int | None = None) -> Place:
+    return Place(bucket.url(prefix), f"http://127.0.0.1:{port or bucket.port}", "us-east-1", timeout=1.0)
+
+
+def stage(writer: LakeWriter, uid: str) -> None:
+    writer.stage(Level.STUDY, "main", "s1", studies([(uid, "one")]))
+
+
+def add(copy: Path, uid: str) -> None:
+    with LakeWriter.open(copy) as writer:
+        stage(writer, uid)
+        writer.commit()
+
+
+def uids_of(lake: Lake) -> set[str]:
+    return {uid for (uid,) in lake.sql("SELECT StudyInstanceUID FROM studies").fetchall()}
+
+
+def test_store_in_trouble(tmp_path: Path, bucket: Bucket, proxy: Proxy, *, long: bool) -> None:
+    """A request that fails once is made again, and a lost answer is no second writer; a store that is down is told."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for copy in (here, there):
+        attach(copy, place(bucket, tmp_path.name, proxy.port))
+    wanted: set[str] = set()
+    with LakeWriter.open(here) as writer, open_lake(there) as lake:
+        for fate, ending in product(TROUBLES, (".parquet", ".json")):
+            fails_once(proxy, fate, ending)
+            wanted.add(uid := f"1.{len(wanted)}")
+            stage(writer, uid)
+            writer.commit()
+            if ending == ".json":
+                fails_once(proxy, fate, "")
+                lake.refresh()
+                assert uids_of(lake) == wanted
+        for fate in TROUBLES if long else (Fate.CUT,):
+            always(proxy, fate, tmp_path)
+    add(here, "1.1.1")
+    with open_lake(there) as lake:
+        assert uids_of(lake) == wanted | {"1.1.1"}
+    assert verify(there).flaws == []
+    if long:
+        told_by_commands(tmp_path / "machine", bucket, proxy)
+
+
+def always(proxy: Proxy, fate: Fate, folder: Path) -> None:
+    """Nobody reads what may be old, nobody is told that something was written."""
+    copy = folder / "there"
+    down = Place(f"s3://hospital/{folder.name}", f"http://127.0.0.1:{proxy.port}", "us-east-1", timeout=0.2)
+    usual = remote_of(copy)
+    assert usual is not None
+    attach(copy, down)
+    told = f"^{down.url} cannot be used now .* duckdb -readonly {copy}/lake.duckdb$"
+    proxy.decide = lambda method, path: fate
+    with pytest.raises(StoreError, match=told):
+        open_lake(copy)
+    proxy.decide = lambda method, path: fate if method == "PUT" else Fate.PASSES
+    with pytest.raises(StoreError, match=told):
+        LakeWriter.open(copy)
+    proxy.decide = lambda method, path: Fate.PASSES
+    attach(copy, usual.place)
+
+
+def fails_once(proxy: Proxy, fate: Fate, ending: str) -> None:
+    """Have the next request fail whose path ends so."""
+    left = [fate]
+    proxy.decide = lambda method, path: left.pop() if left and path.endswith(ending) else Fate.PASSES
+
+
+def told_by_commands(folder: Path, bucket: Bucket, proxy: Proxy) -> None:
+    """Nobody reads what may be old, and nobody learns who asks; when the store is back the same commands go on."""
+    with running(Simulator(ARCHIVE)) as pacs:
+        settings_for(folder, bucket, f"{folder.parent.name}-swept", "timeout = 1\n", proxy.port)
+        with (folder / "pacslake.toml").open("a") as settings:
+            settings.write(section("main", port=pacs.port))
+        fails_after = iter(range(9))
+        proxy.decide = lambda method, path: Fate.PASSES if next(fails_after, None) is not None else Fate.REFUSED
+        for command, codes in ((SWEEP, {1}), (COUNT, {1})):
+            done = pacslake(folder, *command)
+            said = (done.stdout + done.stderr).decode()
+            assert done.returncode in codes, said
+            assert "cannot be used now (status 503" in said
+            assert SECRET not in said
+        proxy.decide = lambda method, path: Fate.PASSES
+        assert pacslake(folder, *SWEEP).returncode == 0
+        assert pacslake(folder, *COUNT).stdout == b"n\n8\n"
+
+
+def test_killed_at_a_request(tmp_path: Path, bucket: Bucket, proxy: Proxy, *, long: bool) -> None:
+    """Another machine reads a lake as it was at a commit, and the same work again ends well."""
+    command, pipe = [sys.executable, "-m", "tests.faults.store_victim"], subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, text=True, stdin=pipe, stdout=pipe) as victims:
+        if long:
+            count = len(Killing(proxy, victims, tmp_path / "all", bucket).run(None))
+            for nth, when in product(range(count), ("before", "after")):
+                Killing(proxy, victims, tmp_path / f"{when}-{nth}", bucket).at([Moment("", nth, when)])
+        else:
+            Killing(proxy, victims, tmp_path / "some", bucket).at(SOME)
+        assert victims.stdin is not None
+        victims.stdin.close()
+
+
+class Killing:
+    """A machine whose work is cut off at a request, and another one that looks."""
+
+    def __init__(self, proxy: Proxy, victims: subprocess.Popen[str], folder: Path, bucket: Bucket) -> None:
+        self._proxy = proxy
+        self._victims = victims
+        prefix = f"{folder.parent.name}-{folder.name}"
+        self._here, self._there = folder / "here", folder / "there"
+        attach(self._here, place(bucket, prefix, proxy.port))
+        attach(self._there, place(bucket, prefix))
+
+    def at(self, moments: Sequence[Moment]) -> None:
+        """Have the work killed and begun again, once for each moment; nothing is torn, and in the end all is done."""
+        for moment in moments:
+            self.run(moment)
+            try:
+                with open_lake(self._there) as lake:
+                    check_promises(lake)
+            except NoLakeError:
+                assert moment.nth < 2, "the lake is made by the first commit"
+        self.run(None)
+        for copy in (self._here, self._there):
+            with open_lake(copy) as lake:
+                check_whole(lake)
+            assert {flaw.harm for flaw in verify(copy).flaws} <= {Harm.ROWS}, "its studies are of no day"
+
+    def run(self, moment: Moment | None) -> list[str]:
+        """Do the work, and kill it before or after a request; gives what was asked for."""
+        asked: list[str] = []
+        victim: list[int] = []
+
+        def meet(method: str, path: str, when: str) -> None:
+            if moment is None or path.endswith(moment.ending) or method == moment.ending:
+                if when == "before":
+                    asked.append(path)
+                if moment and (len(asked) - 1, when) == (moment.nth, moment.when):
+                    os.kill(victim[0], signal.SIGKILL)
+
+        def decide(method: str, path: str) -> Fate:
+            meet(method, path, "before")
+            return Fate.PASSES
+
+        self._proxy.decide = decide
+        self._proxy.after = lambda method, path: meet(method, path, "after")
+        assert self._victims.stdin is not None
+        assert self._victims.stdout is not None
+        self._victims.stdin.write(f"{self._here}\n")
+        self._victims.stdin.flush()
+        victim.append(int(self._victims.stdout.readline()))
+        code = int(self._victims.stdout.readline())
+        self._proxy.after = lambda method, path: None
+        assert code == (-signal.SIGKILL if moment else 0), moment
+        return asked
+
+
+def test_two_machines(tmp_path: Path, bucket: Bucket, *, long: bool) -> None:
+    """Of two that write at once the first is shut out, is told so, and goes on when the other has ended."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for copy in (first, second):
+        attach(copy, place(bucket, tmp_path.name))
+    with LakeWriter.open(first) as early:
+        stage(early, "1.1")
+        early.commit()
+        with LakeWriter.open(second) as late:
+            stage(early, "1.2")
+            with pytest.raises(CommitConflictError, match=r"Another writer has added to s3://.* same again\.$"):
+                early.commit()
+            stage(late, "1.3")
+            last = late.commit()
+    with LakeWriter.open(second) as alone:
+        assert alone.version == last, "nobody has to be shut out"
+    add(first, "1.2")
+    with open_lake(second) as lake:
+        assert uids_of(lake) == {"1.1", "1.2", "1.3"}
+    assert verify(first).flaws == []
+    if long:
+        two_commands(tmp_path / "commands", bucket)
+
+
+def two_commands(folder: Path, bucket: Bucket) -> None:
+    """The exit code is that of a lake which somebody else owns."""
+    first, second = folder / "first", folder / "second"
+    with running(Simulator(ARCHIVE, quirks=Quirks(latency=0.5))) as busy, running(Simulator(ARCHIVE)) as pacs:
+        for machine, asked in ((first, busy), (second, pacs)):
+            settings_for(machine, bucket, f"{folder.parent.name}-swept", section("main", port=asked.port))
+        with subprocess.Popen(["pacslake", *SWEEP], cwd=first, env=ENVIRONMENT, stderr=subprocess.PIPE) as sweeping:
+            wait_for_queries(busy, 1)
+            assert pacslake(second, *SWEEP).returncode == 0
+            _, said = sweeping.communicate(timeout=60)
+        assert sweeping.returncode == 11
+        assert b"Another writer has added to s3://" in said
+        busy.quirks = Quirks()
+        assert pacslake(first, *SWEEP).returncode == 0
+    assert pacslake(second, *COUNT).stdout == b"n\n8\n"
