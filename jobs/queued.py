@@ -1,11 +1,12 @@
 """The service where its jobs are shared with others: what is due goes into a queue, and whoever is free takes it.
 
-One task is done at a time in the lake. Touches: network, disk, clock, signals.
+One task is done at a time in the lake. Touches: network, disk, clock, signals, the machine's name.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -95,8 +96,8 @@ class QueuedService(Service):
         with suppress(QueueError):  # who gives the signs of life has said so
             for order in self._orders(now, done):
                 await self._member.add(_wanted(order))
-            if task := await self._member.take([*self.settings.jobs, LAKE]):
-                await self._carry_out(task, self._lake.done())
+            if task := await self._member.take([*self.settings.jobs, LAKE, requests_here(self.settings)]):
+                await self._carry_out(task, self._lake.done(fresh=True))
                 self._uncounted = True
                 return
         if not (self._member.is_first and await self._count(now)):
@@ -135,7 +136,12 @@ def _wanted(order: Order) -> Wanted:
         return Wanted(order.name, order.slot, lock_of(order.settings, order.name))
     if order.new:
         return Wanted(f"{order.name} {' '.join(order.new)}", EPOCH, LAKE, LAKE)
-    return Wanted(order.name, order.slot, LAKE, LAKE)
+    return Wanted(order.name, order.slot, LAKE, requests_here(order.settings))
+
+
+def requests_here(settings: Settings) -> str:
+    """Say who can do what people ask for: whoever has the lake's folder; of a lake in a bucket, each has one."""
+    return f"{LAKE} on {socket.gethostname()}" if settings.lake.place else f"{LAKE} requests"
 
 
 def shut_out(lake: Path, task: Task) -> None:

@@ -54,7 +54,7 @@ class Service:
         self._settings_valid = True
         self._log = structlog.get_logger()
         self._obey(settings)
-        self._lake = WatchedLake(settings.lake.path)
+        self._lake = WatchedLake(settings.lake.path, is_copy=settings.lake.place is not None)
         self._alerts = Alerts(self._known)
 
     def _obey(self, settings: Settings) -> None:

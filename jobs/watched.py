@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,15 +14,20 @@ from crawler.lake.job_runs import slots_done
 from crawler.lake.lock import OwnerLock
 from crawler.lake.published import CATALOG
 
+RECENT = 15.0
+"""Seconds."""
+
 
 class WatchedLake:
     """One whose folder may be moved away, and whose disk may go, while the service runs."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_copy: bool = False) -> None:
         self._path = path
+        self._is_copy = is_copy
         self._log = structlog.get_logger()
         self._done: dict[str, list[datetime]] = {}
         self._read: tuple[int, int] | None = None
+        self._read_at = 0.0
         self.is_lost = False
         """Whether it was not at its place when that was last looked at."""
 
@@ -36,14 +42,19 @@ class WatchedLake:
         self.is_lost = not found
         return found
 
-    def done(self) -> dict[str, list[datetime]]:
-        """Give the slots that each job was done for. NewerLakeError where a later release wrote the lake."""
+    def done(self, *, fresh: bool = False) -> dict[str, list[datetime]]:
+        """Give the slots that each job was done for. NewerLakeError where a later release wrote the lake.
+
+        What it gave before holds until a commit; at a copy, where others commit elsewhere, for a while, unless it has
+        to be `fresh`.
+        """
         stamp = self._stamp()
-        if stamp is not None and stamp == self._read:
+        is_recent = not self._is_copy or (not fresh and time.monotonic() - self._read_at < RECENT)
+        if is_recent and stamp is not None and stamp == self._read:
             return self._done
         try:
             self._done = slots_done(self._path)
-            self._read = stamp
+            self._read, self._read_at = stamp, time.monotonic()
             return self._done
         except NoLakeError:
             return {}

@@ -17,9 +17,11 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from crawler.errors import LakeLockedError, NoLakeError, NotNowError, PacslakeError, UserError
+from crawler.lake.job_runs import slots_done
 from crawler.lake.requests import Requests
 from crawler.lake.writer import LakeWriter
 from crawler.model import JobRun, JobState, Level
+from crawler.plan.due import last_done
 from crawler.settings import JobSettings, Settings
 from jobs.exits import Exit, disk_said, exit_of
 from jobs.lifeline import end_with_the_service
@@ -39,7 +41,7 @@ def work(order: Order) -> int:
     if order.new:
         kinds = {name: settings.jobs[name].kind for name in order.new}
         runs = [JobRun(name, kind, JobState.WAITING, order.slot, began, began) for name, kind in kinds.items()]
-        return _write_down(settings, runs, create=True)
+        return _write_down(settings, runs, new=True)
     if order.count:
         return _count(settings)
     if order.request:
@@ -145,12 +147,14 @@ def _maintain(settings: Settings, job: JobSettings) -> int:
     return Exit.OK
 
 
-def _write_down(settings: Settings, runs: Sequence[JobRun], *, create: bool = False) -> int:
+def _write_down(settings: Settings, runs: Sequence[JobRun], *, new: bool = False) -> int:
+    """Write down what was done; of jobs that are said to be new those that the lake, now that it can, says it lacks."""
     until = time.monotonic() + LOCKED_FOR
     while True:
         try:
-            with LakeWriter.open(settings.lake.path, create=create) as writer:
-                writer.commit(jobs=runs)
+            with LakeWriter.open(settings.lake.path, create=new) as writer:
+                known = slots_done(settings.lake.path) if new else {}
+                writer.commit(jobs=[run for run in runs if last_done(known.get(run.job, ()), run.due_at) is None])
         except LakeLockedError:
             if time.monotonic() > until:
                 raise

@@ -16,9 +16,12 @@ from crawler.lake.format import FORMAT, FORMAT_KEY
 from crawler.lake.job_runs import slots_done
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
+from crawler.settings import load
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
+from jobs.work import work
+from jobs.worker import NEW_JOBS, Order
 from tests.acceptance.installed import ENVIRONMENT, pacslake
 from tests.acceptance.serving import configure_jobs, done_before, serving, wait_until
 from tests.acceptance.sweeping import ask, differences, said
@@ -203,6 +206,15 @@ def test_a_lake_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
     done = pacslake(tmp_path, "serve")
     assert done.returncode == 14
     assert said(done).splitlines()[-1].startswith("pacslake: A later release wrote the lake at ")
+
+
+def test_a_job_that_the_lake_knows_is_not_noted_as_new_again(tmp_path: Path) -> None:
+    configure_jobs(tmp_path, {"main": 1}, SWEEP.format("nightly", LEAP) + SWEEP.format("other", LEAP))
+    done_before(tmp_path, "nightly", ago=timedelta(days=1))
+    # What a service orders that could not read the ledger: its next slot would count as done.
+    order = Order(load(tmp_path / "pacslake.toml"), datetime.now(UTC), NEW_JOBS, new=("nightly", "other"))
+    assert work(order) == 0
+    assert runs(tmp_path) == [("nightly", "complete"), ("other", "waiting")]
 
 
 def test_upkeep_is_no_sweep(tmp_path: Path) -> None:
