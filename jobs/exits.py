@@ -20,7 +20,7 @@ class Exit(IntEnum):
     """Everything asked for was done, but capped answers are in the lake."""
     NO_LAKE = 10
     LOCKED = 11
-    """Another process owns the lake."""
+    """Another process owns the lake, or another machine wrote to it first."""
     NEWER_LAKE = 14
     """A later release wrote the lake."""
     QUARANTINE = 20

@@ -92,12 +92,12 @@ class QueuedService(Service):
 
     async def _look(self, ticker: Ticker) -> None:
         """Put into the queue what is due, do what can be taken from it, or wait."""
-        now, done = datetime.now(UTC), self._lake.done()
+        now, done = datetime.now(UTC), await asyncio.to_thread(self._lake.done)
         with suppress(QueueError):  # who gives the signs of life has said so
             for order in self._orders(now, done):
                 await self._member.add(_wanted(order))
             if task := await self._member.take([*self.settings.jobs, LAKE, requests_here(self.settings)]):
-                await self._carry_out(task, self._lake.done(fresh=True))
+                await self._carry_out(task, await asyncio.to_thread(self._lake.done, fresh=True))
                 self._uncounted = True
                 return
         if not (self._member.is_first and await self._count(now)):

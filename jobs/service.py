@@ -77,7 +77,7 @@ class Service:
             task.add_done_callback(self._say_why)
         try:
             while not self.stopping.is_set():
-                if self._lake.is_there(lock):
+                if await asyncio.to_thread(self._lake.is_there, lock):
                     await self._look(ticker)
                 else:
                     await self._rest(GLANCE)
@@ -142,7 +142,7 @@ class Service:
 
     async def _look(self, ticker: Ticker) -> None:
         """Do what comes first, or wait until something may be due."""
-        now, done = datetime.now(UTC), self._lake.done()
+        now, done = datetime.now(UTC), await asyncio.to_thread(self._lake.done)
         if order := self._first(now, done):
             await self._doer.do(order)
             self._uncounted = True

@@ -1,4 +1,4 @@
-"""The lake as the service sees it: whether it is at its place, and what was done in it. Touches: disk."""
+"""The lake as the service sees it: whether it is at its place, and what was done in it. Touches: disk, network."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from crawler.errors import LakeError, NewerLakeError, NoLakeError
 from crawler.lake.job_runs import slots_done
 from crawler.lake.lock import OwnerLock
 from crawler.lake.published import CATALOG
+from crawler.lake.remote import StoreError, pull
 
 RECENT = 15.0
 """Seconds."""
 
 
 class WatchedLake:
-    """One whose folder may be moved away, and whose disk may go, while the service runs."""
+    """One whose folder may be moved away, whose disk may go, and whose object store, while the service runs."""
 
     def __init__(self, path: Path, *, is_copy: bool = False) -> None:
         self._path = path
@@ -28,12 +29,16 @@ class WatchedLake:
         self._done: dict[str, list[datetime]] = {}
         self._read: tuple[int, int] | None = None
         self._read_at = 0.0
+        self._reached_at = -RECENT
         self.is_lost = False
         """Whether it was not at its place when that was last looked at."""
 
     def is_there(self, lock: OwnerLock) -> bool:
-        """Look whether the lake that was locked is at its place, and say so when that has changed."""
-        found = lock.is_there
+        """Look whether the lake that was locked is at its place, and say so when that has changed.
+
+        One in a bucket is there when that answers; what others did there is here then.
+        """
+        found = lock.is_there and self._is_reached()
         if self.is_lost is found:
             if found:
                 self._log.info("the lake is back", lake=self._path)
@@ -60,9 +65,22 @@ class WatchedLake:
             return {}
         except NewerLakeError:
             raise
+        except StoreError:  # whoever does a job will find that too
+            return self._done
         except LakeError as error:  # an older lake, or damaged views: writing in it mends both
             self._log.warning("the ledger cannot be read", reason=str(error))
             return {}
+
+    def _is_reached(self) -> bool:
+        if not self._is_copy or time.monotonic() - self._reached_at < RECENT:
+            return True
+        try:
+            pull(self._path)
+        except StoreError as error:
+            self._log.warning("the object store cannot be used", reason=str(error))
+            return False
+        self._reached_at = time.monotonic()
+        return True
 
     def _stamp(self) -> tuple[int, int] | None:
         """Say by what the views are known, which each commit replaces; None without any."""

@@ -34,7 +34,7 @@ class Proxy:
     def __init__(self, behind: int) -> None:
         self.behind = behind
         self.decide: Decide = lambda method, path: Fate.PASSES
-        self.after: Callable[[str, str], None] = lambda method, path: None
+        self.after: Callable[[str, str], object] = lambda method, path: None
         """Is called when the store has answered, before anybody is told."""
         self.ending = threading.Event()
         self.port = 0

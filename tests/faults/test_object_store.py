@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from crawler.errors import CommitConflictError, NoLakeError
 from crawler.lake.flaws import Harm
+from crawler.lake.lock import OwnerLock
 from crawler.lake.query import Lake, open_lake
 from crawler.lake.remote import StoreError, attach, remote_of
 from crawler.lake.verify import verify
@@ -23,6 +25,7 @@ from crawler.model import Level
 from crawler.place import Place
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
+from jobs.watched import WatchedLake
 from tests.acceptance.installed import ENVIRONMENT, SECRET, pacslake
 from tests.acceptance.sweeping import section
 from tests.faults.overhearing import Overheard
@@ -43,13 +46,20 @@ class Moment(NamedTuple):
     """When somebody is killed."""
 
     ending: str
-    """Of the path, or the method."""
+    """Of the path."""
     nth: int
     """Of the requests that are such."""
     when: str
+    word: str = "write"
+    """What they were doing."""
 
 
-SOME = (Moment(".json", 2, "after"), Moment(".parquet", 1, "before"), Moment("?delete", 0, "after"))
+SOME = (
+    Moment(".json", 2, "after"),
+    Moment(".json", 0, "after", "read"),
+    Moment(".parquet", 1, "before"),
+    Moment("?delete", 0, "after"),
+)
 """Moments in one work that is begun again each time."""
 
 
@@ -117,14 +127,20 @@ def always(proxy: Proxy, fate: Fate, folder: Path) -> None:
     assert usual is not None
     attach(copy, down)
     told = f"^{down.url} cannot be used now .* duckdb -readonly {copy}/lake.duckdb$"
+    watched = WatchedLake(copy, is_copy=True)
     proxy.decide = lambda method, path: fate
     with pytest.raises(StoreError, match=told):
         open_lake(copy)
+    with OwnerLock(copy, "service.lock") as lock:
+        assert not watched.is_there(lock), "a service begins nothing"
+        assert watched.done() == {}
     proxy.decide = lambda method, path: fate if method == "PUT" else Fate.PASSES
     with pytest.raises(StoreError, match=told):
         LakeWriter.open(copy)
     proxy.decide = lambda method, path: Fate.PASSES
     attach(copy, usual.place)
+    with OwnerLock(copy, "service.lock") as lock:
+        assert watched.is_there(lock)
 
 
 def fails_once(proxy: Proxy, fate: Fate, ending: str) -> None:
@@ -157,9 +173,13 @@ def test_killed_at_a_request(tmp_path: Path, bucket: Bucket, proxy: Proxy, *, lo
     command, pipe = [sys.executable, "-m", "tests.faults.store_victim"], subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, text=True, stdin=pipe, stdout=pipe) as victims:
         if long:
-            count = len(Killing(proxy, victims, tmp_path / "all", bucket).run(None))
-            for nth, when in product(range(count), ("before", "after")):
-                Killing(proxy, victims, tmp_path / f"{when}-{nth}", bucket).at([Moment("", nth, when)])
+            undisturbed = Killing(proxy, victims, tmp_path / "all", bucket)
+            for word, count in (("write", len(undisturbed.run())), ("read", len(undisturbed.run("read")))):
+                for nth, when in product(range(count), ("before", "after")):
+                    killed = Killing(proxy, victims, tmp_path / f"{word}-{when}-{nth}", bucket)
+                    if word == "read":
+                        killed.run()
+                    killed.at([Moment("", nth, when, word)])
         else:
             Killing(proxy, victims, tmp_path / "some", bucket).at(SOME)
         assert victims.stdin is not None
@@ -175,50 +195,49 @@ class Killing:
         prefix = f"{folder.parent.name}-{folder.name}"
         self._here, self._there = folder / "here", folder / "there"
         attach(self._here, place(bucket, prefix, proxy.port))
-        attach(self._there, place(bucket, prefix))
+        attach(self._there, place(bucket, prefix, proxy.port))
 
     def at(self, moments: Sequence[Moment]) -> None:
         """Have the work killed and begun again, once for each moment; nothing is torn, and in the end all is done."""
-        for moment in moments:
-            self.run(moment)
+        for moment, following in zip(moments, [*moments[1:], None], strict=True):
+            self.run(moment.word, moment)
+            if following and following.word == "read":
+                continue  # or there is nothing to fetch
             try:
                 with open_lake(self._there) as lake:
                     check_promises(lake)
             except NoLakeError:
                 assert moment.nth < 2, "the lake is made by the first commit"
-        self.run(None)
+        self.run()
         for copy in (self._here, self._there):
             with open_lake(copy) as lake:
                 check_whole(lake)
             assert {flaw.harm for flaw in verify(copy).flaws} <= {Harm.ROWS}, "its studies are of no day"
 
-    def run(self, moment: Moment | None) -> list[str]:
-        """Do the work, and kill it before or after a request; gives what was asked for."""
-        asked: list[str] = []
+    def run(self, word: str = "write", moment: Moment | None = None) -> list[str]:
+        """Write on one machine or read on the other, to be killed before or after a request; gives what was asked."""
+        met: dict[str, list[str]] = {"before": [], "after": []}
         victim: list[int] = []
+        alone = threading.Lock()
 
-        def meet(method: str, path: str, when: str) -> None:
-            if moment is None or path.endswith(moment.ending) or method == moment.ending:
-                if when == "before":
-                    asked.append(path)
-                if moment and (len(asked) - 1, when) == (moment.nth, moment.when):
-                    os.kill(victim[0], signal.SIGKILL)
-
-        def decide(method: str, path: str) -> Fate:
-            meet(method, path, "before")
+        def meet(path: str, when: str) -> Fate:
+            with alone:
+                if moment is None or path.endswith(moment.ending):
+                    met[when].append(path)
+                    if moment and when == moment.when and len(met[when]) == moment.nth + 1:
+                        os.kill(victim[0], signal.SIGKILL)
             return Fate.PASSES
 
-        self._proxy.decide = decide
-        self._proxy.after = lambda method, path: meet(method, path, "after")
+        self._proxy.decide = lambda _, path: meet(path, "before")
+        self._proxy.after = lambda _, path: meet(path, "after")
         assert self._victims.stdin is not None
         assert self._victims.stdout is not None
-        self._victims.stdin.write(f"{self._here}\n")
+        self._victims.stdin.write(f"{word} {self._here if word == 'write' else self._there}\n")
         self._victims.stdin.flush()
         victim.append(int(self._victims.stdout.readline()))
         code = int(self._victims.stdout.readline())
-        self._proxy.after = lambda method, path: None
         assert code == (-signal.SIGKILL if moment else 0), moment
-        return asked
+        return met["before"]
 
 
 def test_two_machines(tmp_path: Path, bucket: Bucket, *, long: bool) -> None:
