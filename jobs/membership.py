@@ -26,7 +26,8 @@ REMEMBERED = 60.0
 class Membership:
     """What the queue knows of this service, and the task that it does."""
 
-    def __init__(self, connect: Callable[[], Queue], stopping: asyncio.Event) -> None:
+    def __init__(self, connect: Callable[[], Queue], lake: Callable[[], str | None], stopping: asyncio.Event) -> None:
+        self._lake, self._is_ours = lake, False
         self._stopping = stopping
         self._queue, self._pulse = connect(), connect()
         self._service: int | None = None
@@ -71,6 +72,9 @@ class Membership:
         """Take a task while this service surely counts as living."""
         if self._service is None or self._lease.word(time.monotonic()) is not Word.GO_ON:
             return None
+        if not self._is_ours and (lake := await asyncio.to_thread(self._lake)):
+            await self._queue.prepare(lake)
+            self._is_ours = True
         return await self._queue.take(self._service, kinds)
 
     def begin(self, task: Task) -> Leash:
@@ -114,12 +118,13 @@ class Membership:
 
     async def _note(self, pid: int) -> bool:
         """Have others know which process does the task, so that they can shut it out should we fall silent."""
-        if self._task is None or self._service is None:
-            return False
-        try:
-            return await self._queue.held_by(self._task, self._service, Holder(socket.gethostname(), pid))
-        except QueueError:
-            return False
+        holds = False
+        with suppress(QueueError):
+            if self._task is not None and self._service is not None:
+                holds = await self._queue.held_by(self._task, self._service, Holder(socket.gethostname(), pid))
+        if not holds:
+            self._drop("the queue has not noted who does it")
+        return holds
 
     async def _beat(self) -> None:
         """Give a sign of life, and hear whether the task is ours still."""

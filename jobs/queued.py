@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from crawler.errors import QueueError
+from crawler.errors import LakeError, QueueError
 from crawler.lake.lock import OwnerLock
+from crawler.lake.log import open_table
 from crawler.plan.due import EPOCH
 from crawler.queue.tasks import LET_GO, Task, Wanted
 from crawler.settings import Settings
@@ -44,7 +46,7 @@ class QueuedService(Service):
         super().__init__(file, settings, start)
         url, secret = str(start.queue), settings.serve.queue_password_file
         queue_at(url, secret)
-        self._member = Membership(lambda: queue_at(url, secret), self.stopping)
+        self._member = Membership(lambda: queue_at(url, secret), partial(_lake_id, settings.lake.path), self.stopping)
 
     def _obey(self, settings: Settings) -> None:
         super()._obey(shared(settings))
@@ -137,6 +139,13 @@ def _wanted(order: Order) -> Wanted:
     if order.new:
         return Wanted(f"{order.name} {' '.join(order.new)}", EPOCH, LAKE, LAKE)
     return Wanted(order.name, order.slot, LAKE, requests_here(order.settings))
+
+
+def _lake_id(lake: Path) -> str | None:
+    """Give what tells a lake from all others; None while there is none, or it cannot be read."""
+    with suppress(LakeError):
+        return str(open_table(lake).metadata().id)
+    return None
 
 
 def requests_here(settings: Settings) -> str:

@@ -9,6 +9,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -87,7 +88,7 @@ async def have_done(order: Order, leash: Leash) -> int:
     if await leash.begins(process.pid):
         process.stdin.write(pickle.dumps(order))
     else:
-        process.kill()
+        _send(process, signal.SIGKILL)
     words = [asyncio.create_task(leash.stop.wait()), asyncio.create_task(leash.cut.wait())]
     beating = asyncio.create_task(_beat(process, leash, order.pulse))
     await asyncio.wait({ended, *words}, return_when=asyncio.FIRST_COMPLETED)
@@ -95,15 +96,21 @@ async def have_done(order: Order, leash: Leash) -> int:
         if leash.cut.is_set():
             break
         if not ended.done():
-            process.send_signal(number)
+            _send(process, number)
             await asyncio.wait({ended, words[1]}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
     if not ended.done():
-        process.kill()
+        _send(process, signal.SIGKILL)
     for task in (*words, beating):
         task.cancel()
     process.stdin.close()
     await relaying
     return await ended
+
+
+def _send(process: Process, number: signal.Signals) -> None:
+    """Send a signal, unless the process has ended, of which nobody may have heard yet."""
+    with suppress(ProcessLookupError):
+        process.send_signal(number)
 
 
 async def _beat(process: Process, leash: Leash, pulse: float | None) -> None:

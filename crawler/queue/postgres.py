@@ -16,6 +16,7 @@ import psycopg
 from procrastinate.schema import SchemaManager
 from procrastinate.sql import queries
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Literal
 from psycopg.types.json import Jsonb
 
 from crawler.errors import QueueError, UserError
@@ -41,6 +42,8 @@ _ABSORB = """WITH twin AS (DELETE FROM procrastinate_jobs WHERE status = 'todo' 
 _BUSY = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND task_name = %s LIMIT 1"
 _ALIKE = """SELECT id, status::text AS status, args->>'slot' AS slot, args->'lost' AS lost
     FROM procrastinate_jobs WHERE queueing_lock = %s"""
+_KNOWN = "SELECT to_regproc('procrastinate_retry_job_v2') AS found"
+_LAKE = "SELECT obj_description('procrastinate_jobs'::regclass) AS lake"
 _HURRY = "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo' AND task_name = %s"
 _AGAIN = """SELECT procrastinate_retry_job_v2(id, now(), 0, NULL, NULL) FROM procrastinate_jobs
     WHERE status = 'failed' AND task_name = %s"""
@@ -106,19 +109,26 @@ class Queue:
         async with self._turn:
             await self._hang_up()
 
-    async def prepare(self) -> bool:
-        """Make the tables where there are none; say whether. UserError where they are not those that are known here."""
+    async def prepare(self, lake: str | None = None) -> bool:
+        """Make the tables where there are none, and say whether; note for which lake they are.
+
+        UserError where they are not those that are known here, or for another lake, whose slots would pass for ours.
+        """
         async with self._transaction(alone=True) as connection:
-            if await _one(connection, "SELECT to_regclass('procrastinate_jobs') AS found", "found") is None:
+            is_new = await _one(connection, "SELECT to_regclass('procrastinate_jobs') AS found", "found") is None
+            if is_new:
                 await connection.execute(SchemaManager.get_schema())
-                return True
-            known = "SELECT to_regproc('procrastinate_retry_job_v2') AS found"
-            if await _one(connection, known, "found") is None:
+            elif await _one(connection, _KNOWN, "found") is None:
                 raise UserError(
                     "the queue was made by an older release of Procrastinate: apply its migrations, or name an empty "
                     "database"
                 )
-        return False
+            noted = await _one(connection, _LAKE, "lake")
+            if lake is not None and noted is None:
+                await connection.execute(SQL("COMMENT ON TABLE procrastinate_jobs IS {}").format(Literal(lake)))
+            elif lake not in (None, noted):
+                raise UserError("the queue is that of another lake: name an empty database, one for each lake")
+        return is_new
 
     async def join(self) -> int:
         """Come as a service that takes tasks; gives its number."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -21,7 +23,7 @@ from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
 from jobs.work import work
-from jobs.worker import NEW_JOBS, Order
+from jobs.worker import NEW_JOBS, Leash, Order, have_done
 from tests.acceptance.installed import ENVIRONMENT, pacslake
 from tests.acceptance.serving import configure_jobs, done_before, serving, wait_until
 from tests.acceptance.sweeping import ask, differences, said
@@ -215,6 +217,20 @@ def test_a_job_that_the_lake_knows_is_not_noted_as_new_again(tmp_path: Path) -> 
     order = Order(load(tmp_path / "pacslake.toml"), datetime.now(UTC), NEW_JOBS, new=("nightly", "other"))
     assert work(order) == 0
     assert runs(tmp_path) == [("nightly", "complete"), ("other", "waiting")]
+
+
+def test_a_job_that_has_ended_when_it_is_to_be_stopped_harms_no_service(tmp_path: Path) -> None:
+    async def ends(pid: int) -> bool:
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(0.5)
+        return False
+
+    async def done() -> int:
+        return await have_done(order, Leash(asyncio.Event(), begins=ends))
+
+    configure_jobs(tmp_path, {"main": 1}, "")
+    order = Order(load(tmp_path / "pacslake.toml"), datetime.now(UTC), "nightly")
+    assert asyncio.run(done()) == -signal.SIGKILL
 
 
 def test_upkeep_is_no_sweep(tmp_path: Path) -> None:

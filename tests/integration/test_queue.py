@@ -171,6 +171,16 @@ def test_tables_of_an_older_release_are_refused_and_silence_is_an_error(url: str
     asyncio.run(plot())
 
 
+def test_a_queue_is_for_one_lake(url: str) -> None:
+    async def plot(queue: Queue, _one: int, _other: int) -> None:
+        for lake in ("one", None, "one"):
+            assert not await queue.prepare(lake)
+        with pytest.raises(UserError, match="the queue is that of another lake"):
+            await queue.prepare("other")
+
+    play(url, plot)
+
+
 def test_the_lock_of_who_lost_a_task_is_set_aside_and_what_it_writes_is_refused(tmp_path: Path) -> None:
     def run() -> JobRun:
         return JobRun("nightly:main", "sweep", JobState.COMPLETE, SLOT, SLOT, SLOT)
