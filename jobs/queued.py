@@ -46,6 +46,8 @@ class QueuedService(Service):
         super().__init__(file, settings, start)
         url, secret = str(start.queue), settings.serve.queue_password_file
         queue_at(url, secret)
+        self._refused: str | None = None
+        """Why the queue could not be used when it was last."""
         self._member = Membership(lambda: queue_at(url, secret), partial(_lake_id, settings.lake.path), self.stopping)
 
     def _obey(self, settings: Settings) -> None:
@@ -95,13 +97,18 @@ class QueuedService(Service):
     async def _look(self, ticker: Ticker) -> None:
         """Put into the queue what is due, do what can be taken from it, or wait."""
         now, done = datetime.now(UTC), await asyncio.to_thread(self._lake.done)
-        with suppress(QueueError):  # who gives the signs of life has said so
+        try:
             for order in self._orders(now, done):
                 await self._member.add(_wanted(order))
             if task := await self._member.take([*self.settings.jobs, LAKE, requests_here(self.settings)]):
                 await self._carry_out(task, await asyncio.to_thread(self._lake.done, fresh=True))
                 self._uncounted = True
                 return
+            self._refused = None
+        except QueueError as error:
+            if str(error) != self._refused:
+                self._log.warning("nothing can be taken from the queue", reason=str(error))
+            self._refused = str(error)
         if not (self._member.is_first and await self._count(now)):
             await self._wait(ticker, done, now, POLL)
 

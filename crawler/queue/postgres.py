@@ -42,6 +42,7 @@ _ABSORB = """WITH twin AS (DELETE FROM procrastinate_jobs WHERE status = 'todo' 
 _BUSY = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND task_name = %s LIMIT 1"
 _ALIKE = """SELECT id, status::text AS status, args->>'slot' AS slot, args->'lost' AS lost
     FROM procrastinate_jobs WHERE queueing_lock = %s"""
+_THERE = "SELECT to_regclass('procrastinate_jobs') AS found"
 _KNOWN = "SELECT to_regproc('procrastinate_retry_job_v2') AS found"
 _LAKE = "SELECT obj_description('procrastinate_jobs'::regclass) AS lake"
 _HURRY = "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo' AND task_name = %s"
@@ -115,7 +116,7 @@ class Queue:
         UserError where they are not those that are known here, or for another lake, whose slots would pass for ours.
         """
         async with self._transaction(alone=True) as connection:
-            is_new = await _one(connection, "SELECT to_regclass('procrastinate_jobs') AS found", "found") is None
+            is_new = await _one(connection, _THERE, "found") is None
             if is_new:
                 await connection.execute(SchemaManager.get_schema())
             elif await _one(connection, _KNOWN, "found") is None:
@@ -221,8 +222,10 @@ class Queue:
             await connection.execute(_AGAIN, [_TASK])
 
     async def shown(self) -> tuple[int, list[Shown]]:
-        """Give how many services live, and what they do and will."""
+        """Give how many services live, and what they do and will. UserError where nobody has made the queue yet."""
         async with self._transaction() as connection:
+            if await _one(connection, _THERE, "found") is None:
+                raise UserError("there is no queue in this database yet; `pacslake queue init` makes one")
             alive = "SELECT count(*) AS n FROM procrastinate_workers WHERE last_heartbeat > now() - %s"
             services = int(await _one(connection, alive, "n", [timedelta(seconds=SILENCE)]))
             found = await connection.execute(_SHOW, [_TASK])

@@ -27,6 +27,8 @@ class Cluster:
             self._user = pwd.getpwnam("nobody")
             os.chown(folder, self._user.pw_uid, self._user.pw_gid)
         self._run("initdb", "--no-sync", "--no-locale", "--username=pacslake", "--auth=trust", "--pgdata=data")
+        rules = folder / "data/pg_hba.conf"
+        rules.write_text(f"local all guarded scram-sha-256\n{rules.read_text()}")
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(

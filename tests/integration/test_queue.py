@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from crawler.errors import CommitConflictError, QueueError, UserError
+from crawler.errors import CommitConflictError, PacslakeError, QueueError, UserError
 from crawler.lake.writer import LakeWriter
 from crawler.model import JobRun, JobState
 from crawler.queue.postgres import Queue
@@ -168,6 +168,20 @@ def test_tables_of_an_older_release_are_refused_and_silence_is_an_error(url: str
         with pytest.raises(QueueError, match=r"The queue did not answer \(.*No such file"):
             await Queue(url + "0").prepare()
 
+    asyncio.run(plot())
+
+
+def test_the_password_is_used_and_never_told(url: str) -> None:
+    async def plot() -> None:
+        for password, says in (("hush", "there is no queue in this database yet"), ("hash", "authentication failed")):
+            queue = Queue(url.replace("pacslake@", "guarded@"), password)
+            with pytest.raises(PacslakeError, match=says) as told:
+                await queue.shown()
+            assert password not in str(told.value)
+            await queue.close()
+
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE ROLE guarded LOGIN PASSWORD 'hush'")
     asyncio.run(plot())
 
 
