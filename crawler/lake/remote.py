@@ -257,10 +257,10 @@ class Remote:
 
     def _error(self, name: str, error: Exception) -> StoreError:
         """Say what was wrong, without the words of the store: they may tell of who asked."""
-        return StoreError(
-            f"{self.url} cannot be used now ({_reason(error)}, at {name}). Nothing is torn: type the same again. "
-            f"What was fetched before can be read by: duckdb -readonly {self.lake}/lake.duckdb"
-        )
+        said = f"{self.url} cannot be used now ({_reason(error)}, at {name}). Nothing is torn: type the same again."
+        if (catalog := self.lake / "lake.duckdb").exists():
+            said += f" What was fetched before can be read by: duckdb -readonly {catalog}"
+        return StoreError(said)
 
 
 def remote_of(lake: Path) -> Remote | None:
