@@ -29,6 +29,7 @@ from tests.acceptance.sweeping import ask, differences
 from tests.acceptance.test_several_services import at_work, job_of
 
 SECONDS = float(os.environ.get("PACSLAKE_SOAK_SECONDS", "180"))
+SEED = int(os.environ.get("PACSLAKE_CHAOS_SEED", random.randrange(10**6)))
 PACS = [f"pacs{number}" for number in range(10)]
 ASSOCIATIONS = 2
 LAST = date.today() - timedelta(days=1)
@@ -59,7 +60,7 @@ class Chaos:
         self._stack = stack
         self._postgres = postgres
         self._url = postgres.new_database("chaos")
-        self._draw = random.Random(11)
+        self.draw = random.Random(SEED)
         self.services = [self._new() for _ in range(3)]
         self.ended: list[Serving] = []
         self.done = Counter[str]()
@@ -71,9 +72,9 @@ class Chaos:
 
     def happen(self) -> None:
         """Let one thing happen, to whoever does a job where there is one."""
-        kind = self._draw.choice((self._kill, self._kill, self._stop, self._pause, self._freeze, self._cut_off))
+        kind = self.draw.choice((self._kill, self._kill, self._stop, self._pause, self._freeze, self._cut_off))
         busy = [*at_work(self.services)]
-        place = self.services.index(busy[0]) if busy and self._draw.random() < 0.8 else self._draw.randrange(3)
+        place = self.services.index(busy[0]) if busy and self.draw.random() < 0.8 else self.draw.randrange(3)
         kind(place)
         self.done[kind.__name__.strip("_")] += 1
 
@@ -109,11 +110,11 @@ class Chaos:
             for process in processes:
                 os.kill(process, number)
             if number == signal.SIGSTOP:
-                time.sleep(self._draw.choice((3, 30, 40)))
+                time.sleep(self.draw.choice((3, 30, 40)))
 
     def _cut_off(self, _place: int) -> None:
         self._postgres.stop()
-        time.sleep(self._draw.choice((2, 20)))
+        time.sleep(self.draw.choice((2, 20)))
         self._postgres.start()
 
 
@@ -128,7 +129,7 @@ def test_no_slot_is_done_twice_and_nothing_is_lost(tmp_path: Path, postgres: Clu
         until = time.monotonic() + SECONDS
         wait_until(lambda: any(at_work(chaos.services)))
         while time.monotonic() < until:
-            time.sleep(random.uniform(2, 12))
+            time.sleep(chaos.draw.uniform(2, 12))
             chaos.happen()
         begun = sum(len(service.events("job begins")) for service in (*chaos.services, *chaos.ended))
         wait_until(
@@ -137,7 +138,7 @@ def test_no_slot_is_done_twice_and_nothing_is_lost(tmp_path: Path, postgres: Clu
         for service in chaos.services:
             service.process.terminate()
         assert [service.process.wait(30) for service in chaos.services] == [0, 0, 0]
-        print(dict(chaos.done), ask(tmp_path, "select state, count(*) from job_runs group by all"))
+        print(f"seed {SEED}", dict(chaos.done), ask(tmp_path, "select state, count(*) from job_runs group by all"))
         for name, one in pacs.items():
             assert one.peak_associations <= ASSOCIATIONS * (1 + (name in chaos.frozen_at)), name
         everything = [said for service in (*chaos.services, *chaos.ended) for said in service.said]
