@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from crawler.errors import LakeError
 from crawler.lake.commits import checkpoint_sums, commit_file, log_folder, newest_version, version_in
+from crawler.lake.files import sync
 from crawler.lake.parts import DIGEST, part_digest
 from crawler.lake.remote import COMMITS, FOLDER, LOG, GoneError, Listed, Remote, at_once
 from crawler.lake.seal import is_sealed, is_whole, without_its_digest
@@ -143,8 +144,12 @@ def _begin_anew(remote: Remote, news: News) -> None:
     _fetch_data(remote, _active(remote))
     (remote.lake / "keys" / "manifest.json").unlink(missing_ok=True)
     _empty(log)
-    for path in sorted((stage / "_delta_log").iterdir(), key=lambda path: (path.suffix == ".json", path.name)):
+    *others, final = sorted((stage / "_delta_log").iterdir(), key=lambda path: (path.suffix == ".json", path.name))
+    for path in others:
         path.replace(log / "_delta_log" / path.name)
+    sync(log / "_delta_log")
+    final.replace(log / "_delta_log" / final.name)
+    sync(log / "_delta_log")
 
 
 def _empty(log: Path) -> None:

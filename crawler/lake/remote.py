@@ -11,8 +11,9 @@ import json
 import os
 import re
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from crawler.errors import LakeError, UserError
+from crawler.errors import LakeError, PacslakeError, UserError
 from crawler.lake.commits import log_folder, newest_version
 from crawler.lake.files import replace_with, sync
 from crawler.place import Place
@@ -106,8 +107,7 @@ class Remote:
         """List objects by what their names begin with, and come after."""
         import obstore
 
-        with self._told(beginning):
-            found = obstore.list(self._store, beginning, offset=after).collect()
+        found = self._ask(beginning, lambda: obstore.list(self._store, beginning, offset=after).collect())
         objects = (Listed(one["path"], one["size"], one["e_tag"] or "", one["last_modified"]) for one in found)
         return sorted(objects, key=lambda one: one.name)
 
@@ -115,8 +115,7 @@ class Remote:
         """Give a small object. GoneError where there is none."""
         import obstore
 
-        with self._told(name):
-            return bytes(obstore.get(self._store, name).bytes())
+        return self._ask(name, lambda: bytes(obstore.get(self._store, name).bytes()))
 
     def fetch(self, name: str, fits: Callable[[str, int], bool], target: Path | None = None) -> None:
         """Bring an object to its place in the copy, if its digest and size fit what is known. GoneError, StoreError.
@@ -125,12 +124,15 @@ class Remote:
         """
         import obstore
 
-        with self._placed(target or self.lake / name) as file, self._told(name):
+        def stream(file: BinaryIO) -> tuple[str, int]:
             known, size = sha256(), 0
             for piece in obstore.get(self._store, name).stream(1 << 20):
                 known.update(piece)
                 size += file.write(piece)
-            if not fits(known.hexdigest(), size):
+            return known.hexdigest(), size
+
+        with self._placed(target or self.lake / name) as file:
+            if not fits(*self._ask(name, lambda: stream(file))):
                 raise StoreError(f"{self.url}/{name} is not what was written. A backup, or another copy, has it.")
 
     def place_file(self, target: Path, content: bytes) -> None:
@@ -164,8 +166,7 @@ class Remote:
 
         def one(path: Path) -> None:
             name = path.relative_to(self.lake).as_posix()
-            with self._told(name):
-                obstore.put(self._store, name, path)
+            self._ask(name, lambda: obstore.put(self._store, name, path))
 
         at_once(one, list(paths))
 
@@ -180,7 +181,7 @@ class Remote:
         failed: Exception | None = None
         for _ in range(_TRIES):
             try:
-                obstore.put(self._store, name, content, mode="create")
+                interruptibly(lambda: obstore.put(self._store, name, content, mode="create"))
             except (AlreadyExistsError, PreconditionError):
                 pass
             except (BaseError, ValueError, FileNotFoundError) as error:  # the last where there is no bucket
@@ -202,7 +203,7 @@ class Remote:
         content = (self.lake / name).read_bytes()
         for attempt in range(_TRIES):
             try:
-                obstore.put(self._store, name, content, mode="create")
+                interruptibly(lambda: obstore.put(self._store, name, content, mode="create"))
             except (AlreadyExistsError, PreconditionError):
                 return
             except (BaseError, ValueError) as error:
@@ -220,8 +221,8 @@ class Remote:
         import obstore
 
         if names:
-            with self._told(LOG), suppress(FileNotFoundError):
-                obstore.delete(self._store, list(names))
+            with suppress(GoneError):
+                self._ask(LOG, lambda: obstore.delete(self._store, list(names)))
 
     def seen(self) -> tuple[int, str]:
         """Give the newest commit that was seen whole in the store and shown here, and its tag; -1 for none."""
@@ -241,13 +242,12 @@ class Remote:
         except GoneError:
             return None
 
-    @contextmanager
-    def _told(self, name: str) -> Iterator[None]:
-        """Put what the library raises as StoreError."""
+    def _ask(self, name: str, question: Callable[[], T]) -> T:
+        """Have the library do something; what it raises is a StoreError."""
         from obstore.exceptions import BaseError
 
         try:
-            yield
+            return interruptibly(question)
         except FileNotFoundError as error:
             if error.filename:  # on this machine
                 raise
@@ -309,8 +309,43 @@ def at_once(work: Callable[[T], U], those: Sequence[T]) -> list[U]:
     """Do the same with several things, some of them together."""
     if len(those) < 2:
         return [work(one) for one in those]
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="store") as threads:
-        return list(threads.map(work, those))
+    results: dict[int, U] = {}
+    places = iter(range(len(those)))
+
+    def some() -> None:
+        for place in places:
+            results[place] = work(those[place])
+
+    workers = [_apart(some) for _ in range(min(AT_ONCE, len(those)))]
+    wait(workers)
+    for worker in workers:
+        worker.result()
+    return [results[place] for place in range(len(those))]
+
+
+def interruptibly(question: Callable[[], T]) -> T:
+    """Ask where Ctrl-C ends the waiting: while the library works, and it tries for minutes, no signal has a turn."""
+    if threading.current_thread() is not threading.main_thread():
+        return question()
+    return _apart(question).result()
+
+
+def _apart(work: Callable[[], T]) -> Future[T]:
+    """Do something in a thread that nobody waits for where the process ends. Then it is as if that was killed."""
+    from obstore.exceptions import BaseError
+
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except (BaseError, PacslakeError, OSError, ValueError) as error:
+            done.set_exception(error)
+        finally:
+            done.cancel()  # where something else was raised, so that nobody waits
+
+    threading.Thread(target=run, name="store", daemon=True).start()
+    return done
 
 
 def _store_of(place: Place) -> ObjectStore:

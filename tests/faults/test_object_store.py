@@ -136,6 +136,17 @@ def always(proxy: Proxy, fate: Fate, folder: Path) -> None:
     proxy.decide = lambda method, path: fate if method == "PUT" else Fate.PASSES
     with pytest.raises(StoreError, match=told):
         LakeWriter.open(copy)
+
+    signals = [signal.SIGINT]
+
+    def interrupt(method: str, path: str) -> Fate:
+        if signals:
+            os.kill(os.getpid(), signals.pop())
+        return Fate.SILENT
+
+    proxy.decide = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        open_lake(copy)
     proxy.decide = lambda method, path: Fate.PASSES
     attach(copy, usual.place)
     with OwnerLock(copy, "service.lock") as lock:
