@@ -57,6 +57,7 @@ def _lines(config: Path, *, peers: bool) -> Iterator[Line]:
         ("Disk", surroundings.of_folders(settings)),
         ("Disk", surroundings.of_lake(settings)),
         ("Network", surroundings.of_ports(settings)),
+        ("Network", surroundings.of_queue(settings)),
         ("PACS", _called(settings, config) if peers else _standing(settings)),
     ):
         yield from ((title, verdict) for verdict in part)

@@ -31,6 +31,11 @@ def show_queue(settings: Settings, *, as_json: bool) -> None:
         click.echo("\n".join(["", *render(COLUMNS, [_row(one) for one in found], None)]))
 
 
+def services_of(settings: Settings) -> int:
+    """Say how many services live. QueueError where the queue does not answer."""
+    return asyncio.run(_shown(settings))[0]
+
+
 def make_queue(settings: Settings) -> None:
     """Make the tables of the queue where there are none."""
     is_new = asyncio.run(_prepared(settings))

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import crawler
 from crawler.certificates import valid_until
-from crawler.errors import LakeError, NoLakeError, UserError
+from crawler.errors import LakeError, NoLakeError, QueueError, UserError
 from crawler.folders import require_private
 from crawler.lake.remote import StoreError
 from crawler.lake.status import status_of
@@ -148,3 +148,19 @@ def _port(key: str, address: tuple[str, int]) -> Verdict:
         whose = f"taken by a process of {name_of(owner)}" if owner is not None else f"not to be had ({error.strerror})"
         return problem(key, f"{where} is {whose}", f"choose another address or port in {key}")
     return ok(key, f"{where} is free")
+
+
+def of_queue(settings: Settings) -> Iterator[Verdict]:
+    """Ask the queue by which services share their jobs, where there is one."""
+    if settings.serve.queue is None:
+        return
+    try:
+        from jobs.shared_jobs import services_of
+
+        services = services_of(settings)
+    except ModuleNotFoundError as error:
+        yield problem("queue", f"{error.name} is not installed", "pip install 'pacslake[queue]'")
+    except (QueueError, UserError) as error:
+        yield problem("queue", str(error), "docs/several-machines.md says how a queue is set up")
+    else:
+        yield ok("queue", f"it answers; {services} {'service lives' if services == 1 else 'services live'}")

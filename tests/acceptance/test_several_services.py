@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from glob import glob
 from pathlib import Path
 
@@ -16,10 +19,12 @@ import pytest
 
 from crawler.model import Level
 from crawler.queue.tasks import SILENCE
+from crawler.settings import load
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
-from tests.acceptance.installed import pacslake
+from jobs.worker import Order
+from tests.acceptance.installed import ENVIRONMENT, pacslake
 from tests.acceptance.queues import Cluster, cluster
 from tests.acceptance.serving import Serving, configure_jobs, done_before, serving, wait_until
 from tests.acceptance.sweeping import ask, differences, said
@@ -142,6 +147,22 @@ def test_nothing_goes_on_without_postgresql_and_who_was_frozen_past_its_lease_do
         assert states(tmp_path) == {("nightly:main", "complete"): 2}
         assert differences(tmp_path, "main", Level.SERIES, ARCHIVE) == []
         assert pacslake(tmp_path, "verify").returncode == 0
+
+
+def test_a_job_that_hears_nothing_of_its_service_ends(tmp_path: Path) -> None:
+    with running(Simulator(ARCHIVE, quirks=SLOW)) as pacs:
+        configure_jobs(tmp_path, {"main": pacs.port}, NIGHTLY, **TIMED)
+        order = Order(load(tmp_path / "pacslake.toml"), datetime.now(UTC), "nightly", pulse=2.0)
+        command = [sys.executable, "-P", "-m", "jobs.work"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT) as job:
+            assert job.stdin is not None
+            job.stdin.write(pickle.dumps(order))
+            while not pacs.counts.queries[Level.SERIES]:
+                job.stdin.write(b".")
+                job.stdin.flush()
+                time.sleep(0.1)
+            assert job.wait(timeout=60) != 0
+        wait_until(lambda: not pacs.associations)
 
 
 def test_a_password_in_the_address_is_refused_and_not_repeated(tmp_path: Path) -> None:

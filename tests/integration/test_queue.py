@@ -17,7 +17,10 @@ from crawler.lake.writer import LakeWriter
 from crawler.model import JobRun, JobState
 from crawler.queue.postgres import Queue
 from crawler.queue.tasks import Holder, Task, Wanted
+from crawler.settings import load
 from jobs.queued import shut_out
+from jobs.shared_jobs import make_queue
+from jobs.surroundings import of_queue
 from tests.acceptance.queues import Cluster, cluster
 
 SLOT = datetime(2026, 3, 1, 22, tzinfo=UTC)
@@ -183,6 +186,17 @@ def test_the_password_is_used_and_never_told(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("CREATE ROLE guarded LOGIN PASSWORD 'hush'")
     asyncio.run(plot())
+
+
+def test_the_doctor_asks_the_queue(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "pacslake.toml"
+    file.write_text(f'[lake]\npath = "lake"\n[serve]\nqueue = "{url}"\n')
+    settings = load(file)
+    assert [one.text for one in of_queue(settings)] == [
+        "there is no queue in this database yet; `pacslake queue init` makes one"
+    ]
+    make_queue(settings)
+    assert [one.text for one in of_queue(settings)] == ["it answers; 0 services live"]
 
 
 def test_a_queue_is_for_one_lake(url: str) -> None:
