@@ -114,6 +114,10 @@ def test_store_in_trouble(tmp_path: Path, bucket: Bucket, proxy: Proxy, *, long:
     add(here, "1.1.1")
     with open_lake(there) as lake:
         assert uids_of(lake) == wanted | {"1.1.1"}
+    proxy.obeys_conditions = False
+    with pytest.raises(StoreError, match="is a store that overwrites what it is told to create only"):
+        LakeWriter.open(here)
+    proxy.obeys_conditions = True
     if long:
         told_by_commands(tmp_path / "machine", bucket, proxy)
 

@@ -155,3 +155,19 @@ def test_a_folder_is_the_copy_of_one_lake(machines: list[Path], bucket: Bucket, 
         pass
     with pytest.raises(UserError, match="is a lake of its own"):
         attach(tmp_path / "lake", Place(bucket.url("another")))
+
+
+def test_rows_that_another_machine_gave_up_are_taken_in_again(
+    machines: list[Path], bucket: Bucket, tmp_path: Path
+) -> None:
+    first, second = machines
+    add(first, "1.1")
+    add(second, "1.2")
+    assert uids(first) == ["1.1", "1.2"]
+    lost = min((first / "log").glob("entity=study/*"))
+    flip(lost)
+    bucket.remove(f"{tmp_path.name}/{lost.relative_to(first)}")
+    repair(first)
+    assert uids(second) == ["1.2"]
+    add(second, "1.1", "1.2")
+    assert uids(first) == ["1.1", "1.2"]
