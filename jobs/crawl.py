@@ -65,7 +65,7 @@ class Crawl:
         async with together() as workers:
             for number in range(associations):
                 workers.create_task(self._work(self._caller(), spare=number > 0))
-        await self._cover_notes()
+        await self._cover_notes(over=True)
         for window, ledgers in self._doubts.take(self.machine.cap):
             await self._write(window, ledgers)
         self.tally.trouble = self.machine.abandoned or self.tally.trouble
@@ -180,14 +180,14 @@ class Crawl:
             await self._revisit.miss_below(caller, ledger, due, known)
         return ledger
 
-    async def _cover_notes(self, caller: Caller | None = None) -> None:
+    async def _cover_notes(self, caller: Caller | None = None, *, over: bool = False) -> None:
         """Write what the machine found out later about windows, empty ones mostly."""
-        for window, verdict in self._notes.due(self.machine.take_notes()):
+        for window, verdict in self._notes.due(self.machine.take_notes(over=over)):
             ledger = Ledger(self.model.dated_level, verdict)
             if caller is not None and not self._stopping.is_set():
                 await self._revisit.miss_where_empty(caller, ledger, window)
-            self.tally.windows += ledger.complete
-            await self._write(window, [ledger, *map(Ledger, self.levels[1:] if ledger.complete else ())])  # empty below
+            self.tally.windows += (is_empty := ledger.complete and window.key is None)
+            await self._write(window, [ledger, *map(Ledger, self.levels[1:] if is_empty else ())])
 
     async def _ask(self, caller: Caller, ask: Ask, ledger: Ledger) -> Answer:
         async def keep(batch: Identifiers) -> None:

@@ -19,7 +19,7 @@ from crawler.lake.resume import complete_windows, findings_of, last_sweep
 from crawler.model import Level, Model, SweepRecord, SweepState
 from crawler.pacs.profile import profile_from
 from crawler.plan.answers import Known
-from crawler.plan.coverage import covered
+from crawler.plan.coverage import covered, days_by_hours
 from crawler.plan.settled import by_level
 from crawler.plan.sweep import SweepMachine
 from crawler.settings import PacsSettings, Settings
@@ -108,18 +108,16 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         rows = []
     else:
         begun = earlier
-        rows = await publisher.read(lambda: complete_windows(lake, name, begun.sweep_id))
+        over = earlier.state is SweepState.PARTIAL
+        rows = await publisher.read(lambda: complete_windows(lake, name, begun.sweep_id, over=over))
     done = covered(rows, levels, now)
-    dated = sum(
-        row.rows
-        for row in rows
-        if row.level is pacs.model.dated_level and row.window in done and row.window.key is None
-    )
+    dated_rows = [row for row in rows if row.level is pacs.model.dated_level]
+    counts = {row.window: row.rows for row in dated_rows if row.window in done and row.window.key is None}
+    dated = sum(counts.values())
     profile = profile_from(
         await publisher.read(lambda: findings_of(lake, name)), pacs.overrides, pacs.model.dated_level
     )
-    busy = [row.window for row in rows if row.level is pacs.model.dated_level and row.rows and row.window in done]
-    whole = tuple(one for one in busy if one.key is None and not one.time_from)
+    whole = tuple(one for one, count in counts.items() if count and not one.time_from)
     memory = await publisher.read(lambda: Memory(lake, name, publisher.writer.next_row_id, days))
     if pacs.model is not Model.WORKLIST:  # whose items have gone by now
         whole += await publisher.read(lambda: memory.neighbours(*days))
@@ -127,7 +125,9 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     told = frozenset(pacs.overrides.get("unsupported") or ()) | ({"StudyTime"} if profile.dates_only else set())
     if request.undated_alone:
         dated = await publisher.read(memory.dated)
-    known = Known(profile.cap, told, profile.always_timed or None, whole)  # what was only found out may have changed
+    by_hours = days_by_hours(done, dated_rows)
+    # what was only found out of keys may have changed
+    known = Known(profile.cap, told, profile.always_timed or None, whole, by_hours, counts)
     machine = SweepMachine(*days, date.today(), done, TARGET_ROWS[levels[-1]], dated, known, request.undated_alone)
     return _KINDS.get(pacs.model, PatientCrawl)(
         peer=settings.peer(name),

@@ -21,21 +21,25 @@ Known: TypeAlias = "Lake | str | os.PathLike[str]"
 """A lake that is open, or its folder."""
 
 
-def complete_windows(lake: Known, pacs: str, sweep_id: str) -> list[Coverage]:
+def complete_windows(lake: Known, pacs: str, sweep_id: str, *, over: bool = True) -> list[Coverage]:
     """Give what a sweep has proven complete at a PACS, in the order it was proven.
 
-    What it came to doubt afterwards is left out: a whole day, or its studies without a time.
+    What it came to doubt afterwards is left out: a whole day, or its studies without a time. Of a sweep that is not
+    `over` the latter doubt stands until its end, and the day's hours are as good as they were.
     """
-    query = """WITH asked AS (SELECT * FROM windows WHERE pacs = ? AND sweep_id = ?),
+    query = """WITH asked AS (SELECT * FROM windows WHERE pacs = $pacs AND sweep_id = $sweep_id),
         doubted AS (
-            SELECT coalesce(date_from, '-infinity') AS first, coalesce(date_to, 'infinity') AS last, level, asked_at
+            SELECT coalesce(date_from, '-infinity') AS first, coalesce(date_to, 'infinity') AS last, level, asked_at,
+                key AS of
             FROM asked WHERE state <> 'complete' AND time_from IS NULL AND coalesce(key, 'StudyTime=') = 'StudyTime=')
         SELECT * FROM asked WHERE state = 'complete' AND NOT EXISTS (
-            FROM doubted WHERE asked.key IS NULL AND doubted.level = asked.level AND doubted.asked_at > asked.asked_at
+            FROM doubted WHERE doubted.level = asked.level AND doubted.asked_at > asked.asked_at
+                AND (asked.key IS NULL AND (doubted.of IS NULL OR $over) OR asked.key = 'StudyTime=')
                 AND coalesce(asked.date_from, '-infinity') <= last AND coalesce(asked.date_to, 'infinity') >= first)
         ORDER BY asked_at, date_from, time_from"""
+    given = {"pacs": pacs, "sweep_id": sweep_id, "over": over}
     with _open(lake) as opened:
-        return [coverage_of(row) for row in by_column(opened.connection.execute(query, [pacs, sweep_id]))]
+        return [coverage_of(row) for row in by_column(opened.connection.execute(query, given))]
 
 
 def last_sweep(

@@ -117,6 +117,7 @@ class Agenda:
         self._has_time = "StudyTime" not in self.known.unsupported
         self.cap = self.known.cap
         self.doubts.always_timed = bool(self.known.always_timed)
+        self.doubts.go_on(self.known.by_hours, self.known.rows)
         self._aim()
 
     @property
@@ -154,10 +155,16 @@ class Agenda:
         self.abandoned = self.abandoned or reason
         self._outstanding.clear()
 
-    def take_notes(self) -> list[tuple[Window, Accept]]:
-        """Give what came out later about windows, each once; with the last answer, what remains in doubt too."""
+    def take_notes(self, *, over: bool = False) -> list[tuple[Window, Accept]]:
+        """Give what came out later about windows, each once; at the end, or `over` before it, what is in doubt too."""
         notes, self.notes = self.notes, []
-        return notes + self.doubts.take(self._largest, self.cap) if self.finished else notes
+        return notes + self.doubts.take(self._largest, self.cap) if self.finished or over else notes
+
+    def _answered_whole(self, span: Span, rows: int) -> None:
+        """Note that days which were cut had been answered whole: for whoever goes on with this sweep, too."""
+        days = self.doubts.answered_whole(span, rows)
+        for window in days if rows else ():
+            self._note(window, COMPLETE)
 
     def _newest(self) -> Ask | None:
         is_crowded = self._rate * DAY > self.target_rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crawler.model import Outcome, Window, WindowState
@@ -68,3 +69,7 @@ class Known:
     """None where too few studies were seen to tell."""
     busy: tuple[Window, ...] = ()
     """Windows of whole days among those covered whose answers had studies."""
+    by_hours: frozenset[int] = frozenset()
+    """Days, as ordinals, that only answers about their hours cover: these tell of no study without a time."""
+    rows: Mapping[Window, int] = field(default_factory=dict)
+    """How many rows the answers about covered windows had."""

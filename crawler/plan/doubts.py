@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from crawler.model import Window, WindowState
-from crawler.plan.answers import Accept, Answer
+from crawler.plan.answers import COMPLETE, Accept, Answer
 from crawler.plan.spans import DAY, Span
 
 UNTIMED = "StudyTime="
@@ -37,6 +38,16 @@ class Doubts:
     with_undated: dict[int, int] = field(default_factory=dict)
     """Days whose answers, of so many rows, had studies without a date among them and were tested by their hours."""
     _whole_by_rows: dict[int, set[int]] = field(default_factory=dict)
+    _before: dict[Window, int] = field(default_factory=dict)
+    """Windows that an earlier process settled, and how many rows their answers had: fewer than any cap known then."""
+    _by_hours: frozenset[int] = frozenset()
+    """Days that it asked for by their hours."""
+
+    def go_on(self, by_hours: frozenset[int], rows: Mapping[Window, int]) -> None:
+        """Go on where an earlier process covered windows, with so many rows, and some days by their hours."""
+        self.cut_days |= by_hours
+        self._by_hours = by_hours
+        self._before = {window: count for window, count in rows.items() if count >= SMALLEST_CAP}
 
     @property
     def suspects_untimed(self) -> bool:
@@ -59,12 +70,14 @@ class Doubts:
         if answer.sight.undated and span.length == DAY:
             self.with_undated[span.first // DAY] = answer.rows
 
-    def answered_whole(self, span: Span, rows: int) -> None:
-        """Note that days which were cut had been answered whole after all: unless so many rows are a cap."""
-        if span.is_whole_days:
-            days = set(range(span.first // DAY, span.last // DAY + 1)) & self.cut_days
-            self.cut_days -= days
-            self._whole_by_rows.setdefault(rows, set()).update(days)
+    def answered_whole(self, span: Span, rows: int) -> list[Window]:
+        """Note that days which were cut had been answered whole after all: unless so many rows are a cap; give them."""
+        if not span.is_whole_days:
+            return []
+        days = set(range(span.first // DAY, span.last // DAY + 1)) & self.cut_days
+        self.cut_days -= days
+        self._whole_by_rows.setdefault(rows, set()).update(days)
+        return [untimed(day) for day in sorted(days)]
 
     def days(self, largest: int, cap: int | None) -> set[int]:
         """Give the days whose studies without a time may be missing, by what is known of the cap now."""
@@ -81,17 +94,23 @@ class Doubts:
         """Give what is not proven, by what is known of the cap now, each window once."""
         notes = [
             (window, Accept(WindowState.CAPPED, f"{rows} rows, as many as any answer had"))
-            for window, rows in self.untested.items()
-            if rows == cap or rows >= max(largest, SMALLEST_CAP)
+            for window, rows in (self._before | self.untested).items()
+            if rows == cap or (window in self.untested and rows >= max(largest, SMALLEST_CAP))
         ]
         seen = "some have none" if self.untimed else f"{self.whole_days} studies are too few to tell that all have one"
-        for day in sorted(self.days(largest, cap)):
-            window = replace(Span(day * DAY, day * DAY + DAY - 1).window, key=UNTIMED)
-            notes.append((window, Accept(WindowState.CAPPED, f"studies without a time may be missing: {seen}")))
-        return notes
+        verdict = Accept(WindowState.CAPPED, f"studies without a time may be missing: {seen}")
+        return notes + [(untimed(day), verdict) for day in sorted(self.days(largest, cap))]
 
     def take(self, largest: int, cap: int | None) -> list[tuple[Window, Accept]]:
         """Say at the end what is not proven, and forget it."""
         notes = self.left(largest, cap)
+        if not self.suspects_untimed:  # which an earlier process may have done
+            notes += [(untimed(day), COMPLETE) for day in sorted(self._by_hours)]
+        self._before, self._by_hours = {}, frozenset()
         self.cut_days, self.untested, self.with_undated, self._whole_by_rows = set(), {}, {}, {}
         return notes
+
+
+def untimed(day: int) -> Window:
+    """Give the window of a day's studies without a time."""
+    return replace(Span(day * DAY, day * DAY + DAY - 1).window, key=UNTIMED)

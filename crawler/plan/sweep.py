@@ -376,7 +376,7 @@ class SweepMachine(Agenda):
             case Comparison.SAME:
                 if trial.found and trial.span.is_whole_days:
                     self._empties.busy(trial.span)
-                self.doubts.answered_whole(trial.span, trial.rows)
+                self._answered_whole(trial.span, trial.rows)
                 self._adapt(trial.span, trial.rows)
                 if trial.again:
                     self._take_back(trial, trial.span.length)

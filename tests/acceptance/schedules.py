@@ -99,13 +99,13 @@ def judge(schedule: Schedule, truth: Archive | None = None) -> Judgement:
         with in_time(pacs):
             for _ in range(schedule.sweeps):
                 code = run_sweep(settings, SweepRequest((), *schedule.days))
-        lost, missing = _losses(settings, replace(schedule, archive=truth or schedule.archive))
+        lost, missing = losses(settings, replace(schedule, archive=truth or schedule.archive))
         if code == 0 and missing:
             lost.append(f"{missing} rows are missing, and the exit code is 0")
         return Judgement(lost, missing, code, pacs.counts.queries.total())
 
 
-def _losses(settings: Settings, schedule: Schedule) -> tuple[list[str], int]:
+def losses(settings: Settings, schedule: Schedule) -> tuple[list[str], int]:
     """Say what is missing or wrong without being on record, and how many rows are missing in all."""
     lost: list[str] = []
     missing = 0
