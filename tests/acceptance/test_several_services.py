@@ -81,71 +81,76 @@ def job_of(service: Serving) -> int:
     return found
 
 
-def test_each_slot_is_done_once_and_within_a_minute_of_a_kill_another_goes_on(tmp_path: Path, url: str) -> None:
-    with ExitStack() as stack:
-        pacs = {name: stack.enter_context(running(Simulator(ARCHIVE, quirks=SLOW))) for name in ("main", "other")}
-        configure_jobs(tmp_path, {name: one.port for name, one in pacs.items()}, NIGHTLY, **TIMED)
-        shares(tmp_path, url)
-        done_before(tmp_path, "nightly:main", ago=LONG)
-        services = [stack.enter_context(serving(tmp_path)) for _ in range(2)]
-        wait_until(lambda: pacs["main"].counts.queries[Level.SERIES] > 3)
-        [working] = at_work(services)
-        [other] = {*services} - {working}
-        other.wait_for("serving")
-        shown = pacslake(tmp_path, "queue").stdout.decode()
-        assert "2 services live" in shown
-        assert re.search(rf"nightly:main +is done .* {job_of(working)} ", shown)
-        assert "nightly:other" not in shown  # whose next slot is years ahead
-        working.process.kill()
-        killed = time.monotonic()
-        other.wait_for("job begins")
-        assert time.monotonic() - killed < 60
-        pacs["main"].quirks = Quirks()
-        other.wait_for("job ended", exit_code=0)
-        assert stop(other) == [0]
-        assert states(tmp_path) == {("nightly:main", "complete"): 2, ("nightly:other", "waiting"): 1}
-        assert differences(tmp_path, "main", Level.SERIES, ARCHIVE) == []
-        assert pacs["main"].peak_associations <= ASSOCIATIONS
-        assert not pacs["other"].counts.queries
+def lose_postgresql(postgres: Cluster, services: Sequence[Serving]) -> None:
+    """Stop the queue until what is under way has stopped too."""
+    [working] = at_work(services)
+    postgres.stop()
+    stopped = time.monotonic()
+    working.wait_for("job ended")
+    assert time.monotonic() - stopped < SILENCE  # nobody can have taken it before
+    postgres.start()
+    wait_until(lambda: sum(len(one.events("job begins")) for one in services) == 2)
+    assert [len(one.events("the queue cannot be reached; nothing new is begun")) for one in services] == [1, 1]
 
 
-def test_nothing_goes_on_without_postgresql_and_who_was_frozen_past_its_lease_does_nothing_more(
+def freeze(service: Serving) -> tuple[int, ...]:
+    """Have everything of a service stand still, as on a machine that is frozen; gives its processes."""
+    machine = job_of(service), service.process.pid
+    for process in machine:
+        os.kill(process, signal.SIGSTOP)
+    return machine
+
+
+def kill(service: Serving, other: Serving) -> None:
+    """Kill a service, and wait until another has begun what it did."""
+    begun = len(other.events("job begins"))
+    service.process.kill()
+    killed = time.monotonic()
+    other.wait_for("job begins", begun + 1)
+    assert time.monotonic() - killed < 60
+
+
+def test_without_the_queue_frozen_or_killed_each_slot_is_done_once_and_nothing_is_lost(
     tmp_path: Path, postgres: Cluster, url: str
 ) -> None:
-    with running(Simulator(ARCHIVE, quirks=SLOW)) as pacs, ExitStack() as stack:
-        configure_jobs(tmp_path, {"main": pacs.port}, NIGHTLY, **TIMED)
+    with ExitStack() as stack:
+        pacs = {name: stack.enter_context(running(Simulator(ARCHIVE, quirks=SLOW))) for name in ("main", "other")}
+        asked = {name: one.counts.queries for name, one in pacs.items()}
+        configure_jobs(tmp_path, {name: one.port for name, one in pacs.items()}, NIGHTLY, **TIMED)
         shares(tmp_path, url)
-        done_before(tmp_path, "nightly:main", ago=LONG)
+        done_before(tmp_path, "nightly:main", "nightly:other", ago=LONG)
         services = [stack.enter_context(serving(tmp_path)) for _ in range(2)]
-        wait_until(lambda: pacs.counts.queries[Level.SERIES] > 3 and all(one.events("serving") for one in services))
+        wait_until(lambda: asked["main"][Level.SERIES] > 3 and all(one.events("serving") for one in services))
         [working] = at_work(services)
-        postgres.stop()
-        stopped = time.monotonic()
-        working.wait_for("job ended")
-        assert time.monotonic() - stopped < SILENCE  # nobody can have taken it before
-        postgres.start()
-        wait_until(lambda: sum(len(one.events("job begins")) for one in services) == 2)
-        assert pacs.peak_associations <= ASSOCIATIONS
-        assert [len(one.events("the queue cannot be reached; nothing new is begun")) for one in services] == [1, 1]
+        shown = pacslake(tmp_path, "queue").stdout.decode()
+        assert "2 services live" in shown
+        assert re.search(rf"nightly:main +is done .* {job_of(working)} .*\nnightly:other +waits ", shown)
 
-        asked = pacs.counts.queries[Level.SERIES]
-        wait_until(lambda: pacs.counts.queries[Level.SERIES] > asked)
+        lose_postgresql(postgres, services)
+        assert pacs["main"].peak_associations <= ASSOCIATIONS
+
+        before = asked["main"][Level.SERIES]
+        wait_until(lambda: asked["main"][Level.SERIES] > before)
         [frozen] = at_work(services)
         [other] = {*services} - {frozen}
-        machine, begun = (job_of(frozen), frozen.process.pid), len(other.events("job begins"))
-        for process in machine:
-            os.kill(process, signal.SIGSTOP)
-        other.wait_for("job begins", begun + 1)
-        pacs.quirks = Quirks()
-        other.wait_for("job ended", exit_code=0)
-        queries = pacs.counts.queries.total()
+        machine = freeze(frozen)
+        wait_until(lambda: len(other.events("job begins")) > len(other.events("job ended")))
+        pacs["main"].quirks = Quirks()
+        wait_until(lambda: asked["other"][Level.SERIES] > 3)
+        assert other.events("job ended", job="nightly:main", exit_code=0)
+        queries = asked["main"].total()
         for process in machine:
             os.kill(process, signal.SIGCONT)
         frozen.wait_for("job ended", len(frozen.events("job begins")))
-        assert stop(*services) == [0, 0]
-        assert pacs.counts.queries.total() == queries
-        assert states(tmp_path) == {("nightly:main", "complete"): 2}
-        assert differences(tmp_path, "main", Level.SERIES, ARCHIVE) == []
+
+        kill(other, frozen)
+        pacs["other"].quirks = Quirks()
+        frozen.wait_for("job ended", exit_code=0)
+        assert stop(frozen) == [0]
+        assert asked["main"].total() == queries  # who woke asked nothing more
+        assert pacs["other"].peak_associations <= ASSOCIATIONS
+        assert states(tmp_path) == {(f"nightly:{name}", "complete"): 2 for name in pacs}
+        assert [differences(tmp_path, name, Level.SERIES, ARCHIVE) for name in pacs] == [[], []]
         assert pacslake(tmp_path, "verify").returncode == 0
 
 
