@@ -26,7 +26,7 @@ from crawler.testing.simulator import Simulator, running
 from tests.acceptance.serving import configure_jobs, serving
 from tests.acceptance.sweeping import sweep
 
-EXAMPLES = int(os.environ.get("PACSLAKE_FUZZ", "8"))
+EXAMPLES = int(os.environ.get("PACSLAKE_FUZZ", "4"))
 DESCRIBED = [status_code_conformance, content_type_conformance, response_schema_conformance]
 
 

@@ -14,7 +14,7 @@ from crawler.lake.resume import complete_windows
 from crawler.lake.writer import LakeWriter
 from tests.integration import lake_victim
 
-STEPS = 24
+STEPS = 12
 ROOT = Path(__file__).parents[2]
 COVERED_ROWS = """SELECT count(*) FROM windows JOIN studies ON StudyInstanceUID LIKE
     '1.2.' || strftime(date_from, '%Y%m%d') || '.%' AND StudyDescription = 'final'"""

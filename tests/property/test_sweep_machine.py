@@ -63,7 +63,7 @@ pacs = st.builds(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(pacs, st.booleans())
 def test_no_study_is_missing_where_the_ledger_says_complete(toy: ToyPacs, whole: bool) -> None:
     assume(not looks_whole(toy))
@@ -96,7 +96,7 @@ def crowd(studies: list[Study]) -> int:
     return max((sum(0 <= other - one <= 2 for other in moments) for one in moments), default=0)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     archives(),
     st.sampled_from([0, 10, 37, 100]),

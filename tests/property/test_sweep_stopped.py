@@ -90,7 +90,7 @@ def assert_on_record(process: Process) -> None:
         assert not swept.is_proven(study), study
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(pacs, st.booleans(), st.lists(st.integers(1, 30), min_size=1, max_size=2))
 @example(ToyPacs(CROWDED, cap=20), False, [8])
 @example(ToyPacs(CROWDED, cap=20), False, [7, 3])
