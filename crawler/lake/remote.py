@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -37,6 +37,7 @@ LOG, COMMITS = "log/", "log/_delta_log/"
 AT_ONCE = 8
 """Requests under way together."""
 _DRAFT = "fetched-"
+_PLACE = [part.name for part in fields(Place)]
 _TRIES = 3
 """How often a commit is offered whose answers are lost."""
 _LONGEST = timedelta(hours=12)
@@ -265,14 +266,14 @@ class Remote:
 
 def remote_of(lake: Path) -> Remote | None:
     """Give the store of which a folder is a working copy; None for a lake that is at home in its folder."""
+    marker = lake / FOLDER / "where.json"
     try:
-        said = json.loads((lake / FOLDER / "where.json").read_bytes())
+        said = json.loads(marker.read_bytes())
+        return Remote(lake, Place(**{name: said[name] for name in _PLACE}), said["copy"])
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
-        raise LakeError(f"{lake / FOLDER / 'where.json'} cannot be read: remove {lake}, it is fetched anew") from error
-    copy = said.pop("copy")
-    return Remote(lake, Place(**said), copy)
+    except (ValueError, KeyError, TypeError) as error:
+        raise LakeError(f"{marker} is not what was written: remove it, the settings make it anew") from error
 
 
 def pull(lake: Path) -> None:
@@ -296,7 +297,7 @@ def attach(lake: Path, place: Place | None, mode: int = 0o700) -> None:
         return
     if before and before.url != place.url:
         raise UserError(f"{lake} is the working copy of {before.url}: choose another folder as [lake] cache")
-    if before is None and newest_version(log_folder(lake)) >= 0:
+    if not (lake / FOLDER).is_dir() and newest_version(log_folder(lake)) >= 0:
         raise UserError(f"{lake} is a lake of its own: choose another folder as [lake] cache")
     for folder in [one for one in (lake, *lake.parents) if not one.exists()][::-1]:
         folder.mkdir(mode=mode, exist_ok=True)

@@ -151,6 +151,13 @@ def test_a_bucket_that_has_another_lake_is_not_mixed_with_the_copy(
 def test_a_folder_is_the_copy_of_one_lake(machines: list[Path], bucket: Bucket, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is the working copy of s3://"):
         attach(machines[0], Place(bucket.url("another")))
+    marker = machines[0] / "remote" / "where.json"
+    before = marker.read_bytes()
+    marker.write_bytes(before[:-9])
+    with pytest.raises(LakeError, match="remove it, the settings make it anew"):
+        attach(machines[0], Place(bucket.url(tmp_path.name)))
+    marker.unlink()
+    attach(machines[0], Place(bucket.url(tmp_path.name)))
     with LakeWriter.open(tmp_path / "lake"):
         pass
     with pytest.raises(UserError, match="is a lake of its own"):
