@@ -145,6 +145,8 @@ class Membership:
             if not self._away:
                 self._log.warning("the queue cannot be reached; nothing new is begun", reason=str(error))
             self._away = True
+            if self._lease.word(time.monotonic()) is Word.DROP:  # others take it for dead, or its tables are gone
+                self._service, self._is_ours = None, False
             return
         if self._away:
             self._log.info("the queue is back")

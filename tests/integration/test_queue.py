@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from crawler.model import JobRun, JobState
 from crawler.queue.postgres import Queue
 from crawler.queue.tasks import Holder, Task, Wanted
 from crawler.settings import load
+from jobs.membership import Membership
 from jobs.queued import shut_out
 from jobs.shared_jobs import make_queue
 from jobs.surroundings import of_queue
@@ -185,6 +187,36 @@ def test_the_password_is_used_and_never_told(url: str) -> None:
 
     with psycopg.connect(url) as connection:
         connection.execute("CREATE ROLE guarded LOGIN PASSWORD 'hush'")
+    asyncio.run(plot())
+
+
+def test_a_queue_that_lost_everything_is_made_anew(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in {"tasks.LET_GO": 0.5, "tasks.LAST": 1.0}.items():
+        monkeypatch.setattr(f"crawler.queue.{name}", seconds)
+    monkeypatch.setattr("jobs.membership.BEAT", 0.1)
+
+    async def plot() -> None:
+        member = Membership(lambda: Queue(url), lambda: "lake", asyncio.Event())
+        living = asyncio.create_task(member.run())
+        for _ in range(2):
+            async with asyncio.timeout(10):
+                while True:
+                    if await taken_by(member):
+                        break
+                    await asyncio.sleep(0.1)
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("DROP SCHEMA public CASCADE")
+                connection.execute("CREATE SCHEMA public")
+        living.cancel()
+        await asyncio.wait([living])
+        await member.leave()
+
+    async def taken_by(member: Membership) -> Task | None:
+        with suppress(QueueError):
+            await member.add(wanted(datetime.now(UTC)))
+            return await member.take(KINDS)
+        return None
+
     asyncio.run(plot())
 
 
