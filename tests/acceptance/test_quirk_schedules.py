@@ -1,6 +1,6 @@
 """No study is lost in silence, whatever the PACS does: sweeps under drawn mixtures of quirks, against the truth.
 
-The lake equals the archive, or what it lacks lies where the ledger says `not complete`. `make test` draws the same 25
+The lake equals the archive, or what it lacks lies where the ledger says `not complete`. `make test` draws the same 20
 schedules each time, `make soak` 10,000 others; PACSLAKE_SCHEDULES draws so many others.
 """
 
@@ -33,7 +33,7 @@ def _impatient() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=int(SOAK or 25), derandomize=SOAK is None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=int(SOAK or 20), derandomize=SOAK is None, suppress_health_check=list(HealthCheck))
 @given(schedules())
 @example(
     Schedule(

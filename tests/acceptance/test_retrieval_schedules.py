@@ -70,7 +70,7 @@ def attempts(draw: st.DrawFn) -> Attempt:
     )
 
 
-@settings(max_examples=int(SOAK or 6), derandomize=SOAK is None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=int(SOAK or 4), derandomize=SOAK is None, suppress_health_check=list(HealthCheck))
 @given(attempts())
 @example(Attempt(Quirks(fails_after=6, failure=Failure.RESET, skips_every=7, no_image_level=True), LONG, runs=2))
 @example(Attempt(Quirks(fails_after=6, failure=Failure.RESET, skips_every=5, late=0.6), LONG, associations=3))

@@ -39,7 +39,7 @@ def by_the_fallback(batch: Identifiers, level: Level, default_charset: str) -> p
     return _table(elements, wanted, {"": default_charset}, part.explicit_vr, findings)
 
 
-@settings(slow_generation, max_examples=200)
+@settings(slow_generation, max_examples=100)
 @given(st.data(), LEVELS, st.booleans(), DEFAULTS)
 def test_decode_equals_the_reference(data: st.DataObject, level: Level, explicit_vr: bool, default: str) -> None:
     batch = data.draw(st.lists(datasets(level, explicit_vr), max_size=5))
@@ -71,7 +71,7 @@ def test_rows_do_not_depend_on_their_neighbours(data: st.DataObject, level: Leve
     assert together == alone
 
 
-@settings(slow_generation, max_examples=200)
+@settings(slow_generation, max_examples=100)
 @given(st.lists(st.binary(max_size=120), max_size=6), LEVELS, st.booleans(), st.text(max_size=8))
 def test_any_bytes_give_a_valid_row(batch: list[bytes], level: Level, explicit_vr: bool, default: str) -> None:
     table = decode(Identifiers.of(batch, explicit_vr=explicit_vr), level, default_charset=default)
@@ -79,7 +79,7 @@ def test_any_bytes_give_a_valid_row(batch: list[bytes], level: Level, explicit_v
     assert table.num_rows == len(batch)
 
 
-@settings(slow_generation, max_examples=150)
+@settings(slow_generation, max_examples=80)
 @given(st.data(), LEVELS, st.booleans())
 def test_flipped_bytes_give_a_valid_row(data: st.DataObject, level: Level, explicit_vr: bool) -> None:
     dataset = bytearray(data.draw(datasets(level, explicit_vr)))

@@ -48,7 +48,7 @@ def _element(key: Attribute, random: Random, *, explicit_vr: bool) -> bytes:
     return head + vr + size + value
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.sampled_from(Level), st.booleans(), st.integers(0, 2**32))
 def test_no_secret_comes_through(level: Level, explicit_vr: bool, seed: int) -> None:
     random = Random(seed)

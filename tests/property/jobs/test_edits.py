@@ -57,7 +57,7 @@ def edit(archive: ChangingArchive, kind: str, number: int) -> None:
 
 
 @settings(
-    max_examples=4, derandomize=True, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=3, derandomize=True, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
 @given(NIGHTS, st.booleans())
 def test_after_a_reconciliation_the_tables_are_what_the_pacs_holds(

@@ -93,7 +93,7 @@ def check_changes(lake: Lake, now: State) -> None:
     assert {key: text for key, text in texts.items() if key in now and now[key] != text} == {}
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(STEPS, st.data())
 def test_the_past_is_what_it_was(steps: list[Step], data: st.DataObject) -> None:
     clock = Clock()

@@ -109,10 +109,10 @@ class Sweeping(RuleBasedStateMachine):
 
 
 TestSweeping = Sweeping.TestCase
-TestSweeping.settings = settings(max_examples=8, stateful_step_count=12, deadline=None)
+TestSweeping.settings = settings(max_examples=5, stateful_step_count=12, deadline=None)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ROWS, st.integers(1, 6))
 def test_current_rows_do_not_depend_on_batches(rows: list[tuple[str | None, str]], length: int) -> None:
     with tempfile.TemporaryDirectory() as folder, LakeWriter.open(Path(folder)) as writer:

@@ -74,7 +74,7 @@ def rows_of(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(repr([value for name, value in row.items() if name != "pacs"]) for row in rows)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(statement=statements(ROWS))
 def test_a_pacs_without_quirks_answers_as_a_lake_does(world: tuple[Lake, Path], statement: str) -> None:
     assert compare(world, "plain", statement) == 0
