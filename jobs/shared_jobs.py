@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC
+from typing import TypeVar
 
 import click
 
@@ -16,29 +18,36 @@ from crawler.secret import Secret
 from crawler.settings import Settings
 from jobs.table import render
 
+T = TypeVar("T")
+
 COLUMNS = ("job", "state", "slot", "host", "process", "since", "failures", "not before")
 _STATES = {"todo": "waits", "doing": "is done", "failed": "given up until its next slot"}
 
 
 def show_queue(settings: Settings, *, as_json: bool) -> None:
     """Print how many services live, and the jobs that are done or wait. QueueError where the queue does not answer."""
-    services, found = asyncio.run(_shown(settings))
+    services, found = asyncio.run(_asked(settings, Queue.shown))
     if as_json:
         click.echo(json.dumps({"services": services, "jobs": [asdict(one) for one in found]}, indent=2, default=str))
         return
-    click.echo(f"{services} {'service lives' if services == 1 else 'services live'}")
+    click.echo(living(services))
     if found:
         click.echo("\n".join(["", *render(COLUMNS, [_row(one) for one in found], None)]))
 
 
 def services_of(settings: Settings) -> int:
     """Say how many services live. QueueError where the queue does not answer."""
-    return asyncio.run(_shown(settings))[0]
+    return asyncio.run(_asked(settings, Queue.shown))[0]
+
+
+def living(services: int) -> str:
+    """Put how many services live."""
+    return f"{services} {'service lives' if services == 1 else 'services live'}"
 
 
 def make_queue(settings: Settings) -> None:
     """Make the tables of the queue where there are none."""
-    is_new = asyncio.run(_prepared(settings))
+    is_new = asyncio.run(_asked(settings, Queue.prepare))
     click.echo(f"pacslake: {'the queue is made' if is_new else 'the queue is there already'}", err=True)
 
 
@@ -55,18 +64,10 @@ def queue_at(url: str, secret: Secret | None) -> Queue:
     return Queue(url, secret.read().decode() if secret else None)
 
 
-async def _shown(settings: Settings) -> tuple[int, list[Shown]]:
+async def _asked(settings: Settings, question: Callable[[Queue], Awaitable[T]]) -> T:
     queue = queue_of(settings)
     try:
-        return await queue.shown()
-    finally:
-        await queue.close()
-
-
-async def _prepared(settings: Settings) -> bool:
-    queue = queue_of(settings)
-    try:
-        return await queue.prepare()
+        return await question(queue)
     finally:
         await queue.close()
 

@@ -155,12 +155,12 @@ def of_queue(settings: Settings) -> Iterator[Verdict]:
     if settings.serve.queue is None:
         return
     try:
-        from jobs.shared_jobs import services_of
+        from jobs.shared_jobs import living, services_of
 
-        services = services_of(settings)
+        told = living(services_of(settings))
     except ModuleNotFoundError as error:
         yield problem("queue", f"{error.name} is not installed", "pip install 'pacslake[queue]'")
     except (QueueError, UserError) as error:
         yield problem("queue", str(error), "docs/several-machines.md says how a queue is set up")
     else:
-        yield ok("queue", f"it answers; {services} {'service lives' if services == 1 else 'services live'}")
+        yield ok("queue", f"it answers; {told}")

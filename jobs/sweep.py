@@ -111,8 +111,9 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
         over = earlier.state is SweepState.PARTIAL
         rows = await publisher.read(lambda: complete_windows(lake, name, begun.sweep_id, over=over))
     done = covered(rows, levels, now)
+    proven = {window for window in done if window.key is None}
     dated_rows = [row for row in rows if row.level is pacs.model.dated_level]
-    counts = {row.window: row.rows for row in dated_rows if row.window in done and row.window.key is None}
+    counts = {row.window: row.rows for row in dated_rows if row.window in proven}
     dated = sum(counts.values())
     profile = profile_from(
         await publisher.read(lambda: findings_of(lake, name)), pacs.overrides, pacs.model.dated_level

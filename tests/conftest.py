@@ -8,12 +8,15 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import hypothesis
 import pytest
 
 from jobs.wiring import Hidden
+
+if TYPE_CHECKING:
+    from tests.acceptance.queues import Cluster
 
 IN_CI = bool(os.environ.get("CI"))
 SEARCHED = os.pathsep.join(["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", os.environ.get("PATH", "")])
@@ -112,6 +115,15 @@ def postgres_programs() -> Path:
     """Give the folder of PostgreSQL's own programs, which Debian keeps off the path."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return found[-1].parent if found else find_peer("initdb", "postgresql").parent
+
+
+@pytest.fixture(scope="module")
+def postgres(postgres_programs: Path) -> Iterator[Cluster]:
+    """Run a PostgreSQL of the tests' own."""
+    from tests.acceptance.queues import cluster
+
+    with cluster(postgres_programs) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -17,11 +17,11 @@ from typing import Any
 
 import duckdb
 
-from crawler.errors import LakeError, NoLakeError
+from crawler.errors import LakeError
 from crawler.lake.commits import log_folder, newest_version
 from crawler.lake.engine import connect
 from crawler.lake.format import refuse_newer
-from crawler.lake.remote import name_of, pull
+from crawler.lake.remote import no_lake, pull
 from crawler.model import Coverage, Level, SweepRecord, SweepState, Window, WindowState
 
 OWN_PLACE = "outcome <> 'other' AND NOT contains(path, '-')"
@@ -41,9 +41,7 @@ def open_catalog(path: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnec
     if not catalog.is_file():
         if newest_version(log_folder(lake)) > 0:  # else it is being made
             raise LakeError(f"{catalog} is missing. The next sweep writes it anew.")
-        raise NoLakeError(
-            f"There is no lake at {name_of(lake)}. Run `pacslake sweep` to make one, or check [lake] path."
-        )
+        raise no_lake(lake)
     try:
         # A copy in memory: within one process DuckDB would answer from the first file it opened under this name.
         with connect() as connection:

@@ -20,12 +20,12 @@ import pyarrow as pa
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from crawler.errors import CommitConflictError, LakeError, NoLakeError, UserError
+from crawler.errors import CommitConflictError, LakeError, UserError
 from crawler.lake.commits import checkpoint_sums, commit_file, log_folder, newest_version
 from crawler.lake.files import digest, replace_with, sync
 from crawler.lake.format import FORMAT, FORMAT_KEY, refuse_newer, refuse_path
 from crawler.lake.parts import NOW, PAST, Part, part_of
-from crawler.lake.remote import COMMITS, name_of, pull, remote_of
+from crawler.lake.remote import COMMITS, name_of, no_lake, pull, remote_of
 from crawler.lake.schema import Added, added_from, added_text, log_schema, stored_field
 from crawler.lake.seal import ending_with_its_digest, sealed
 
@@ -97,9 +97,7 @@ def open_table(lake: Path) -> DeltaTable:
 def opened(lake: Path) -> DeltaTable:
     """Open the log as it is in this folder."""
     if newest_version(log_folder(lake)) < 0:
-        raise NoLakeError(
-            f"There is no lake at {name_of(lake)}. Run `pacslake sweep` to make one, or check [lake] path."
-        )
+        raise no_lake(lake)
     with _told(log_folder(lake)):
         table = DeltaTable(log_folder(lake))
     refuse_newer(lake, table.metadata().configuration.get(FORMAT_KEY))

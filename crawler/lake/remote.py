@@ -22,7 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from crawler.errors import LakeError, PacslakeError, UserError
+from crawler.errors import LakeError, NoLakeError, PacslakeError, UserError
 from crawler.lake.commits import log_folder, newest_version
 from crawler.lake.files import replace_with, sync
 from crawler.place import Place
@@ -288,6 +288,11 @@ def name_of(lake: Path) -> str:
     """Say what people call a lake: its folder, or the URL of which that is a copy."""
     remote = remote_of(lake)
     return str(lake) if remote is None else remote.url
+
+
+def no_lake(lake: Path) -> NoLakeError:
+    """Say that there is none, and how to come by one."""
+    return NoLakeError(f"There is no lake at {name_of(lake)}. Run `pacslake sweep` to make one, or check [lake] path.")
 
 
 def attach(lake: Path, place: Place | None, mode: int = 0o700) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crawler.errors import LakeError, NewerLakeError, NoLakeError
+from crawler.errors import LakeError, NewerLakeError
 from crawler.lake.answer import plain_errors
 from crawler.lake.coherence import incoherent
 from crawler.lake.commits import checkpoints_in, commit_file, log_folder, newest_version, version_in
@@ -25,7 +25,7 @@ from crawler.lake.log import Log, changes_of, open_table
 from crawler.lake.parts import DIGEST, part_digest, part_version
 from crawler.lake.published import CATALOG, is_published
 from crawler.lake.query import Lake
-from crawler.lake.remote import name_of, pull, remote_of
+from crawler.lake.remote import no_lake, pull, remote_of
 from crawler.lake.schema import ENTITIES
 from crawler.lake.seal import is_sealed, is_whole, without_its_digest
 from crawler.lake.there import lacking
@@ -50,9 +50,7 @@ def verify(path: Path) -> Verified:
     pull(lake)
     version = newest_version(log_folder(lake))
     if version < 0:
-        raise NoLakeError(
-            f"There is no lake at {name_of(lake)}. Run `pacslake sweep` to make one, or check [lake] path."
-        )
+        raise no_lake(lake)
     seen.flaws += flaws_of_log(log_folder(lake))
     if not seen.flaws:
         seen.flaws += _unreadable(lake)

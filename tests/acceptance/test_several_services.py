@@ -25,7 +25,7 @@ from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
 from jobs.worker import Order
 from tests.acceptance.installed import ENVIRONMENT, pacslake
-from tests.acceptance.queues import Cluster, cluster
+from tests.acceptance.queues import Cluster
 from tests.acceptance.serving import Serving, configure_jobs, done_before, serving, wait_until
 from tests.acceptance.sweeping import ask, differences, said
 
@@ -37,12 +37,6 @@ SLOW = Quirks(latency=1.0)
 LONG = timedelta(days=9 * 366)
 ASSOCIATIONS = 2
 TIMED = {"always_timed": "true", "max_associations": ASSOCIATIONS}
-
-
-@pytest.fixture(scope="module")
-def postgres(postgres_programs: Path) -> Iterator[Cluster]:
-    with cluster(postgres_programs) as found:
-        yield found
 
 
 @pytest.fixture

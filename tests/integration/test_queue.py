@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,18 +23,12 @@ from jobs.membership import Membership
 from jobs.queued import shut_out
 from jobs.shared_jobs import make_queue
 from jobs.surroundings import of_queue
-from tests.acceptance.queues import Cluster, cluster
+from tests.acceptance.queues import Cluster
 
 SLOT = datetime(2026, 3, 1, 22, tzinfo=UTC)
 NEXT = SLOT + timedelta(days=1)
 KINDS = ["nightly:main"]
 Play = Callable[[Queue, int, int], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def postgres(postgres_programs: Path) -> Iterator[Cluster]:
-    with cluster(postgres_programs) as found:
-        yield found
 
 
 @pytest.fixture
