@@ -54,7 +54,7 @@ _REST, _LONGEST_REST = 0.5, 60.0
 _PATIENCE = 3.0
 """Seconds that it has to end when it is asked to."""
 _BEGINS_WITHIN = 60.0
-_DIES_WITHIN = 5.0
+_DIES_WITHIN = 1.0
 _LULL = 0.005
 """Seconds for which the process is not listened to after it was: to be woken by each small object costs a fifth of the
 throughput. Objects gather for longer than that anyway."""
@@ -346,4 +346,4 @@ async def _door(host: str, port: int) -> socket.socket:
         except OSError as error:
             if error.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() > until:
                 raise
-        await asyncio.sleep(_DIES_WITHIN / 100)
+        await asyncio.sleep(_DIES_WITHIN / 20)

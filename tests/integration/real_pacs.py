@@ -19,12 +19,13 @@ from pathlib import Path
 def kept_port() -> Iterator[int]:
     """Give a port to listen on, as often as one likes while the block runs.
 
-    It stays bound here, so that nobody else is given it, not even for the near end of a connection: listening on it
-    would then fail. Who listens must use SO_REUSEADDR, as nearly everybody does.
+    It stays bound here, and at all addresses, so that nobody else is given it, not even for the near end of a
+    connection from 127.0.0.2: listening on it would then fail. Who listens must use SO_REUSEADDR, as nearly everybody
+    does.
     """
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind(("127.0.0.1", 0))
+        holder.bind(("", 0))
         yield holder.getsockname()[1]
 
 
