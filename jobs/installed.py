@@ -13,7 +13,7 @@ from pathlib import Path
 from crawler.pacs.check.verdict import Verdict, note, ok, problem
 
 LOCK = "requirements.run.lock"
-EXTRA = ("SimpleITK", "dcm2niix", "matplotlib", "PIL")
+EXTRA = ("SimpleITK", "dcm2niix", "PIL")
 """What the extra `images` brings, by the names under which it is imported."""
 OLDEST, NEWER = (3, 11), (3, 15)
 _PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)( *;)?", re.MULTILINE)

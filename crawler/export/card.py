@@ -16,7 +16,7 @@ from pathlib import Path
 import jinja2
 import pyarrow as pa
 
-from crawler.export.figures import PIXELS, draw
+from crawler.export.figures import WIDTH, draw, in_words
 from crawler.export.summary import FEWEST, Summary, Table, summarize
 from crawler.export.whole import whole_file
 
@@ -63,7 +63,7 @@ class _Figure:
     file: str
     inline: str
     alt: str
-    width: int = PIXELS
+    width: int = WIDTH
 
 
 def write_card(files: pa.Table, out: Path, about: Card) -> list[str]:
@@ -72,10 +72,10 @@ def write_card(files: pa.Table, out: Path, about: Card) -> list[str]:
     (out / FIGURES).mkdir(parents=True, exist_ok=True)
     figures = {}
     for table in summary.tables:
-        file = f"{FIGURES}/{table.key}.png"
-        words = draw(table, out / file)
-        encoded = base64.b64encode((out / file).read_bytes()).decode()
-        figures[table.key] = _Figure(file, f"data:image/png;base64,{encoded}", words)
+        file, drawn = f"{FIGURES}/{table.key}.svg", draw(table, _templates().get_template("figure.svg.j2"))
+        _write(out / file, drawn)
+        encoded = base64.b64encode(drawn.encode()).decode()
+        figures[table.key] = _Figure(file, f"data:image/svg+xml;base64,{encoded}", in_words(table))
     known = {
         "about": about,
         "numbers": _numbers(summary),
@@ -87,9 +87,13 @@ def write_card(files: pa.Table, out: Path, about: Card) -> list[str]:
     }
     for name in (MARKDOWN, HTML):
         text = _templates().get_template(f"{name}.j2").render(known)
-        with whole_file(out / name, overwrite=True) as draft:
-            draft.write_text(re.sub(r"\n{3,}", "\n\n", text), encoding="utf-8")
+        _write(out / name, re.sub(r"\n{3,}", "\n\n", text))
     return [MARKDOWN, HTML, *(figure.file for figure in figures.values())]
+
+
+def _write(target: Path, text: str) -> None:
+    with whole_file(target, overwrite=True) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def _numbers(summary: Summary) -> list[tuple[str, str]]:
@@ -106,7 +110,7 @@ def _noted(table: Table, about: Card) -> Table:
 def _templates() -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=jinja2.select_autoescape(("html.j2",)),
+        autoescape=jinja2.select_autoescape(("html.j2", "svg.j2")),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )

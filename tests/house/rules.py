@@ -47,7 +47,6 @@ LIBRARIES = {
     "deltalake": ("crawler/lake/",),
     "duckdb": ("crawler/lake/", "crawler/serve/sql/"),
     "SimpleITK": ("crawler/export/",),
-    "matplotlib": ("crawler/export/",),
     "PIL": ("crawler/export/",),
     "dcm2niix": ("crawler/export/",),
     "apscheduler": ("jobs/scheduler.py",),
