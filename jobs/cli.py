@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         talk.log_level = log_level()
         result: Any = cli.main(arguments, prog_name="pacslake", standalone_mode=False, obj=talk)
         return int(result or Exit.OK)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):  # the latter while a shell has words completed
         return _fail(talk, "interrupted", Exit.INTERRUPTED)
     except click.ClickException as error:
         return _fail(talk, _usage_sentence(error), Exit.USAGE)
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _usage_sentence(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     hint = f" (see {context.command_path} --help)" if context is not None else ""
-    message = error.format_message().rstrip(".")
+    message = " ".join(error.format_message().rstrip(".").split())  # choices come a line each
     return f"{message[:1].lower()}{message[1:]}{hint}"
 
 

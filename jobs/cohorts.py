@@ -14,7 +14,15 @@ from crawler.cohort.definition import Definition
 from crawler.cohort.frozen import Frozen, kept, newest
 from crawler.lake.catalog import open_catalog
 from crawler.settings import Settings
-from jobs.contents import contents_lines, contents_of, contents_values, forecast_lines, forecasts, listed_lines
+from jobs.contents import (
+    ambiguous_lines,
+    contents_lines,
+    contents_of,
+    contents_values,
+    forecast_lines,
+    forecasts,
+    listed_lines,
+)
 from jobs.showing import print_table
 from jobs.table import visible
 
@@ -76,7 +84,7 @@ def _definition_lines(definition: Definition) -> Iterator[str]:
 
 def _missing_lines(frozen: Frozen) -> Iterator[str]:
     yield from listed_lines("not found in the lake", frozen.not_found)
-    yield from listed_lines("ambiguous, in several PACS or of several patients", frozen.ambiguous)
+    yield from ambiguous_lines(frozen.ambiguous)
     if frozen.open_days:
         yield f"{frozen.open_days:,} days of it were not proven complete when it was frozen: studies may be missing."
         yield "  pacslake backfill asks for them; then freeze it anew:"

@@ -150,6 +150,13 @@ def indented(columns: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
     yield from (f"  {line}" for line in render(columns, rows, None))
 
 
+def ambiguous_lines(entries: list[str]) -> Iterator[str]:
+    """Name what stands for several things, and say how one of them is meant."""
+    if entries:
+        yield from listed_lines("ambiguous, in several PACS or of several patients", entries)
+        yield "  --pacs NAME takes what that PACS has alone, --take-ambiguous all of it"
+
+
 def listed_lines(what: str, entries: list[str]) -> Iterator[str]:
     """Name the first of some entries."""
     if entries:

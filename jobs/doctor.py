@@ -47,7 +47,8 @@ def _lines(config: Path, *, peers: bool) -> Iterator[Line]:
     try:
         settings = settings_from(config)
     except UserError as error:
-        yield "Settings", problem("settings", str(error), "mend that line; what follows from it was not looked at")
+        remedy = "mend that line" if config.exists() else "pacslake init"
+        yield "Settings", problem("settings", str(error), f"{remedy}; what follows from it was not looked at")
         return
     yield "Settings", ok("settings", f"{config.absolute()} is right: {len(settings.pacs)} PACS")
     for title, part in (

@@ -67,7 +67,8 @@ def run_echo(peers: Peers, count: int, *, as_json: bool = False) -> Exit:
     if as_json:
         click.echo(json.dumps(found, indent=2))
     else:
-        for line in render(_SHOWN, [[one[name] for name in _SHOWN] for one in found], None):
+        rows = [["-" if one[name] is None else one[name] for name in _SHOWN] for one in found]
+        for line in render(_SHOWN, rows, None):
             click.echo(line)
     for echo in echoes:
         if echo.trouble:

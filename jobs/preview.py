@@ -23,6 +23,7 @@ from crawler.serve.sql.statement import checked, known_to
 from crawler.settings import Settings
 from jobs.contents import (
     Contents,
+    ambiguous_lines,
     contents_lines,
     contents_of,
     contents_values,
@@ -156,5 +157,5 @@ def answer_values(answer: Answer) -> dict[str, Any]:
 def answer_lines(answer: Answer) -> Iterator[str]:
     """Say what may be missing."""
     yield from listed_lines("not found in the lake", answer.not_found)
-    yield from listed_lines("ambiguous, in several PACS or of several patients", answer.ambiguous)
+    yield from ambiguous_lines(answer.ambiguous)
     yield from unproven_lines(answer.unproven)

@@ -49,6 +49,7 @@ async def _lines(crawls: Mapping[str, Crawl]) -> None:
             if not crawl.over:
                 rate, eta, waits = _rate(crawl, began), _eta(crawl, began), crawl.gate.waiting
                 more = {"waiting": waits.why} if waits else {}
+                more |= {"why": _asks_why(crawl)} if crawl.gate.standing.is_open else {}
                 log.info("sweeping", pacs=name, **_figures(crawl), rows_per_s=rate, eta_s=eta, **more)
 
 
@@ -77,7 +78,13 @@ def _waits(crawl: Crawl) -> str | None:
     if waits is None:
         return None
     left = f", {clock(waits.seconds)} left" if waits.seconds >= SOON else ""
-    return f"{crawl.tally.windows:,} windows  waiting: {waits.why}{left}"
+    advice = f"; {_asks_why(crawl)}" if crawl.gate.standing.is_open else ""
+    return f"{crawl.tally.windows:,} windows  waiting: {waits.why}{left}{advice}"
+
+
+def _asks_why(crawl: Crawl) -> str:
+    """Say what to type about a PACS that gives no answer."""
+    return f"`pacslake check {crawl.source.pacs}` says why"
 
 
 def clock(seconds: float) -> str:
@@ -102,6 +109,8 @@ def summary(crawl: Crawl) -> str:
             return f"{line}; complete."
         case SweepState.INTERRUPTED:
             why = f", because {crawl.gate.stopped}" if crawl.gate.stopped else ""
+            if crawl.gate.standing.is_open:
+                return f"{line}; stopped{why}. It gave no answer: {tally.trouble}. {_asks_why(crawl)}."
             return f"{line}; stopped{why}. Run the same command again to go on."
     unproven = f"{tally.unproven:,} windows not proven (`pacslake coverage` says why)" if tally.unproven else ""
     why = ": ".join(filter(None, (unproven, tally.trouble)))

@@ -36,7 +36,7 @@ from jobs.crew import shared_out
 from jobs.exits import Exit
 from jobs.releasing import UNREADABLE, Subject, judged
 from jobs.subjects import seen, subjects
-from jobs.table import visible
+from jobs.table import render, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +152,13 @@ def _lines(request: ReviewRequest, waiting: list[Waiting], sheets: dict[str, lis
         yield "Nothing waits for a look."
         return
     yield f"{len(waiting):,} series wait for a look, {sum(len(one.files) for one in waiting):,} instances:"
-    for one in waiting:
-        yield f"{visible(one.subject.series)}  {len(one.files):,} instances"
-        yield from (f"    {count:,}: {reason}" for reason, count in one.reasons.most_common())
-        yield from (f"    {path}" for path in sheets.get(one.subject.series, ()))
+    for reason in dict.fromkeys(reason for one in waiting for reason in one.reasons):
+        yield reason
+        there = [one for one in waiting if reason in one.reasons]
+        drawn = {one.subject.series: " ".join(map(str, sheets.get(one.subject.series, ()))) for one in there}
+        rows = [(one.subject.series, one.reasons[reason], drawn[one.subject.series]) for one in there]
+        shown = ("SeriesInstanceUID", "instances", "sheet" if sheets else "")
+        yield from (f"  {line}".rstrip() for line in render(shown, rows, None))
     if not sheets:
         yield "--sheets DIR draws them."
-    yield f"Then: pacslake cohort review {visible(request.cohort)} --release UID, or --refuse UID"
+    yield f"Then: pacslake cohort review {visible(request.cohort)} --release UID, or --refuse UID; and export again"

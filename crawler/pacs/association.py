@@ -276,7 +276,8 @@ def _rejected(peer: Peer, result: int, source: int, reason: int) -> PeerError:
         )
     if source == _SERVICE_USER and reason == _CALLED_AE_UNKNOWN:
         return RefusedError(
-            f"{who(peer)} is not called {peer.called_ae}: set {peer.setting('ae_title')} to the AE title of the PACS"
+            f"{who(peer)} is not called {peer.called_ae}: set {peer.setting('ae_title')} to the AE title of the PACS; "
+            f"where it is that already, have {peer.calling_ae} registered there: some say so to whom they do not know"
         )
     if result == _TRANSIENT or source == _PRESENTATION:
         return TransientPeerError(f"{who(peer)} rejected the association for now (source {source}, reason {reason})")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from crawler.errors import ProtocolError, TransientPeerError
 from crawler.model import Identifiers
 from crawler.pacs.command import C_FIND_RSP, Command, parse_command
-from crawler.pacs.framing import COMMAND, HEADER, LAST, PDV_HEADER, PduBuffer, PduType, split_pdvs
+from crawler.pacs.framing import COMMAND, HEADER, LAST, PDV_HEADER, Pdu, PduBuffer, PduType, split_pdvs
 from crawler.pacs.messages import Message, Reassembler
 from crawler.pacs.status import PENDING_UNSUPPORTED_KEYS
 
@@ -143,12 +143,17 @@ class FindResponses:
             return False
         if pdu.type is not PduType.P_DATA:
             how = "aborted" if pdu.type is PduType.ABORT else "released"
-            raise TransientPeerError(f"the PACS {how} the association before its final response")
+            perhaps = ", as Orthanc does to an AE title that is not registered there" if self._is_silent(pdu) else ""
+            raise TransientPeerError(f"the PACS {how} the association before its final response{perhaps}")
         for pdv in split_pdvs(pdu.body):
             message = self._reassembler.add(pdv)
             if message is not None:
                 self._receive(message)
         return True
+
+    def _is_silent(self, pdu: Pdu) -> bool:
+        """Whether the PACS cuts a question off without a word about it."""
+        return pdu.type is PduType.ABORT and not self.rows
 
     def _receive(self, message: Message) -> None:
         command = message.command

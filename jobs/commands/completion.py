@@ -15,10 +15,12 @@ def command(ctx: click.Context, shell: str) -> None:
     The names are those of pacslake.toml in the current folder, or of the --config that stands before them.
 
     \b
+    eval "$(pacslake completion bash)"                  for this shell; zsh after: autoload -U compinit && compinit
     pacslake completion bash > ~/.local/share/bash-completion/completions/pacslake
     pacslake completion zsh > ~/.zfunc/_pacslake
     pacslake completion fish > ~/.config/fish/completions/pacslake.fish
     """
     found = get_completion_class(shell)
     assert found is not None
-    click.echo(found(ctx.find_root().command, {}, "pacslake", "_PACSLAKE_COMPLETE").source())
+    source = found(ctx.find_root().command, {}, "pacslake", "_PACSLAKE_COMPLETE").source()
+    click.echo(source.replace('string split ","', 'string split -m 1 ","'))  # fish: what a command does has commas

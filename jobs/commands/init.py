@@ -32,4 +32,7 @@ def command(path: Path, force: bool) -> None:
         raise UserError(f"{path}: is there already; --force replaces it") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
-    print(f"Wrote {path}. Say in it where your PACS is, then type: pacslake sweep", file=sys.stderr)
+    print(
+        f"Wrote {path}. Set host, port and ae_title of [pacs.main] in it, then type: pacslake check main",
+        file=sys.stderr,
+    )

@@ -36,8 +36,8 @@ def test_who_does_not_answer_is_named_and_the_others_are_shown(tmp_path: Path) -
     assert done.returncode == 1
     _, _, first, second, third = done.stdout.decode().splitlines()
     assert first.split()[:4] == [good, "0x0000", "(success)", "1"]
-    assert second.split()[:3] == [bad, "NULL", "0"]
-    assert third.split()[:3] == ["NOBODY@127.0.0.1:1", "NULL", "0"]
+    assert second.split()[:3] == [bad, "-", "0"]
+    assert third.split()[:3] == ["NOBODY@127.0.0.1:1", "-", "0"]
     assert "is not called OTHER" in said(done)
     assert "nothing listens at" in said(done)
 

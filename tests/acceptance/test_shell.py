@@ -69,6 +69,7 @@ def test_bash_completes_what_is_typed(folder: Path) -> None:
 def test_the_script_of_another_shell_asks_for_words_that_come(folder: Path, shell: str) -> None:
     done = pacslake(folder, "completion", shell)
     assert f"_PACSLAKE_COMPLETE={shell}_complete" in done.stdout.decode()
+    assert 'string split ","' not in done.stdout.decode(), "what a command does has commas too"
     asked = {"_PACSLAKE_COMPLETE": f"{shell}_complete", "COMP_WORDS": "pacslake sw", "COMP_CWORD": "1"}
     if shell == "fish":
         asked["COMP_CWORD"] = "sw"

@@ -120,6 +120,14 @@ def test_a_pacs_that_breaks_off_is_examined_to_the_end(failure: Failure) -> None
     assert time.monotonic() - began < 20
 
 
+def test_orthanc_breaks_off_what_it_is_asked_by_whom_it_does_not_know(orthanc_binary: Path, tmp_path: Path) -> None:
+    with orthanc(orthanc_binary, tmp_path, (), DicomAlwaysAllowFind=False) as port:
+        report = examine(peer(port, "ORTHANC"))
+    assert problems(report) == {"whole_answers"}
+    assert report["whole_answers"].remedy.startswith("enter at the PACS: AE title ")
+    assert "reuse" not in report
+
+
 def test_keys_that_must_not_be_sent_are_not_asked_for() -> None:
     omit = frozenset(("PatientName", "StudyDescription"))
     report = simulated(replace(PLAN, profile=Profile(omit=omit, dates_only=True)))

@@ -166,7 +166,7 @@ class Examination:
 
     async def _worklist(self) -> AsyncIterator[Verdict]:
         if Model.WORKLIST in self._models:
-            async for verdict in scheduled.examined(self._asker, LONG_AGO, self._plan.today, self._peer.name):
+            async for verdict in scheduled.examined(self._asker, LONG_AGO, self._plan.today, self._peer.name, self._us):
                 yield verdict
 
     async def _days(self) -> AsyncIterator[Verdict]:
@@ -179,7 +179,8 @@ class Examination:
             yield note("stopped", "nothing more is asked, since every answer may be the whole archive")
             return
         range_ = await self._studies(f"{da(LONG_AGO)}-{da(LONG_AGO + timedelta(30))}")
-        yield reaching.reuse(self._asker.reopened > 0)
+        if never.status is not None or range_.status is not None:
+            yield reaching.reuse(self._asker.reopened > 0)
         yield matching.impossible("no_such_days", "StudyDate", range_, _dated(range_), "a range of StudyDate")
         self._ranges = range_.is_usable and not _dated(range_)
         yield await self._find_day()
@@ -318,7 +319,7 @@ class Examination:
             yield returned.malformed(self._answers)
             yield returned.duplicates(self._answers)
         if self.queries:
-            yield returned.whole_answers(self._asker.broken, self.queries, self._peer.name)
+            yield returned.whole_answers(self._asker.broken, self.queries, self._peer.name, self._us)
         if self._ranges:
             yield await self._cap()
 

@@ -9,6 +9,7 @@ from datetime import date
 from crawler.columns import CATALOGUE, by_keyword
 from crawler.model import Level
 from crawler.pacs.check.answer import Answer
+from crawler.pacs.check.reaching import Us
 from crawler.pacs.check.verdict import Learned, Verdict, note, ok, problem
 from crawler.pacs.profile import CAP, NO, STUDY_MODALITY, YES
 
@@ -82,8 +83,11 @@ def charset(answers: Sequence[Answer], name: str) -> Verdict:
     return ok("charset", "text says its character set and can be read with it")
 
 
-def whole_answers(broken: int, queries: int, name: str) -> Verdict:
+def whole_answers(broken: int, queries: int, name: str, us: Us) -> Verdict:
     """Judge whether answers come to their end."""
+    if broken == queries > 1:
+        text = "the PACS takes our calls, and breaks off whatever it is asked: Orthanc does so to whom it does not know"
+        return problem("whole_answers", text, us.line)
     if broken:
         text = f"{broken} of {queries} answers broke off without a final status"
         remedy = f"look for their reason in the log of the PACS; if it is only slow, raise pacs.{name}.idle_timeout"

@@ -11,6 +11,7 @@ from crawler.model import Level
 from crawler.pacs.check import returned
 from crawler.pacs.check.answer import Answer
 from crawler.pacs.check.ask import Asker
+from crawler.pacs.check.reaching import Us
 from crawler.pacs.check.verdict import Learned, Verdict, note, ok, problem
 from crawler.pacs.profile import IGNORED, MATCHED, REFUSED, UNSUPPORTED_KEY
 
@@ -18,7 +19,7 @@ DAY = AS_OF_STUDIES["StudyDate"]
 AHEAD = timedelta(30)
 
 
-async def examined(asker: Asker, never: date, today: date, name: str) -> AsyncIterator[Verdict]:
+async def examined(asker: Asker, never: date, today: date, name: str, us: Us) -> AsyncIterator[Verdict]:
     """Ask for a day and for days on which nothing is scheduled, and for the days to come."""
     for check, days in (("no_such_day", da(never)), ("no_such_days", f"{da(never)}-{da(never + AHEAD)}")):
         answer = await asker.ask(Level.WORKLIST, {DAY: days})
@@ -39,7 +40,7 @@ async def examined(asker: Asker, never: date, today: date, name: str) -> AsyncIt
             yield problem("worklist_keys", f"{keyless} items have no StudyInstanceUID", "have the worklist send it")
         yield returned.charset([ahead], name)
         yield returned.malformed([ahead])
-    yield returned.whole_answers(asker.broken, asker.queries, name)
+    yield returned.whole_answers(asker.broken, asker.queries, name, us)
 
 
 def impossible(check: str, answer: Answer) -> Verdict:

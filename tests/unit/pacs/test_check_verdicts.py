@@ -173,8 +173,9 @@ def test_what_broke_off_teaches_nothing() -> None:
     assert brief(matching.uid_list("c", Level.SERIES, lost, {"1.0", "1.1"})) == ("note", ())
     assert brief(matching.star_uid(whole, lost)) == ("note", ())
     assert brief(matching.patient_root_studies(lost, 2)) == ("note", ())
-    assert brief(returned.whole_answers(0, 9, "main")) == ("ok", ())
-    assert "pacs.main.idle_timeout" in returned.whole_answers(2, 9, "main").remedy
+    assert brief(returned.whole_answers(0, 9, "main", US)) == ("ok", ())
+    assert "pacs.main.idle_timeout" in returned.whole_answers(2, 9, "main", US).remedy
+    assert "AE title PACSLAKE, address 192.0.2.7" in returned.whole_answers(3, 3, "main", US).remedy
 
 
 def test_the_way_to_a_pacs() -> None:
