@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one run of a command took."""
+    """What one run of a command took; `processor` is the seconds that it kept processors busy."""
 
     seconds: float
     peak_mb: float
     code: int
+    processor: float
 
 
 def run(command: Sequence[str], cwd: str | os.PathLike[str] | None = None) -> Cost:
@@ -26,7 +27,8 @@ def run(command: Sequence[str], cwd: str | os.PathLike[str] | None = None) -> Co
         process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, cwd=cwd)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Cost(time.perf_counter() - began, usage.ru_maxrss / 1024, process.returncode)
+    took, busy = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
+    return Cost(took, usage.ru_maxrss / 1024, process.returncode, busy)
 
 
 def best(times: int, command: Sequence[str], cwd: str | os.PathLike[str] | None = None) -> Cost:

@@ -96,37 +96,39 @@ def uids(numbers: pa.Array, suffix: pa.Array | str = "") -> pa.Array:
     )
 
 
-def answers(first: int, total: int, description: str = "") -> tuple[pa.Table, pa.Table]:
+def answers(
+    first: int, total: int, description: str = "", *, batch: int = BATCH, per_study: int = PER_STUDY
+) -> tuple[pa.Table, pa.Table]:
     """Make a batch of studies, newest days first as a sweep brings them, and their series."""
     draw = np.random.default_rng(first)
-    numbers = np.arange(first, first + BATCH)
+    numbers = np.arange(first, first + batch)
     days = (20_000 - numbers * DAYS // total).astype(np.int32)
     studies = decoded(
         Level.STUDY,
         {
             "StudyDate": pa.array(days).cast(pa.date32()),
-            "StudyTime": pa.array(draw.integers(0, 86_400, BATCH) * 1_000_000).cast(pa.time64("us")),
+            "StudyTime": pa.array(draw.integers(0, 86_400, batch) * 1_000_000).cast(pa.time64("us")),
             "AccessionNumber": pc.binary_join_element_wise("A", pa.array(numbers).cast(pa.string()), ""),
-            "InstitutionName": one_of(draw, BATCH, "Hospital A", "Hospital B"),
+            "InstitutionName": one_of(draw, batch, "Hospital A", "Hospital B"),
             "StudyDescription": pc.binary_join_element_wise(
-                one_of(draw, BATCH, "CT Thorax", "MR Kopf", "US Abdomen", "CT Abdomen", "MR Knie"), description, ""
+                one_of(draw, batch, "CT Thorax", "MR Kopf", "US Abdomen", "CT Abdomen", "MR Knie"), description, ""
             ),
-            "PatientName": one_of(draw, BATCH, "MUELLER^ANNA", "SCHMIDT^JOHN", "DOE^MARIA", "GARCIA^JOSE"),
+            "PatientName": one_of(draw, batch, "MUELLER^ANNA", "SCHMIDT^JOHN", "DOE^MARIA", "GARCIA^JOSE"),
             "PatientID": pc.binary_join_element_wise(
-                "P", pa.array(draw.integers(0, total // 3, BATCH).astype(str)), ""
+                "P", pa.array(draw.integers(0, total // 3, batch).astype(str)), ""
             ),
             "StudyInstanceUID": uids(pa.array(numbers)),
-            "NumberOfStudyRelatedSeries": pa.repeat(PER_STUDY, BATCH),
-            "NumberOfStudyRelatedInstances": pa.array(draw.integers(1, 900, BATCH)),
+            "NumberOfStudyRelatedSeries": pa.repeat(per_study, batch),
+            "NumberOfStudyRelatedInstances": pa.array(draw.integers(1, 900, batch)),
         },
     )
-    length = BATCH * PER_STUDY
-    of_study = pa.array(np.repeat(numbers, PER_STUDY))
-    place = pa.array(np.tile(np.arange(1, PER_STUDY + 1), BATCH))
+    length = batch * per_study
+    of_study = pa.array(np.repeat(numbers, per_study))
+    place = pa.array(np.tile(np.arange(1, per_study + 1), batch))
     series = decoded(
         Level.SERIES,
         {
-            "SeriesDate": pa.array(np.repeat(days, PER_STUDY)).cast(pa.date32()),
+            "SeriesDate": pa.array(np.repeat(days, per_study)).cast(pa.date32()),
             "SeriesTime": pa.array(draw.integers(0, 86_400, length) * 1_000_000).cast(pa.time64("us")),
             "Modality": one_of(draw, length, "CT", "MR", "US", "CR", "SR"),
             "Manufacturer": one_of(draw, length, "SIEMENS", "GE", "Philips"),

@@ -14,6 +14,7 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ from crawler.lake.runs import Run, RunStack
 from crawler.lake.schema import LEVELS, fingerprint
 
 EPOCH = datetime(1970, 1, 1)
+MERGED_AT_ONCE = 8_000_000
+"""Keys of the longest run that a commit makes by merging: 320 MB, in two seconds. Longer ones are left to upkeep, since
+they would hold a sweep up, or the next owner of a lake whose owner was killed then. Each run more costs a commit of
+20,000 studies with their series 20 ms."""
 _OURS = re.compile(r"[a-z]+-\d{8,}\.keys|manifest\.json\.new")
 """Files of the index, or of what was to be one, and not those of others."""
 
@@ -119,11 +124,24 @@ class KeyIndex:
         self._remove_strays()
 
     def _store(self, entity: str, staged: Run) -> None:
-        """Write a run and merge it with those before it, so that each stays longer than the next."""
-        stored = self._stored[entity]
+        """Write a run and merge it with those before it."""
         path = self._new_path(entity)
-        stored.append(_StoredRun(path.name, write_run(path, staged), digest(path)))
-        while len(stored) > 1 and stored[-2].length <= stored[-1].length:
+        self._stored[entity].append(_StoredRun(path.name, write_run(path, staged), digest(path)))
+        self._merge_last(entity, MERGED_AT_ONCE)
+
+    def merge(self) -> None:
+        """Merge what commits left as it was, then write the manifest."""
+        for entity, runs in self._stored.items():
+            self._stored[entity] = []
+            for run in runs:
+                self._stored[entity].append(run)
+                self._merge_last(entity)
+        self.save()
+
+    def _merge_last(self, entity: str, most: float = inf) -> None:
+        """Merge the last run with those before it, so that each is longer than the next, but none than `most`."""
+        stored = self._stored[entity]
+        while len(stored) > 1 and stored[-2].length <= stored[-1].length <= most - stored[-2].length:
             newer, older = stored.pop(), stored.pop()
             path = self._new_path(entity)
             length = merge_files(path, self._open(older), self._open(newer))

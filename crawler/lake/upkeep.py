@@ -98,6 +98,7 @@ def _maintain(writer: LakeWriter, wanted: Wanted) -> Maintained:
         kept = {HISTORY_KEY: _later(cut, writer.log.properties.get(HISTORY_KEY))} if cut else None
         writer.replace(parts, rewrite.files, same_rows=not dropped, properties=kept)
         done.append(Rewritten(rewrite.entity, len(rewrite.files), rewrite.rows, len(parts), dropped))
+    writer.merge_keys()
     if done:
         writer.log.checkpoint()
     there = []

@@ -283,6 +283,11 @@ class LakeWriter:
             self._show()
         return self.version
 
+    def merge_keys(self) -> None:
+        """Do to the key index what would hold a commit up; nothing may be staged."""
+        with self._writing():
+            self._keys.merge()
+
     def rollback(self) -> None:
         """Drop everything staged since the last commit."""
         for part in self._parts.values():

@@ -9,14 +9,18 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from crawler.errors import NewerLakeError
+from crawler.lake import coherence
 from crawler.lake.catalog import ledgers
+from crawler.lake.coherence import incoherent
 from crawler.lake.commits import commit_file
 from crawler.lake.flaws import Harm
 from crawler.lake.format import FORMAT, FORMAT_KEY
-from crawler.lake.parts import part_of
+from crawler.lake.parts import OpenPart, part_of
 from crawler.lake.query import open_lake
 from crawler.lake.restore import plan, repair
 from crawler.lake.upkeep import Wanted, maintain
@@ -193,6 +197,24 @@ def test_rows_that_contradict_each_other_are_found(lake: Path) -> None:
     assert [(flaw.harm, flaw.path) for flaw in verify(lake).flaws] == [(Harm.ROWS, "studies")]
     repair(lake)
     assert not verify(lake).flaws
+
+
+def test_slice_by_slice_as_much_is_found_as_at_once(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that break every rule, of a lake that is looked at in slices."""
+    with LakeWriter.open(lake) as writer:
+        copied = pq.read_table(data_file(lake, "study", 3), partitioning=None)
+        place = copied.schema.get_field_index("supersedes")
+        lost, taken = (pa.array([number] * copied.num_rows) for number in (99_999, 1))
+        part = OpenPart(writer.log.folder, "study", writer.version + 1)
+        for rows in (copied, *(copied.set_column(place, "supersedes", values) for values in (lost, taken))):
+            part.append(rows)
+        writer.replace([part.finish()], [], same_rows=False)
+        writer.commit([covered(STUDIES + 1, day=DAYS[0])], [sweep()])
+    with open_lake(lake) as opened:
+        at_once = list(incoherent(opened))
+        monkeypatch.setattr(coherence, "SLICE", 4)
+        assert list(incoherent(opened)) == at_once
+    assert len(at_once) == 8, "every rule"
 
 
 def test_the_commands(lake: Path) -> None:

@@ -14,10 +14,12 @@ import pytest
 from deltalake import DeltaTable
 
 from crawler.errors import UserError
+from crawler.lake import keys
 from crawler.lake.changes import Span, changes
 from crawler.lake.commits import commit_file
 from crawler.lake.query import Lake, open_lake
 from crawler.lake.upkeep import Wanted, forecast, maintain
+from crawler.lake.verify import verify
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
 from tests.integration.test_lake_crash import run_victims
@@ -179,6 +181,27 @@ def test_a_killed_upkeep_leaves_what_was_there_and_can_be_done_again(lake: Path,
             assert told(opened) == before
             assert on_disk(folder / point) == {file.path for file in opened.files()}
     assert halfway
+
+
+def test_long_runs_of_keys_wait_for_upkeep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a commit to a large lake, or opening it after a kill, takes as long as all of its keys."""
+    monkeypatch.setattr(keys, "MERGED_AT_ONCE", 8)
+    uids = [f"1.{number}" for number in range(40)]
+    with LakeWriter.open(tmp_path / "lake") as writer:
+        for at in range(0, 40, 4):
+            writer.stage(Level.STUDY, "main", "s1", studies([(uid, "new") for uid in uids[at : at + 4]]))
+            writer.commit()
+        assert lengths(tmp_path) == [8] * 5
+        maintain(writer, Wanted())
+    assert lengths(tmp_path) == [32, 8]
+    with LakeWriter.open(tmp_path / "lake") as writer:
+        assert writer.stage(Level.STUDY, "main", "s2", studies([(uid, "new") for uid in uids])).unchanged == 40
+    assert not verify(tmp_path / "lake").flaws
+
+
+def lengths(folder: Path) -> list[int]:
+    """Give how many keys each run of studies has, the oldest first."""
+    return [run["length"] for run in keys.read_manifest(folder / "lake" / "keys")["runs"]["study"]]
 
 
 def test_the_command(lake: Path, tmp_path: Path) -> None:
