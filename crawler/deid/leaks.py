@@ -89,10 +89,12 @@ def _in_texts(piece: Piece, identifiers: Identifiers) -> Iterator[tuple[Value, K
                 yield from ((value, kind) for kind in _short_words(content, identifiers))
     for by_people, said in texts.items():
         look = partial(_look, identifiers=identifiers, by_people=by_people)
-        plain = b"\x1f".join(text for _, text in said if _is_plain(text))
-        suspicious = any(map(look, _said(plain)))
-        for value, text in said:
-            if (suspicious or not _is_plain(text)) and text.strip(b" \0") not in OURS:
+        together = [text for _, text in said]
+        all_plain = _is_plain(b"".join(together))  # nearly always, and quickly told
+        special = frozenset(text for text in together if not (all_plain or _is_plain(text)))
+        suspicious = any(map(look, _said(b"\x1f".join(text for text in together if text not in special))))
+        for value, text in said if suspicious or special else ():
+            if (suspicious or text in special) and text.strip(b" \0") not in OURS:
                 yield from ((value, kind) for way in _said(text) for kind in look(way))
 
 

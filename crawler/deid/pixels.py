@@ -8,8 +8,9 @@ not believed when they deny it. Objects that are no images stay out, unless a re
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -200,10 +201,9 @@ def _not_believed(dataset: Dataset, pixels: PixelRules) -> str:
             return f"{keyword} has a value, as in secondary captures"
     if modality in SHOWS_TEXT:
         return f"Modality is {modality}"
-    types = _values(dataset, "ImageType")
-    for word in pixels.suspicious_types:
-        if any(word in re.split(r"[ _]", one) or word == one for one in types):
-            return f"ImageType has {word}"
+    words = {word for one in _values(dataset, "ImageType") for word in (one, *re.split(r"[ _]", one))}
+    if suspicious := next((word for word in pixels.suspicious_types if word in words), ""):
+        return f"ImageType has {suspicious}"
     if _number(dataset, 0x00280002) not in (0, 1):
         return "SamplesPerPixel is not 1: scanners of this kind see no colours"
     photometric = _one(dataset, "PhotometricInterpretation")
@@ -244,16 +244,24 @@ def _values(dataset: Dataset, keyword: str) -> tuple[str, ...]:
         element: DataElement | RawDataElement = dataset.get_item(tag)
         raw = element.value if isinstance(element, RawDataElement) and element.VR in _CODED else None
         if isinstance(raw, bytes) and raw.isascii():
-            text = raw.decode("ascii").strip(" \0")  # in a fifth of pydicom's time
-            value: Any = text.split("\\") if text else None
-        else:
-            value = dataset[tag].value
+            return _coded(raw)  # in a fifth of pydicom's time
+        value: Any = dataset[tag].value
     except Exception:  # whatever pydicom meets there; its message holds the value
         raise _Unreadable(keyword) from None
     if value is None or value == "":
         return ()
-    several = [value] if isinstance(value, str | bytes | int | float) else list(value)
-    return tuple(str(one).strip(" \0").upper() for one in several)
+    return _capitals([value] if isinstance(value, str | bytes | int | float) else value)
+
+
+@lru_cache(1024)
+def _coded(raw: bytes) -> tuple[str, ...]:
+    """Give the values of an attribute; most of them stand in all files of a series."""
+    text = raw.decode("ascii").strip(" \0")
+    return _capitals(text.split("\\")) if text else ()
+
+
+def _capitals(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(str(one).strip(" \0").upper() for one in values)
 
 
 @cache

@@ -12,9 +12,10 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from pydicom.dataelem import RawDataElement
 
 if TYPE_CHECKING:
-    from pydicom.dataelem import DataElement, RawDataElement
+    from pydicom.dataelem import DataElement
     from pydicom.dataset import Dataset
 
 _TEXTS, _NUMBERS = pa.list_(pa.string()), pa.list_(pa.float64())
@@ -44,6 +45,7 @@ FILES: pa.Schema = pa.schema([("path", pa.string()), *FACTS])
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 """By the unit of an Age String (PS3.5 6.2)."""
 _SHARED_GROUPS, _FRAME_GROUPS = 0x52009229, 0x52009230
+_BYTES_OF_US = 2
 _PLAIN = frozenset(("AS", "CS", "DA", "DS", "IS", "LO", "SH", "TM", "UI"))
 _MALFORMED = (ValueError, TypeError, OverflowError, AttributeError, KeyError, IndexError, NotImplementedError)
 
@@ -69,11 +71,14 @@ def _names() -> dict[int, str]:
 
 
 def _read(holder: Dataset, element: DataElement | RawDataElement, name: str) -> Any:
-    """Give the value of an attribute; plain texts are read here, which takes a fifth of pydicom's time."""
+    """Give the value of an attribute; plain texts and numbers are read here, in a fifth of pydicom's time."""
     try:
-        text = element.value if element.VR in _PLAIN else None
-        if isinstance(text, bytes) and text.isascii():
-            return _read_text(text, name)
+        value = element.value
+        if isinstance(value, bytes):
+            if element.VR in _PLAIN and value.isascii():
+                return _read_text(value, name)
+            if isinstance(element, RawDataElement) and element.VR == "US" and len(value) == _BYTES_OF_US:
+                return int.from_bytes(value, "little" if element.is_little_endian else "big")
         return _converted(holder[element.tag].value, name)
     except _MALFORMED:
         return None
