@@ -24,7 +24,8 @@ LARGEST = 2**31
 """More studies than any day has."""
 
 GATHERED = 50_000
-"""So many studies of a sweep's days are kept at hand, some 10 MB: reading them all takes a scan for each window."""
+"""So many studies of a sweep's days are kept at hand, some 10 MB: reading them all takes a scan, and one for
+each window would cost a sweep the square of what there is."""
 
 STILL_THERE = 0.9
 """Studies of which no answer was asked for in weeks: so many of them at least should not have been deleted since."""
@@ -59,6 +60,7 @@ class Memory:
         self._lake = lake
         self.is_empty = not self._ask("SELECT 1 FROM studies WHERE pacs = $pacs LIMIT 1")
         self._gathered: Window | None = None
+        self._a_day: dict[date, int] | None = None
         if days[0] is not None and not self.is_empty:
             self._gather(Window(*days))
 
@@ -75,14 +77,33 @@ class Memory:
 
     def studies(self, window: Window) -> dict[str, Remembered]:
         """Give the studies of a window by StudyInstanceUID, whatever further key it has."""
+        if window.date_from is not None and not self._at_hand(window):
+            self._gather(Window(self._reaching_back(window.date_from, window.date_to), window.date_to))
         condition, given = _within(window, "StudyDate", "StudyTime")
-        gathered = self._gathered is not None and _holds(self._gathered, window)
+        gathered = self._at_hand(window)
         source = "gathered WHERE" if gathered else f"({_REMEMBERED}) WHERE pacs = $pacs AND"
         found = self._lake.connection.execute(
             f"SELECT * EXCLUDE (pacs) FROM {source} {condition}", given if gathered else {"pacs": self._pacs, **given}
         )
         rows = found.fetchall()
         return {uid: Remembered((uid,), _aware(changed), *more) for uid, changed, *more in rows}
+
+    def _at_hand(self, window: Window) -> bool:
+        return self._gathered is not None and _holds(self._gathered, window)
+
+    def _reaching_back(self, first: date, last: date | None) -> date:
+        """Give a day before these, up to which as many studies lie as are kept at hand: a sweep comes to them next."""
+        if self._a_day is None:
+            query = "SELECT StudyDate, count(*) FROM studies WHERE pacs = $pacs AND StudyDate IS NOT NULL GROUP BY ALL"
+            self._a_day = dict(sorted(self._ask(query), reverse=True))
+        studies = 0
+        for day, count in self._a_day.items():
+            if last is None or day <= last:
+                studies += count
+                if studies > GATHERED:
+                    break
+                first = min(first, day)
+        return first
 
     def _gather(self, window: Window) -> None:
         """Keep the studies of a window at hand, unless they are many."""

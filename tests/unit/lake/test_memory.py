@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import date, time
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
+import pytest
 
 from crawler.columns import schema
+from crawler.lake import memory
 from crawler.lake.memory import Memory
 from crawler.lake.query import open_lake
 from crawler.lake.writer import LakeWriter
@@ -25,7 +28,10 @@ WINDOWS = (
 )
 
 
-def test_studies_kept_at_hand_are_those_of_the_table(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with two studies a day, and two of no day."""
+    folder = tmp_path_factory.mktemp("lake")
     days = [date(2024, 2, 29), *(date(2024, 3, day) for day in range(1, 8)), None]
     rows: list[dict[str, object]] = [
         {
@@ -38,14 +44,35 @@ def test_studies_kept_at_hand_are_those_of_the_table(tmp_path: Path) -> None:
         for number, day in enumerate(days)
         for hour in (9, 11)
     ]
-    with LakeWriter.open(tmp_path) as writer:
+    with LakeWriter.open(folder) as writer:
         writer.stage(Level.STUDY, "main", "s1", pa.Table.from_pylist(rows, schema=schema(Level.STUDY)))
         writer.commit()
-        plain = Memory(open_lake(tmp_path), "main", writer.next_row_id, (None, None))
-        kept = [Memory(open_lake(tmp_path), "main", writer.next_row_id, (FIRST, end)) for end in (LAST, None)]
-    for window in WINDOWS:
-        truth = plain.studies(window)
+    return folder
+
+
+def test_studies_kept_at_hand_are_those_of_the_table(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "GATHERED", 0)
+    plain = Memory(open_lake(lake), "main", 1, (None, None))
+    truths = [plain.studies(window) for window in WINDOWS]
+    monkeypatch.undo()
+    kept = [Memory(open_lake(lake), "main", 1, (FIRST, end)) for end in (LAST, None)]
+    for window, truth in zip(WINDOWS, truths, strict=True):
         assert truth
         assert [one.studies(window) for one in kept] == [truth, truth]
     for one in (plain, *kept):
         one.close()
+
+
+def test_where_not_all_days_are_kept_at_hand_those_are_that_come_next(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "GATHERED", 6)
+    opened = open_lake(lake)
+    kept = Memory(opened, "main", 1, (FIRST, LAST))
+    assert len(kept.studies(Window(LAST, LAST))) == 2
+    opened.connection.execute("DROP VIEW studies CASCADE")
+    for day in (4, 3):
+        assert len(kept.studies(Window(date(2024, 3, day), date(2024, 3, day)))) == 2
+    with pytest.raises(duckdb.CatalogException):
+        kept.studies(Window(date(2024, 3, 2), date(2024, 3, 2)))
+    kept.close()
