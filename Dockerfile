@@ -7,8 +7,9 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements.build.lock \
  && python -m venv --without-pip /opt/pacslake \
  && /opt/build/bin/pip --python /opt/pacslake install --require-hashes --only-binary :all: -r requirements.run.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md SECURITY.md CHANGELOG.md LICENSE ./
 COPY config config
+COPY docs docs
 COPY crawler crawler
 COPY jobs jobs
 RUN /opt/build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \

@@ -1,21 +1,17 @@
-"""Pages that are made out of the program: commands, settings, metrics; and those of the folder above."""
+"""Pages that are made out of the program: those of jobs/manual.py, and metrics; and those of the folder above."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-
-import click
 
 from crawler.lake.writer import LakeWriter
 from crawler.serve.metrics import Condition, registry_of
-from jobs.cli import cli
+from jobs.manual import commands, settings
 
 ROOT = Path(__file__).parents[1]
 ABOVE = ("README", "ARCHITECTURE", "SECURITY", "CHANGELOG", "CONTRIBUTING")
-WIDTH = 100
 
 
 def written_pages(folder: Path) -> None:
@@ -27,25 +23,6 @@ def written_pages(folder: Path) -> None:
         file = folder / f"{name}.md"
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
-
-
-def commands() -> str:
-    """Give the help of each command."""
-    introduction = "As `--help` prints it. [compatibility.md](../compatibility.md) says what the exit codes mean."
-    parts = [f"# Commands\n\n{introduction}\n"]
-    for command, name in _walk(cli, "pacslake"):
-        context = click.Context(command, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH)
-        parts.append(f"## {name}\n\n```text\n{command.get_help(context)}\n```\n")
-    return "\n".join(parts)
-
-
-def settings() -> str:
-    """Give the example, which has every key, section by section."""
-    example = (ROOT / "config" / "pacslake.example.toml").read_text()
-    introduction = (
-        "Every key of `pacslake.toml`. A line that begins with `#` and a key shows its default, or an example."
-    )
-    return f"# Settings\n\n{introduction}\n\n```toml\n{example}```\n"
 
 
 def metrics() -> str:
@@ -65,13 +42,3 @@ def from_above(text: str) -> str:
     text = re.sub(r"\]\(docs/", "](../", text)
     text = re.sub(rf"\]\(({'|'.join(ABOVE)})\.md", lambda found: f"]({found[1].lower()}.md", text)
     return re.sub(r"\[([^\]]*)\]\((?!\.\./|https?:|[a-z]+\.md)[^)]*\)", r"`\1`", text)
-
-
-def _walk(command: click.Command, name: str) -> Iterator[tuple[click.Command, str]]:
-    yield command, name
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for each in command.list_commands(context):
-            found = command.get_command(context, each)
-            if found is not None:
-                yield from _walk(found, f"{name} {each}")

@@ -59,6 +59,7 @@ COMMANDS = {
     "lake": "Mend what the lake holds, without asking a PACS.",
     "conformance": "Print the DICOM Conformance Statement.",
     "dictionary": "Say what every column of every table is.",
+    "docs": "Show the documents that come with the program.",
     "completion": "Print what has bash, zsh or fish complete what is typed.",
     "demo": "Crawl a simulated PACS and answer three questions.",
     "simulate": "Run a simulated PACS.",

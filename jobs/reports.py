@@ -145,6 +145,25 @@ class LakeReports:
         """Give the settings as they hold; they name files with secrets, and hold none."""
         return self._settings().model_dump(mode="json")
 
+    def documents(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Give each part of the documents: its caption, and name and title of its pages."""
+        from jobs import manual
+
+        return [(part, [(name, manual.title_of(name)) for name in names]) for part, names in manual.parts()]
+
+    def document(self, name: str) -> tuple[str, str]:
+        """Give the title of one and, in Markdown, its text. UserError for one that there is not."""
+        from jobs import manual
+
+        found = manual.document(name)
+        return found.title, manual.linked(found)
+
+    def picture(self, name: str) -> bytes:
+        """Give a picture of theirs, as PNG. UserError for one that there is not."""
+        from jobs import manual
+
+        return manual.picture(name)
+
     def _age(self) -> dict[str, Any]:
         lake = self._settings().lake.path
         known = tallies.tallied(lake)

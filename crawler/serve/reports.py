@@ -370,6 +370,15 @@ class Reports(Protocol):
     def settings(self) -> dict[str, Any]:
         """Give the settings as they hold, without secrets."""
 
+    def documents(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Give each part of the documents: its caption, and name and title of its pages."""
+
+    def document(self, name: str) -> tuple[str, str]:
+        """Give the title of one and, in Markdown, its text."""
+
+    def picture(self, name: str) -> bytes:
+        """Give a picture of theirs, as PNG."""
+
 
 class Actions(Protocol):
     """Whoever can have things done, and says what came of it. PacslakeError where it cannot be."""

@@ -57,7 +57,7 @@ class Site:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             self.headers = answer.headers
-            return answer.status, answer.read().decode()
+            return answer.status, answer.read().decode(errors="replace")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,19 @@ def test_a_page_shows_itself_and_fetches_nothing_from_elsewhere(site: Site, path
     assert "<script>" not in text
     assert " style=" not in text
     assert "'unsafe" not in site.headers["Content-Security-Policy"]
+
+
+def test_the_documents_are_shown_with_their_pictures_and_what_they_hold_is_text(site: Site) -> None:
+    status, text = site.get("/docs/notebooks/volumes")
+    assert status == 200
+    assert "<h1>Notebook: volumes and turnaround</h1>" in text
+    assert "counted &gt; studies" in text
+    pictures = re.findall(r'<img src="(/docs/pictures/[^"]+)"', text)
+    assert {site.get(one)[0] for one in pictures} == {200}
+    assert site.get("/docs/find")[1].count('<div class="wide" tabindex="0"><table>') > 0
+    assert [site.get(path)[0] for path in ("/docs/nothing", "/docs/pictures/..%2Fconf.py", "/docs/../README")] == [
+        404
+    ] * 3
 
 
 def test_no_page_of_a_copy_is_kept_and_assets_are(site: Site) -> None:

@@ -11,7 +11,13 @@ from tests.browser.conftest import Visits, settled
 from tests.browser.test_sql import ask
 from tests.browser.world import CAPPED, GAP, LAST, MAIN, ODD, World
 
-PARTS = (f"/coverage/{MAIN}/{LAST}", f"/coverage/{ODD}/undated", f"/backfill?pacs={MAIN}", "/dictionary?table=windows")
+PARTS = (
+    f"/coverage/{MAIN}/{LAST}",
+    f"/coverage/{ODD}/undated",
+    f"/backfill?pacs={MAIN}",
+    "/dictionary?table=windows",
+    "/docs/find",
+)
 PATHS = (*(path for path, _ in PAGES), *PARTS)
 REACHABLE = "a[href], button, input:not([type=hidden]), select, textarea, [tabindex='0']"
 """What the Tab key must come to, days of a calendar excepted: they are one stop."""

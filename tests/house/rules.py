@@ -54,6 +54,7 @@ LIBRARIES = {
     "prometheus_client": ("crawler/serve/", "jobs/metrics.py"),
     "starlette": ("crawler/serve/",),
     "fastapi": ("crawler/serve/",),
+    "markdown_it": ("crawler/serve/web/",),
     "jinja2": ("crawler/serve/", "crawler/export/"),
     "uvicorn": ("crawler/serve/",),
     "sqlglot": ("crawler/live/",),

@@ -46,6 +46,7 @@ def test_the_wheelhouse_installs_without_network_and_what_it_installs_works(whee
         ["demo", "--studies", "200", "--log-level", "error"],
         ["dictionary"],
         ["conformance"],
+        ["docs", "tutorial"],
         ["simulate", "--help"],
     ):
         done = subprocess.run([command, *words], cwd=tmp_path, env=ALONE, capture_output=True, text=True)

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from crawler.errors import LakeError, NoLakeError, PacslakeError, UserError
 from crawler.serve.sql.client import BusyError
-from crawler.serve.web import api, dicomweb, login, pages, sql
+from crawler.serve.web import api, dicomweb, documents, login, pages, sql
 from crawler.serve.web.parts import Parts
 from crawler.serve.web.rendering import page
 
@@ -32,7 +32,7 @@ def web(parts: Parts, middleware: list[Middleware]) -> FastAPI:
         middleware=[*middleware, Middleware(GZipMiddleware, minimum_size=2000)],
     )
     app.state.parts = parts
-    for router in (api.router, sql.router, dicomweb.router, pages.router, sql.pages, login.router):
+    for router in (api.router, sql.router, dicomweb.router, pages.router, sql.pages, documents.router, login.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(packages=[("crawler.serve.web", "static")]))
     app.add_exception_handler(PacslakeError, _told)

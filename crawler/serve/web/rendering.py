@@ -22,6 +22,7 @@ PAGES = (
     ("/sql", "SQL"),
     ("/dictionary", "Dictionary"),
     ("/settings", "Settings"),
+    ("/docs", "Documents"),
 )
 
 
