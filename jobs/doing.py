@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
 
-from crawler.errors import NewerLakeError
+from crawler.errors import LakeError, NewerLakeError
+from crawler.lake.job_runs import states_since
+from crawler.model import JobState
 from crawler.serve.notify import Notifier
 from jobs.exits import Exit
 from jobs.holds import NEVER, NOT_NOW, Holds
+from jobs.runs import STATES
 from jobs.worker import Leash, Order, have_done
 
 DONE = (Exit.OK, Exit.CAPPED)
+_CODES = {state: code for code, state in STATES.items()} | {JobState.FAILED: Exit.ERROR}
 
 
 class Doer:
@@ -44,36 +49,49 @@ class Doer:
         """Leave nothing alone any longer."""
         self._holds.clear()
 
-    async def do(self, order: Order, leash: Leash | None = None) -> tuple[int, float]:
-        """Have it done; give the exit code, and after how many seconds it may be tried again where it was not.
+    async def do(self, order: Order, leash: Leash | None = None) -> dict[str, tuple[int, float]]:
+        """Have it done; give the exit code of each job, and after how many seconds it may be tried again if it has to.
 
         NewerLakeError where a later release wrote the lake.
         """
         leash = leash or Leash(self._stopping)
-        began, name = time.monotonic(), order.name
         if not order.is_chore:
-            self._log.info("job begins", job=name, due_at=f"{order.slot:%Y-%m-%dT%H:%M:%SZ}")
-            self._notifier.status(f"doing {name}")
-        self.now = (name, datetime.now(UTC))
+            for name, slot in order.slots.items():
+                self._log.info("job begins", job=name, due_at=f"{slot:%Y-%m-%dT%H:%M:%SZ}")
+            self._notifier.status(f"doing {order.title}")
+        began, clock = datetime.now(UTC), time.monotonic()
+        self.now = (order.title, began)
         try:
             code = await have_done(order, leash)
         finally:
             self.now = None
+        codes = await asyncio.to_thread(_codes, order, began, code) if order.beside else {order.name: code}
         if not order.is_chore:
-            self._log.info("job ended", job=name, exit_code=code, took_s=round(time.monotonic() - began, 1))
+            for name, ended in codes.items():
+                took = round(time.monotonic() - clock, 1)
+                self._log.info("job ended", job=name, exit_code=ended, took_s=took)
         if code == Exit.NEWER_LAKE:
             raise NewerLakeError(f"A later release wrote the lake at {order.settings.lake.path}; install that one")
+        is_stopped = leash.stop.is_set() or leash.cut.is_set()
+        return {name: (ended, self._judge(order, name, ended, is_stopped)) for name, ended in codes.items()}
+
+    def _judge(self, order: Order, name: str, code: int, is_stopped: bool) -> float:
+        """Leave a job alone that did not get through; gives for how many seconds."""
         if code in DONE:
             self._holds.release(name)
-        elif not (leash.stop.is_set() or leash.cut.is_set()):
-            return code, self._hold(order, code)
-        return code, 0.0
-
-    def _hold(self, order: Order, code: int) -> float:
-        pause = self._holds.failed(order.name, order.held_for, code, time.monotonic(), order.failures)
+        if code in DONE or is_stopped:
+            return 0.0
+        held_for = None if order.is_chore else order.slots[name]
+        pause = self._holds.failed(name, held_for, code, time.monotonic(), order.failures)
         if code not in NOT_NOW:
             again = f", or in {pause / 60:.0f} minutes" if pause < NEVER else ""
-            self._log.warning(
-                "job did not get through", job=order.name, exit_code=code, again=f"at its next time{again}"
-            )
+            self._log.warning("job did not get through", job=name, exit_code=code, again=f"at its next time{again}")
         return pause
+
+
+def _codes(order: Order, since: datetime, code: int) -> dict[str, int]:
+    """Say how each of several jobs ended: as it is written in the lake, else as the process did that did them."""
+    with suppress(LakeError):
+        states = states_since(order.settings.lake.path, since)
+        return {name: _CODES[states[name]] if name in states else code for name in order.slots}
+    return dict.fromkeys(order.slots, code)

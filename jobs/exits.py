@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import IntEnum
 
 from crawler.errors import LakeLockedError, NewerLakeError, NoLakeError, PacslakeError, UserError
@@ -26,6 +27,14 @@ class Exit(IntEnum):
     QUARANTINE = 20
     """Done, but images wait for a person who looks at them."""
     INTERRUPTED = 130
+
+
+_WORST_FIRST = (Exit.INTERRUPTED, Exit.PARTIAL, Exit.CAPPED)
+
+
+def worst(codes: Collection[int]) -> Exit:
+    """Give the worst of what several sweeps ended with: 130 interrupted, 3 not complete, 4 only caps, 0 complete."""
+    return next((code for code in _WORST_FIRST if code in codes), Exit.OK)
 
 
 _BY_ERROR: tuple[tuple[type[PacslakeError], Exit], ...] = (

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
 
 from crawler.errors import QueueError
 from crawler.queue.postgres import Queue
-from crawler.queue.tasks import BEAT, Holder, Lease, Task, Wanted, Word
+from crawler.queue.tasks import BEAT, Ending, Holder, Lease, Task, Wanted, Word
 from jobs.worker import Leash
 
 GUARD_EVERY = 0.5
@@ -24,7 +24,7 @@ REMEMBERED = 60.0
 
 
 class Membership:
-    """What the queue knows of this service, and the task that it does."""
+    """What the queue knows of this service, and the tasks that it does."""
 
     def __init__(self, connect: Callable[[], Queue], lake: Callable[[], str | None], stopping: asyncio.Event) -> None:
         self._lake, self._is_ours = lake, False
@@ -32,7 +32,7 @@ class Membership:
         self._queue, self._pulse = connect(), connect()
         self._service: int | None = None
         self._lease = Lease(time.monotonic())
-        self._task: Task | None = None
+        self._tasks: Sequence[Task] = ()
         self._leash: Leash | None = None
         self._added: dict[str, tuple[str, float]] = {}
         self._log = structlog.get_logger()
@@ -59,84 +59,78 @@ class Membership:
         await self._queue.close()
         await self._pulse.close()
 
-    async def add(self, wanted: Wanted) -> None:
-        """Put a job into the queue, where it is not there."""
-        slot, at = self._added.get(wanted.name, ("", 0.0))
-        if slot == wanted.slot_text and time.monotonic() - at < REMEMBERED:
-            return
-        if await self._queue.add(wanted):
-            self._log.info("job is in the queue", job=wanted.name, due_at=f"{wanted.slot:%Y-%m-%dT%H:%M:%SZ}")
-        self._added[wanted.name] = wanted.slot_text, time.monotonic()
+    async def add(self, wanted: Sequence[Wanted]) -> None:
+        """Put jobs into the queue at once, those that are not there."""
+        news = [one for one in wanted if not self._is_known(one)]
+        for one in await self._queue.add(news) if news else ():
+            self._log.info("job is in the queue", job=one.name, due_at=f"{one.slot:%Y-%m-%dT%H:%M:%SZ}")
+        self._added |= {one.name: (one.slot_text, time.monotonic()) for one in news}
 
-    async def take(self, kinds: Sequence[str]) -> Task | None:
-        """Take a task while this service surely counts as living."""
+    def _is_known(self, wanted: Wanted) -> bool:
+        slot, at = self._added.get(wanted.name, ("", 0.0))
+        return slot == wanted.slot_text and time.monotonic() - at < REMEMBERED
+
+    async def take(self, kinds: Sequence[str], alike: Callable[[str], Sequence[str]]) -> list[Task]:
+        """Take a task, and those that are done at once with it, while this service surely counts as living."""
         if self._service is None or self._lease.word(time.monotonic()) is not Word.GO_ON:
-            return None
+            return []
         if not self._is_ours and (lake := await asyncio.to_thread(self._lake)):
             await self._queue.prepare(lake)
             self._is_ours = True
-        return await self._queue.take(self._service, kinds)
+        return await self._queue.take(self._service, kinds, alike)
 
-    def begin(self, task: Task) -> Leash:
-        """Give the leash by which a task is stopped; with it, it is known to be done here."""
-        self._task, self._leash = task, Leash(asyncio.Event(), begins=self._note)
+    def begin(self, tasks: Sequence[Task]) -> Leash:
+        """Give the leash by which tasks are stopped; with it, they are known to be done here."""
+        self._tasks, self._leash = tasks, Leash(asyncio.Event(), begins=self._note)
         if self._stopping.is_set():
             self._leash.stop.set()
         return self._leash
 
     def stop(self) -> None:
-        """Have the task end that is under way."""
+        """Have what is under way end."""
         if self._leash:
             self._leash.stop.set()
 
-    async def end(self, *, kept: bool, failed: bool = False) -> None:
-        """Say that the task is done, or given up until its next slot."""
-        await self._tell(lambda task, service: self._queue.end(task, service, kept=kept, failed=failed))
-
-    async def give_back(self, seconds: float, failures: int) -> None:
-        """Say that the task may be taken again, after so many seconds."""
-        await self._tell(lambda task, service: self._queue.give_back(task, service, seconds, failures))
+    async def end(self, endings: Sequence[Ending]) -> None:
+        """Tell what has become of the tasks, again and again until it is heard."""
+        service, self._tasks, self._leash = self._service, (), None
+        while service is not None:
+            try:
+                if not await self._queue.end(service, endings):
+                    names = [ending.task.name for ending in endings]
+                    self._log.warning("another service has taken the job meanwhile", job=", ".join(names))
+                return
+            except QueueError:
+                if self._stopping.is_set():  # whoever finds us silent takes them
+                    return
+                await asyncio.sleep(BEAT)
 
     async def hurry(self) -> None:
         """Have everything tried again that waits for that."""
         with suppress(QueueError):
             await self._queue.hurry()
 
-    async def _tell(self, said: Callable[[Task, int], Awaitable[bool]]) -> None:
-        """Tell what has become of the task, again and again until it is heard."""
-        task, service = self._task, self._service
-        self._task = self._leash = None
-        while task is not None and service is not None:
-            try:
-                if not await said(task, service):
-                    self._log.warning("another service has taken the job meanwhile", job=task.name)
-                return
-            except QueueError:
-                if self._stopping.is_set():  # whoever finds us silent takes it
-                    return
-                await asyncio.sleep(BEAT)
-
     async def _note(self, pid: int) -> bool:
-        """Have others know which process does the task, so that they can shut it out should we fall silent."""
+        """Have others know which process does the tasks, so that they can shut it out should we fall silent."""
         holds = False
         with suppress(QueueError):
-            if self._task is not None and self._service is not None:
-                holds = await self._queue.held_by(self._task, self._service, Holder(socket.gethostname(), pid))
+            if self._tasks and self._service is not None:
+                holds = await self._queue.held_by(self._tasks, self._service, Holder(socket.gethostname(), pid))
         if not holds:
             self._drop("the queue has not noted who does it")
         return holds
 
     async def _beat(self) -> None:
-        """Give a sign of life, and hear whether the task is ours still."""
-        sent, task, service = time.monotonic(), self._task, self._service
+        """Give a sign of life, and hear whether the tasks are ours still."""
+        sent, tasks, service = time.monotonic(), self._tasks, self._service
         try:
             if service is None:
                 await self._pulse.prepare()
                 self._service = await self._pulse.join()
             else:
-                standing = await self._pulse.beat(service, task.number if task else None)
+                standing = await self._pulse.beat(service, tasks)
                 self.is_first = standing.first
-                if task is not None and task is self._task and not (standing.known and standing.holds):
+                if tasks and tasks is self._tasks and not (standing.known and standing.holds):
                     self._drop("another service has taken the job")
                 if not standing.known:
                     self._service = None

@@ -5,7 +5,7 @@ Touches: network, disk, clock, standard error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,19 +13,18 @@ import click
 
 from crawler.errors import NotNowError
 from crawler.lake.catalog import ledgers
-from crawler.model import Level, Model
+from crawler.model import JobRun, Level, Model
 from crawler.plan.days import BEGINNING, END
 from crawler.plan.settled import Settled
 from crawler.plan.stalest import stalest, undated_is_stale
 from crawler.settings import JobSettings, Settings
-from jobs.exits import Exit
+from jobs.exits import Exit, worst
 from jobs.explain import words
-from jobs.sweep import SweepRequest, run_sweep
+from jobs.runs import write_down
+from jobs.sweep import Over, SweepRequest, run_sweep, unwritten
 
 NIGHTS = 30
 """So many nights go round an archive where nothing else is said."""
-
-WORST_FIRST = (Exit.INTERRUPTED, Exit.PARTIAL, Exit.CAPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +44,47 @@ class Night:
         return Night(job.pacs, 0 if job.kind == "reconcile" else job.lookback_days, job.reconcile_days)
 
 
-def run_night(settings: Settings, night: Night) -> int:
+def run_night(settings: Settings, night: Night, over: Over = unwritten) -> Exit:
     """Sweep; give the worst exit code: 130 interrupted, 3 something not complete, 4 only caps, 0 all complete."""
-    codes: set[int] = set()
+    swept: dict[str, Exit] = {}
+
+    def lately(name: str, code: Exit) -> Sequence[JobRun]:
+        swept[name] = code
+        return () if night.reconcile else over(name, code)
+
+    codes: set[Exit] = set()
     today = date.today()
     since = today - timedelta(days=night.lookback) if night.lookback else None
     if since:
-        codes.add(run_sweep(settings, SweepRequest(night.pacs, since, None, night.deepest)))
+        codes.add(run_sweep(settings, SweepRequest(night.pacs, since, None, night.deepest, over=lately)))
     names = (night.pacs or tuple(settings.pacs)) if night.reconcile else ()
     for name in names:
-        for request, what in again(settings, name, night, since):
-            if Exit.INTERRUPTED in codes:
-                break
-            click.echo(f"pacslake: {name}: again {what}", err=True)
-            try:
-                code = run_sweep(settings, request)
-            except NotNowError as closed:
-                if len(names) == 1 and not codes:
-                    raise
-                click.echo(f"pacslake: {closed}", err=True)
-                code = Exit.PARTIAL
-            codes.add(code)
-            if code == Exit.PARTIAL:
-                break  # a PACS in trouble is left alone until tomorrow
-    return next((code for code in WORST_FIRST if code in codes), Exit.OK)
+        if Exit.INTERRUPTED in codes:
+            break
+        if since and name not in swept:  # it may not be asked now
+            continue
+        alone = len(names) == 1 and not codes
+        code = worst([swept.get(name, Exit.OK), _reconcile(settings, name, night, since, alone=alone)])
+        write_down(settings, over(name, code))
+        codes.add(code)
+    return worst(codes)
+
+
+def _reconcile(settings: Settings, name: str, night: Night, since: date | None, *, alone: bool) -> Exit:
+    """Ask one PACS again for what is due of all that lies before the last days. NotNowError where that is all to do."""
+    codes: list[Exit] = []
+    for request, what in again(settings, name, night, since):
+        click.echo(f"pacslake: {name}: again {what}", err=True)
+        try:
+            codes.append(run_sweep(settings, request))
+        except NotNowError as closed:
+            if alone and not codes:
+                raise
+            click.echo(f"pacslake: {closed}", err=True)
+            codes.append(Exit.PARTIAL)
+        if codes[-1] in (Exit.PARTIAL, Exit.INTERRUPTED):
+            break  # a PACS in trouble is left alone until tomorrow
+    return worst(codes)
 
 
 def again(settings: Settings, name: str, night: Night, before: date | None) -> Iterator[tuple[SweepRequest, str]]:

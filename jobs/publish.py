@@ -16,7 +16,7 @@ import pyarrow as pa
 from crawler.decode.decode import decode
 from crawler.deid.policy import Policy
 from crawler.lake.writer import Staged
-from crawler.model import Coverage, Finding, Identifiers, Level, SweepRecord
+from crawler.model import Coverage, Finding, Identifiers, JobRun, Level, SweepRecord
 from crawler.pacs.profile import Profile, added
 from crawler.plan.answers import Ask
 from crawler.plan.outside import belonging_to
@@ -91,6 +91,7 @@ class Publisher:
         self._coverage: list[Coverage] = []
         self._sweeps: dict[str, SweepRecord] = {}
         self._findings: list[Finding] = []
+        self._jobs: list[JobRun] = []
         self._rows = 0
         self._committed_at = time.monotonic()
 
@@ -124,15 +125,16 @@ class Publisher:
         """Publish all that was kept and covered since the last commit."""
         coverage, self._coverage = self._coverage, []
         sweeps, self._sweeps = list(self._sweeps.values()), {}
-        findings, self._findings = self._findings, []
+        findings, jobs, self._findings, self._jobs = self._findings, self._jobs, [], []
         self._rows = 0
-        await self._in_thread(lambda: self.writer.commit(coverage, sweeps, findings))
+        await self._in_thread(lambda: self.writer.commit(coverage, sweeps, findings, jobs))
         self._committed_at = time.monotonic()
 
-    def record(self, sweep: SweepRecord, findings: Sequence[Finding]) -> None:
-        """Have a sweep's record, and what it found out about the PACS, in the next commit."""
+    def record(self, sweep: SweepRecord, findings: Sequence[Finding], jobs: Sequence[JobRun]) -> None:
+        """Have a sweep's record, what it found out about the PACS and the jobs done by it in the next commit."""
         self._sweeps[sweep.sweep_id] = sweep
         self._findings.extend(findings)
+        self._jobs.extend(jobs)
 
     def append(self, entity: str, rows: pa.Table) -> None:
         """Have rows of `stored_schema(entity)` in the next commit. For another thread than the event loop's."""

@@ -1,13 +1,14 @@
 """The service where its jobs are shared with others: what is due goes into a queue, and whoever is free takes it.
 
-One task is done at a time in the lake. Touches: network, disk, clock, signals, the machine's name.
+A lake has one writer: all PACS of a sweep are crawled at once by one process, other jobs are done one after the other.
+Touches: network, disk, clock, signals, the machine's name.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from crawler.errors import LakeError, QueueError
 from crawler.lake.lock import OwnerLock
 from crawler.lake.log import open_table
 from crawler.plan.due import EPOCH
-from crawler.queue.tasks import LET_GO, Task, Wanted
+from crawler.queue.tasks import LET_GO, Ending, Task, Wanted
 from crawler.settings import Settings
 from jobs.alerts import Alerts
 from jobs.doing import DONE
@@ -29,14 +30,14 @@ from jobs.scheduler import Ticker
 from jobs.service import Service
 from jobs.shared_jobs import queue_at
 from jobs.start import Start
-from jobs.units import LAKE, lock_of, shared
+from jobs.units import LAKE, alike, lock_of, shared
 from jobs.worker import Order
 
 POLL = 2.0
 """Seconds between looks at the queue."""
 LOOK_EVERY = 1.0
 BUSY = 5.0
-"""Seconds until a task is tried again that found somebody in the lake."""
+"""Seconds until tasks are tried again that found somebody in the lake."""
 
 
 class QueuedService(Service):
@@ -98,10 +99,10 @@ class QueuedService(Service):
         """Put into the queue what is due, do what can be taken from it, or wait."""
         now, done = datetime.now(UTC), await asyncio.to_thread(self._lake.done)
         try:
-            for order in self._orders(now, done):
-                await self._member.add(_wanted(order))
-            if task := await self._member.take([*self.settings.jobs, LAKE, requests_here(self.settings)]):
-                await self._carry_out(task, await asyncio.to_thread(self._lake.done, fresh=True))
+            await self._member.add([_wanted(order) for order in self._orders(now, done)])
+            kinds = [*self.settings.jobs, LAKE, requests_here(self.settings)]
+            if tasks := await self._member.take(kinds, partial(alike, self.settings)):
+                await self._carry_out(tasks, await asyncio.to_thread(self._lake.done, fresh=True))
                 self._uncounted = True
                 return
             self._refused = None
@@ -112,22 +113,31 @@ class QueuedService(Service):
         if not (self._member.is_first and await self._count(now)):
             await self._wait(ticker, done, now, POLL)
 
-    async def _carry_out(self, task: Task, done: Mapping[str, list[datetime]]) -> None:
-        """Do a task, and say in the queue what has become of it."""
-        leash = self._member.begin(task)
-        order = self._order_of(task, done)
-        if order is None:
-            await self._member.end(kept=task.name in self.settings.jobs)
-            return
-        shut_out(self.settings.lake.path, task)
-        code, pause = await self._doer.do(order, leash)
-        failures = task.failures + (code not in (*DONE, *NOT_NOW) and pause > 0)
+    async def _carry_out(self, tasks: Sequence[Task], done: Mapping[str, list[datetime]]) -> None:
+        """Do tasks at once, and say in the queue what has become of each."""
+        leash = self._member.begin(tasks)
+        found = [(task, self._order_of(task, done)) for task in tasks]
+        due = {order.name: (task, order) for task, order in found if order}
+        endings = [self._over(task) for task, order in found if not order]
+        if due:
+            shut_out(self.settings.lake.path, tasks)
+            (_, first), *others = due.values()
+            order = replace(first, beside={order.name: order.slot for _, order in others})
+            for name, (code, pause) in (await self._doer.do(order, leash)).items():
+                endings.append(self._ending(due[name][0], code, pause))
+        await self._member.end(endings)
+
+    def _over(self, task: Task) -> Ending:
+        return Ending(task, kept=task.name in self.settings.jobs)
+
+    def _ending(self, task: Task, code: int, pause: float) -> Ending:
+        """Say what becomes of a task that ended with this exit code, and may be tried again after so many seconds."""
         if code in DONE:
-            await self._member.end(kept=task.name in self.settings.jobs)
-        elif pause == NEVER:
-            await self._member.end(kept=True, failed=True)
-        else:
-            await self._member.give_back(BUSY if code == Exit.LOCKED else pause, failures)
+            return self._over(task)
+        if pause == NEVER:
+            return Ending(task, given_up=True)
+        failures = task.failures + (code not in NOT_NOW and pause > 0)
+        return Ending(task, BUSY if code == Exit.LOCKED else pause, failures)
 
     def _order_of(self, task: Task, done: Mapping[str, list[datetime]]) -> Order | None:
         """Say what a task is here; None where it is done already, or was never anything."""
@@ -160,8 +170,8 @@ def requests_here(settings: Settings) -> str:
     return f"{LAKE} on {socket.gethostname()}" if settings.lake.place else f"{LAKE} requests"
 
 
-def shut_out(lake: Path, task: Task) -> None:
-    """Take the lake from a process that did this task and fell silent, wherever it is.
+def shut_out(lake: Path, tasks: Sequence[Task]) -> None:
+    """Take the lake from a process that did one of these and fell silent, wherever it is.
 
     Its lock may still hold: of a machine that is frozen, or that a file server has not yet given up. The next owner
     finds another file, and so does not trust that the one before has ended: it fences it off.
@@ -169,5 +179,5 @@ def shut_out(lake: Path, task: Task) -> None:
     file = lake / "lock"
     with suppress(OSError):
         text = file.read_text(encoding="utf-8")
-        if any(holder.is_named_in(text) for holder in task.lost):
+        if any(holder.is_named_in(text) for task in tasks for holder in task.lost):
             file.unlink()

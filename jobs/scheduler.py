@@ -19,6 +19,7 @@ from crawler.errors import UserError
 from crawler.plan.cron import translated
 from crawler.plan.due import EPOCH, Schedule, Times, every, on_wall_clock, spread
 from crawler.settings import JobSettings, Settings
+from jobs.units import base_of
 
 _NEXT = "next"
 
@@ -30,7 +31,11 @@ def schedules_of(settings: Settings) -> list[Schedule]:
 
 def schedules(jobs: Mapping[str, JobSettings], zone: ZoneInfo, machine: str) -> list[Schedule]:
     """Give the schedule of each job. UserError where a cron line means nothing."""
-    return [Schedule(name, _times(name, job, zone), spread(job.jitter, machine, name)) for name, job in jobs.items()]
+    return [
+        # A job is put off by as much at each of its PACS, which are done at once.
+        Schedule(name, _times(name, job, zone), spread(job.jitter, machine, base_of(name, job)))
+        for name, job in jobs.items()
+    ]
 
 
 def _times(name: str, job: JobSettings, zone: ZoneInfo) -> Times:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import TypeAlias
 
 import click
 
@@ -16,14 +18,15 @@ from crawler.errors import UserError
 from crawler.lake.memory import Memory
 from crawler.lake.query import open_lake
 from crawler.lake.resume import complete_windows, findings_of, last_sweep
-from crawler.model import Level, Model, SweepRecord, SweepState
+from crawler.model import JobRun, Level, Model, SweepRecord, SweepState
 from crawler.pacs.profile import profile_from
 from crawler.plan.answers import Known
 from crawler.plan.coverage import covered, days_by_hours
 from crawler.plan.settled import by_level
 from crawler.plan.sweep import SweepMachine
-from crawler.settings import PacsSettings, Settings
+from crawler.settings import Settings
 from jobs.crawl import Crawl
+from jobs.exits import Exit, worst
 from jobs.levels import levels_of
 from jobs.patients import PatientCrawl
 from jobs.permission import admitted, gate_of, is_switched_off, watching
@@ -33,13 +36,19 @@ from jobs.publish import Publisher, Source
 from jobs.stopping import stopping_on_signals
 from jobs.worklist import WorklistCrawl
 
-OK, PARTIAL, CAPPED, INTERRUPTED = 0, 3, 4, 130
-
 TARGET_ROWS = {Level.PATIENT: 5000, Level.STUDY: 5000, Level.SERIES: 500, Level.IMAGE: 100, Level.WORKLIST: 5000}
 """Studies a window should hold, by the deepest level asked for: what a kill may cost, against queries spent."""
 
 _KINDS: dict[Model, type[Crawl]] = {Model.STUDY_ROOT: Crawl, Model.WORKLIST: WorklistCrawl}
 """How a PACS is crawled, where not patient by patient."""
+
+Over: TypeAlias = Callable[[str, Exit], Sequence[JobRun]]
+"""Told how it ended at a PACS, as soon as it did; gives what is to be written down in the lake at once."""
+
+
+def unwritten(_pacs: str, _code: Exit) -> Sequence[JobRun]:
+    """Have nothing written down."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +65,19 @@ class SweepRequest:
     """Ask below studies again that did not change since that was done."""
     undated_alone: bool = False
     """Ask for no day, but for the studies without a date."""
+    over: Over = unwritten
 
 
-def run_sweep(settings: Settings, request: SweepRequest) -> int:
+def run_sweep(settings: Settings, request: SweepRequest) -> Exit:
     """Crawl and publish; give the exit code: 0 all windows complete, 3 some not, 4 for caps alone, 130 interrupted."""
     try:
         return asyncio.run(_sweep(settings, request))
     except asyncio.CancelledError:  # a second Ctrl-C: what was under way is asked for again
         click.echo("pacslake: stopped at once. Run the same command again to go on.", err=True)
-        return INTERRUPTED
+        return Exit.INTERRUPTED
 
 
-async def _sweep(settings: Settings, request: SweepRequest) -> int:
+async def _sweep(settings: Settings, request: SweepRequest) -> Exit:
     wanted = request.pacs or tuple(settings.pacs)
     names = admitted(settings, wanted)
     async with Publisher(settings.lake.path, policy_of(settings)) as publisher:
@@ -75,21 +85,13 @@ async def _sweep(settings: Settings, request: SweepRequest) -> int:
         with stopping_on_signals([crawl.stop for crawl in crawls.values()]):
             try:
                 async with progress(crawls), watching(settings, {name: crawl.gate for name, crawl in crawls.items()}):
-                    await asyncio.gather(*(_run(crawl, settings.pacs[name]) for name, crawl in crawls.items()))
+                    codes = await asyncio.gather(*(_run(crawl, settings, request) for crawl in crawls.values()))
             except asyncio.CancelledError:
                 await publisher.commit()  # windows that are finished are not lost
                 raise
-        await publisher.commit()
     for crawl in crawls.values():
         click.echo(summary(crawl), err=True)
-    states = {crawl.state for crawl in crawls.values()}
-    if SweepState.INTERRUPTED in states:
-        one_only = all(crawl.gate.stopped for crawl in crawls.values() if crawl.state is SweepState.INTERRUPTED)
-        return PARTIAL if one_only and not is_switched_off(settings) else INTERRUPTED
-    if states <= {SweepState.COMPLETE}:
-        return OK if len(names) == len(wanted) else PARTIAL
-    short = [crawl.tally for crawl in crawls.values() if crawl.state is not SweepState.COMPLETE]
-    return CAPPED if all(tally.capped == tally.unproven and not tally.trouble for tally in short) else PARTIAL
+    return worst([*codes, Exit.OK if len(names) == len(wanted) else Exit.PARTIAL])
 
 
 async def _prepare(settings: Settings, request: SweepRequest, name: str, publisher: Publisher) -> Crawl:
@@ -144,13 +146,27 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     )
 
 
-async def _run(crawl: Crawl, pacs: PacsSettings) -> None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.call_later(pacs.sweep_timeout, crawl.gate.stop, "its sweep_timeout is over")
+async def _run(crawl: Crawl, settings: Settings, request: SweepRequest) -> Exit:
+    """Crawl one PACS, publish what came, and how it ended, while others may be crawled still."""
+    name, loop = crawl.source.pacs, asyncio.get_running_loop()
+    deadline = loop.call_later(settings.pacs[name].sweep_timeout, crawl.gate.stop, "its sweep_timeout is over")
     try:
-        await crawl.run(pacs.max_associations)
+        await crawl.run(settings.pacs[name].max_associations)
     finally:
         deadline.cancel()
     if crawl.memory is not None:
         await crawl.publisher.read(crawl.memory.close)
-    crawl.publisher.record(crawl.record(), crawl.findings())
+    code = _code(crawl, settings)
+    crawl.publisher.record(crawl.record(), crawl.findings(), request.over(name, code))
+    await crawl.publisher.commit()
+    return code
+
+
+def _code(crawl: Crawl, settings: Settings) -> Exit:
+    """Say how a crawl ended: one that was stopped for its PACS's sake is not interrupted."""
+    if crawl.state is SweepState.INTERRUPTED:
+        return Exit.PARTIAL if crawl.gate.stopped and not is_switched_off(settings) else Exit.INTERRUPTED
+    if crawl.state is SweepState.COMPLETE:
+        return Exit.OK
+    tally = crawl.tally
+    return Exit.CAPPED if tally.capped == tally.unproven and not tally.trouble else Exit.PARTIAL

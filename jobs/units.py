@@ -5,6 +5,8 @@ from __future__ import annotations
 from crawler.errors import UserError
 from crawler.settings import JobSettings, Settings
 
+AT_ONCE = "sweep"
+"""What is done at all PACS at once, by one process: a lake has one writer."""
 PER_PACS = ("sweep", "reconcile", "check")
 LONGEST = 128
 """Characters of a name in the queue."""
@@ -25,6 +27,20 @@ def shared(settings: Settings) -> Settings:
         if len(name) > LONGEST:
             raise UserError(f"jobs.{name}: with the name of its PACS it is longer than {LONGEST} characters")
     return settings.model_copy(update={"jobs": units})
+
+
+def base_of(name: str, job: JobSettings) -> str:
+    """Give the name of the job, of which this is that at one PACS."""
+    return name.removesuffix(f":{job.pacs[0]}") if job.pacs else name
+
+
+def alike(settings: Settings, name: str) -> list[str]:
+    """Name the jobs of `shared` settings that are done at once with one: the same at all PACS, where it is a sweep."""
+    job = settings.jobs.get(name)
+    if job is None or job.kind != AT_ONCE:
+        return []
+    base = base_of(name, job)
+    return [other for other, one in settings.jobs.items() if one.kind == AT_ONCE and base_of(other, one) == base]
 
 
 def lock_of(settings: Settings, name: str) -> str:

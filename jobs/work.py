@@ -9,60 +9,53 @@ from __future__ import annotations
 import pickle
 import sys
 import threading
-import time
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
 from crawler.errors import LakeLockedError, NoLakeError, NotNowError, PacslakeError, UserError
-from crawler.lake.job_runs import slots_done
 from crawler.lake.requests import Requests
-from crawler.lake.writer import LakeWriter
 from crawler.model import JobRun, JobState, Level
-from crawler.plan.due import last_done
 from crawler.settings import JobSettings, Settings
 from jobs.exits import Exit, disk_said, exit_of
 from jobs.lifeline import end_with_the_service
+from jobs.runs import Runs, write_down
 from jobs.wiring import start_logging
 from jobs.worker import Order
 
-LOCKED_FOR = 60.0
-"""Seconds to wait for somebody who took the lake just when a job was to be written down as done."""
-
-_STATES = {Exit.OK: JobState.COMPLETE, Exit.CAPPED: JobState.CAPPED, Exit.PARTIAL: JobState.PARTIAL}
+if TYPE_CHECKING:
+    from jobs.sweep import Over
 
 
 def work(order: Order) -> int:
     """Do what was ordered and write it down; give the exit code: of the job, 11 when the lake was in use, 130."""
     settings = order.settings
-    began = datetime.now(UTC)
     if order.new:
+        began = datetime.now(UTC)
         kinds = {name: settings.jobs[name].kind for name in order.new}
-        runs = [JobRun(name, kind, JobState.WAITING, order.slot, began, began) for name, kind in kinds.items()]
-        return _write_down(settings, runs, new=True)
+        news = [JobRun(name, kind, JobState.WAITING, order.slot, began, began) for name, kind in kinds.items()]
+        write_down(settings, news, new=True)
+        return Exit.OK
     if order.count:
         return _count(settings)
     if order.request:
         return _answer(settings, order.name)
-    job = settings.jobs[order.name]
+    runs = Runs(order)
     try:
-        code, reason = do(settings, job), None
+        code, reason = do(settings, runs.job, runs.over), None
     except LakeLockedError:
         raise
     except PacslakeError as error:
         code, reason = exit_of(error), str(error)
         structlog.get_logger().error(reason)
-    if code == Exit.INTERRUPTED:
-        return code
-    state = _STATES.get(Exit(code), JobState.FAILED)
-    why = None if state.settles else reason or f"exit code {int(code)}"
-    run = JobRun(order.name, job.kind, state, order.slot, began, datetime.now(UTC), why)
-    return _write_down(settings, [run]) or code
+    code, rest = runs.rest(code, reason)
+    write_down(settings, rest)
+    return code
 
 
-def do(settings: Settings, job: JobSettings) -> int:
+def do(settings: Settings, job: JobSettings, over: Over) -> int:
     """Do a job once, whatever its schedule; give its exit code: 130 where it was cut off, or no PACS may be asked."""
     if job.kind == "maintain":
         return _maintain(settings, job)
@@ -87,7 +80,7 @@ def do(settings: Settings, job: JobSettings) -> int:
         except NotNowError as closed_now:
             structlog.get_logger().info(str(closed_now))
             return Exit.INTERRUPTED
-    code = run_night(settings, Night.of(job))
+    code = run_night(settings, Night.of(job), over)
     if code != Exit.INTERRUPTED and has_standing(settings):
         _bring(settings)
     return code
@@ -145,22 +138,6 @@ def _maintain(settings: Settings, job: JobSettings) -> int:
     wanted = Wanted(None if days is None else now - timedelta(days=days))
     run_maintain(settings.lake.path, wanted, dry_run=False, as_json=True)
     return Exit.OK
-
-
-def _write_down(settings: Settings, runs: Sequence[JobRun], *, new: bool = False) -> int:
-    """Write down what was done; of jobs that are said to be new those that the lake, now that it can, says it lacks."""
-    until = time.monotonic() + LOCKED_FOR
-    while True:
-        try:
-            with LakeWriter.open(settings.lake.path, create=new) as writer:
-                known = slots_done(settings.lake.path) if new else {}
-                writer.commit(jobs=[run for run in runs if last_done(known.get(run.job, ()), run.due_at) is None])
-        except LakeLockedError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.5)
-        else:
-            return Exit.OK
 
 
 def main() -> int:

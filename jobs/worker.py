@@ -8,7 +8,7 @@ import pickle
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +34,8 @@ class Order:
     slot: datetime
     name: str
     """Of the job, or of the request."""
+    beside: Mapping[str, datetime] = field(default_factory=dict)
+    """Jobs that are done at once with it, each at a PACS of its own, and for which slots."""
     new: tuple[str, ...] = ()
     """Jobs to be noted as new."""
     request: bool = False
@@ -44,6 +46,16 @@ class Order:
     """So often it did not get through elsewhere."""
     pulse: float | None = None
     """Seconds of silence after which it must take its service for dead."""
+
+    @property
+    def slots(self) -> Mapping[str, datetime]:
+        """All that is done, and for which slots."""
+        return {self.name: self.slot, **self.beside}
+
+    @property
+    def title(self) -> str:
+        """What it is called, for people."""
+        return f"{self.name} and {len(self.beside)} more" if self.beside else self.name
 
     @property
     def held_for(self) -> datetime | None:
@@ -83,7 +95,7 @@ async def have_done(order: Order, leash: Leash) -> int:
         process_group=0,  # Ctrl-C in a terminal is for the service, which passes it on
     )
     assert process.stdin is not None
-    relaying = asyncio.create_task(relay(process, job=order.name))
+    relaying = asyncio.create_task(relay(process, job=order.title))
     ended = asyncio.create_task(process.wait())
     if await leash.begins(process.pid):
         process.stdin.write(pickle.dumps(order))

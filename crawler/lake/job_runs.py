@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from crawler.lake.catalog import open_catalog
 from crawler.model import JobState
 
+_SINCE = "SELECT job, state FROM job_runs WHERE started_at >= ? AND state <> 'waiting' ORDER BY run"
 MOST = 1000
 """So many runs of each job are looked at: the newest, and enough before it should a clock have been wrong."""
 
@@ -23,3 +24,10 @@ def slots_done(path: str | os.PathLike[str]) -> dict[str, list[datetime]]:
         for job, due_at in connection.execute(query).fetchall():
             found[job].append(due_at.replace(tzinfo=UTC))
     return dict(found)
+
+
+def states_since(path: str | os.PathLike[str], moment: datetime) -> dict[str, JobState]:
+    """Say how the jobs ended that began since a moment. NoLakeError where there is no lake."""
+    with open_catalog(path) as connection:
+        found = connection.execute(_SINCE, [moment.astimezone(UTC).replace(tzinfo=None)]).fetchall()
+    return {job: JobState(state) for job, state in found}

@@ -7,7 +7,7 @@ taken. So this room takes, gives back and ends tasks by itself, each in a statem
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from psycopg.sql import SQL, Literal
 from psycopg.types.json import Jsonb
 
 from crawler.errors import QueueError, UserError
-from crawler.queue.tasks import SILENCE, Holder, Shown, Standing, Task, Wanted
+from crawler.queue.tasks import SILENCE, Ending, Holder, Shown, Standing, Task, Wanted
 
 ANSWER = 5.0
 """Seconds within which PostgreSQL has to answer."""
@@ -39,6 +39,8 @@ _LOST = """UPDATE procrastinate_jobs SET args = (args - 'holder') || jsonb_build
 _ABSORB = """WITH twin AS (DELETE FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock =
     (SELECT queueing_lock FROM procrastinate_jobs WHERE id = %(id)s) RETURNING args->'slot' AS slot)
     UPDATE procrastinate_jobs SET args = args || jsonb_build_object('slot', twin.slot) FROM twin WHERE id = %(id)s"""
+_FRESH = """SELECT queue_name AS kind FROM procrastinate_jobs WHERE status = 'todo' AND task_name = %s
+    AND queue_name = ANY(%s) AND coalesce(args->>'failures', '0') = '0'"""
 _BUSY = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND task_name = %s LIMIT 1"
 _ALIKE = """SELECT id, status::text AS status, args->>'slot' AS slot, args->'lost' AS lost
     FROM procrastinate_jobs WHERE queueing_lock = %s"""
@@ -48,9 +50,9 @@ _LAKE = "SELECT obj_description('procrastinate_jobs'::regclass) AS lake"
 _HURRY = "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo' AND task_name = %s"
 _AGAIN = """SELECT procrastinate_retry_job_v2(id, now(), 0, NULL, NULL) FROM procrastinate_jobs
     WHERE status = 'failed' AND task_name = %s"""
-_NOTE = "UPDATE procrastinate_jobs SET args = (args - 'holder') || %s WHERE id = %s"
+_NOTE = "UPDATE procrastinate_jobs SET args = (args - 'holder') || %s WHERE id = ANY(%s)"
 _RETRY = "SELECT procrastinate_retry_job_v2(%s, now() + %s, %s, NULL, NULL)"
-_MINE = "SELECT id FROM procrastinate_jobs WHERE id = %s AND worker_id = %s AND status = 'doing' FOR UPDATE"
+_MINE = "SELECT id FROM procrastinate_jobs WHERE id = ANY(%s) AND worker_id = %s AND status = 'doing' FOR UPDATE"
 _BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %s RETURNING id"
 _FIRST = "SELECT min(id) = %s AS first FROM procrastinate_workers WHERE last_heartbeat > now() - %s"
 _ADD = """INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
@@ -141,78 +143,61 @@ class Queue:
         async with self._transaction() as connection:
             await connection.execute(queries["unregister_worker"], {"worker_id": service})
 
-    async def beat(self, service: int, task: int | None) -> Standing:
+    async def beat(self, service: int, tasks: Sequence[Task] = ()) -> Standing:
         """Give a sign of life, and hear how it stands."""
         async with self._transaction() as connection:
             known = await _one(connection, _BEAT, "id", [service]) is not None
             first = await _one(connection, _FIRST, "first", [service, timedelta(seconds=SILENCE)])
-            holds = task is None or await _one(connection, _MINE, "id", [task, service]) is not None
+            holds = await _has(connection, service, tasks)
         return Standing(known, bool(first), holds)
 
-    async def add(self, wanted: Wanted) -> bool:
-        """Put a job there, unless it is or was there for this slot; say whether. A newer slot stands for an older."""
+    async def add(self, wanted: Sequence[Wanted]) -> list[Wanted]:
+        """Put jobs there at once, but those that are or were there for their slots; a newer slot stands for an older.
+
+        Gives those that were put.
+        """
         async with self._transaction(alone=True) as connection:
-            rows = await (await connection.execute(_ALIKE, [wanted.name])).fetchall()
-            if any(row["slot"] == wanted.slot_text for row in rows):
-                return False
-            old = [row for row in rows if row["status"] != "doing"]
-            lost = [one for row in old if row["status"] == "todo" for one in row["lost"] or ()]
-            await connection.execute("DELETE FROM procrastinate_jobs WHERE id = ANY(%s)", [[row["id"] for row in old]])
-            args = Jsonb({"name": wanted.name, "slot": wanted.slot_text, "lost": lost})
-            values = {"kind": wanted.kind or wanted.name, "task": _TASK, "lock": wanted.lock, "name": wanted.name}
-            await connection.execute(_ADD, {**values, "args": args})
-        return True
+            return [one for one in wanted if await _added(connection, one)]
 
-    async def take(self, service: int, kinds: Sequence[str]) -> Task | None:
-        """Take the next task of these kinds, None while there is none, or another is done in the lake.
+    async def take(self, service: int, kinds: Sequence[str], alike: Callable[[str], Sequence[str]]) -> list[Task]:
+        """Take the next task of these kinds, and all that are done at once with it; none while something is done.
 
-        For a service that has none: what it seems to do was taken in an answer that never came.
+        `alike` says which those are. What did not get through before is done alone, lest it keep others from getting
+        through. For a service that has no task: what it seems to do was taken in an answer that never came.
         """
         async with self._transaction(alone=True) as connection:
             await _free_the_lost(connection, service)
             if await _one(connection, _BUSY, "id", [_TASK]):
-                return None
-            found = await connection.execute(queries["fetch_job"], {"queues": list(kinds), "worker_id": service})
-            row = await found.fetchone()
-            if row is None or row["id"] is None:
-                return None
-            try:
-                return Task.of(row)
-            except (ValueError, KeyError, TypeError):  # whoever put it there, it is none of ours
-                await connection.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [row["id"]])
-                return None
+                return []
+            first = await _fetched(connection, service, kinds)
+            if first is None or first.failures:
+                return [first] if first else []
+            with_it = [name for name in alike(first.name) if name in kinds]
+            rows = await (await connection.execute(_FRESH, [_TASK, with_it])).fetchall()
+            found, fresh = [first], [row["kind"] for row in rows]
+            while more := await _fetched(connection, service, fresh):
+                found.append(more)
+            return found
 
-    async def held_by(self, task: Task, service: int, holder: Holder) -> bool:
-        """Note which process does it; False where it is another's by now."""
+    async def held_by(self, tasks: Sequence[Task], service: int, holder: Holder) -> bool:
+        """Note which process does them; False where they are another's by now."""
         async with self._transaction() as connection:
-            if await _one(connection, _MINE, "id", [task.number, service]) is None:
+            if not await _has(connection, service, tasks):
                 return False
             note = Jsonb({"holder": {"host": holder.host, "pid": holder.pid}})
-            await connection.execute(_NOTE, [note, task.number])
+            await connection.execute(_NOTE, [note, [task.number for task in tasks]])
         return True
 
-    async def end(self, task: Task, service: int, *, kept: bool, failed: bool = False) -> bool:
-        """Have it done, or given up until its next slot; False where it is another's by now.
+    async def end(self, service: int, endings: Sequence[Ending]) -> bool:
+        """Say what has become of all that a service did; False where it is another's by now.
 
-        One that is `kept` is remembered until its next slot, so that nobody does this one again.
+        What is given back waits behind what did not fail, and all of it for the same moment, so that it stays together.
         """
-        async with self._transaction() as connection:
-            if await _one(connection, _MINE, "id", [task.number, service]) is None:
-                return False
-            state = "failed" if failed else "succeeded"
-            await connection.execute(
-                "SELECT procrastinate_finish_job_v1(%s, %s, %s)", [task.number, state, not kept and not failed]
-            )
-        return True
-
-    async def give_back(self, task: Task, service: int, seconds: float, failures: int) -> bool:
-        """Have it taken again after so many seconds, behind what did not fail; False where it is another's by now."""
         async with self._transaction(alone=True) as connection:
-            if await _one(connection, _MINE, "id", [task.number, service]) is None:
+            if not await _has(connection, service, [ending.task for ending in endings]):
                 return False
-            await connection.execute(_ABSORB, {"id": task.number})
-            await connection.execute(_RETRY, [task.number, timedelta(seconds=seconds), -failures])
-            await connection.execute(_NOTE, [Jsonb({"failures": failures}), task.number])
+            for ending in endings:
+                await _end(connection, ending)
         return True
 
     async def hurry(self) -> None:
@@ -230,6 +215,50 @@ class Queue:
             services = int(await _one(connection, alive, "n", [timedelta(seconds=SILENCE)]))
             found = await connection.execute(_SHOW, [_TASK])
             return services, [_shown(row) for row in await found.fetchall()]
+
+
+async def _added(connection: psycopg.AsyncConnection[DictRow], wanted: Wanted) -> bool:
+    """Put a job there, unless it is or was there for this slot; say whether."""
+    rows = await (await connection.execute(_ALIKE, [wanted.name])).fetchall()
+    if any(row["slot"] == wanted.slot_text for row in rows):
+        return False
+    old = [row for row in rows if row["status"] != "doing"]
+    lost = [one for row in old if row["status"] == "todo" for one in row["lost"] or ()]
+    await connection.execute("DELETE FROM procrastinate_jobs WHERE id = ANY(%s)", [[row["id"] for row in old]])
+    args = Jsonb({"name": wanted.name, "slot": wanted.slot_text, "lost": lost})
+    values = {"kind": wanted.kind or wanted.name, "task": _TASK, "lock": wanted.lock, "name": wanted.name}
+    await connection.execute(_ADD, {**values, "args": args})
+    return True
+
+
+async def _fetched(connection: psycopg.AsyncConnection[DictRow], service: int, kinds: Sequence[str]) -> Task | None:
+    """Take the next task of these kinds, None while there is none."""
+    found = await connection.execute(queries["fetch_job"], {"queues": list(kinds), "worker_id": service})
+    row = await found.fetchone()
+    if row is None or row["id"] is None:
+        return None
+    try:
+        return Task.of(row)
+    except (ValueError, KeyError, TypeError):  # whoever put it there, it is none of ours
+        await connection.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [row["id"]])
+        return None
+
+
+async def _has(connection: psycopg.AsyncConnection[DictRow], service: int, tasks: Sequence[Task]) -> bool:
+    """Whether tasks are a service's own still, all of them."""
+    found = await connection.execute(_MINE, [[task.number for task in tasks], service])
+    return len(await found.fetchall()) == len(tasks)
+
+
+async def _end(connection: psycopg.AsyncConnection[DictRow], ending: Ending) -> None:
+    number = ending.task.number
+    if ending.again_in is None:
+        state, delete = ("failed", False) if ending.given_up else ("succeeded", not ending.kept)
+        await connection.execute("SELECT procrastinate_finish_job_v1(%s, %s, %s)", [number, state, delete])
+        return
+    await connection.execute(_ABSORB, {"id": number})
+    await connection.execute(_RETRY, [number, timedelta(seconds=ending.again_in), -ending.failures])
+    await connection.execute(_NOTE, [Jsonb({"failures": ending.failures}), [number]])
 
 
 async def _free_the_lost(connection: psycopg.AsyncConnection[DictRow], service: int) -> None:

@@ -80,6 +80,20 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """What has become of a task."""
+
+    task: Task
+    again_in: float | None = None
+    """Seconds after which it may be taken again; None where it is over until its next slot."""
+    failures: int = 0
+    """So often it has not got through by now."""
+    given_up: bool = False
+    kept: bool = True
+    """Whether it is remembered until its next slot, so that nobody does this one again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What the queue says of a service."""
 
@@ -88,7 +102,7 @@ class Standing:
     first: bool
     """Whether it is the one that has been there the longest, and does what one alone shall do."""
     holds: bool
-    """Whether the task that it does is its own still."""
+    """Whether the tasks that it does are its own still."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -69,11 +69,13 @@ def wait_until(holds: Callable[[], object], every: float = 0.05) -> None:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Serving]:
+def serving(
+    folder: Path, *arguments: str, program: Sequence[str] = ("pacslake",), **environment: str
+) -> Iterator[Serving]:
     """Run `pacslake serve` in a folder, killed at the end if it still runs then."""
     log = folder / f"service-{len(list(folder.glob('service-*')))}.log"
     with log.open("wb") as out:
-        command = ["pacslake", "serve", *arguments]
+        command = [*program, "serve", *arguments]
         process = subprocess.Popen(command, cwd=folder, env={**os.environ, **ENVIRONMENT, **environment}, stderr=out)
     try:
         yield Serving(folder, process, log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import re
@@ -10,20 +11,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, timedelta
 from glob import glob
 from pathlib import Path
 
 import pytest
 
+from crawler.errors import NoLakeError
 from crawler.model import Level
-from crawler.queue.tasks import SILENCE
+from crawler.serve.notify import Notifier
 from crawler.settings import load
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
-from jobs.worker import Order
+from jobs.doing import Doer
+from jobs.pacs import pause
+from jobs.units import shared
+from jobs.work import work
+from jobs.worker import Leash, Order
+from tests.acceptance import hasty
+from tests.acceptance.hasty import SILENCE
 from tests.acceptance.installed import ENVIRONMENT, pacslake
 from tests.acceptance.queues import Cluster
 from tests.acceptance.serving import Serving, configure_jobs, done_before, serving, wait_until
@@ -31,9 +39,11 @@ from tests.acceptance.sweeping import ask, differences, said
 
 TODAY = date.today()
 ARCHIVE = Archive(60, TODAY - timedelta(days=6), TODAY, seed=11, series_per_study=2)
+BOTH = ("main", "other")
 NIGHTLY = '[jobs.nightly]\nkind = "sweep"\nreconcile_days = 0\ncron = "0 0 29 2 *"\n'
 SLOW = Quirks(latency=1.0)
 """What has begun will not be over before somebody changes that."""
+HASTY = (sys.executable, "-P", str(hasty.__file__))
 LONG = timedelta(days=9 * 366)
 ASSOCIATIONS = 2
 TIMED = {"always_timed": "true", "max_associations": ASSOCIATIONS}
@@ -80,10 +90,10 @@ def lose_postgresql(postgres: Cluster, services: Sequence[Serving]) -> None:
     [working] = at_work(services)
     postgres.stop()
     stopped = time.monotonic()
-    working.wait_for("job ended")
+    working.wait_for("job ended", len(BOTH))
     assert time.monotonic() - stopped < SILENCE  # nobody can have taken it before
     postgres.start()
-    wait_until(lambda: sum(len(one.events("job begins")) for one in services) == 2)
+    wait_until(lambda: sum(len(one.events("job begins")) for one in services) == 2 * len(BOTH))
     assert [len(one.events("the queue cannot be reached; nothing new is begun")) for one in services] == [1, 1]
 
 
@@ -95,68 +105,108 @@ def freeze(service: Serving) -> tuple[int, ...]:
     return machine
 
 
-def kill(service: Serving, other: Serving) -> None:
-    """Kill a service, and wait until another has begun what it did."""
+def kill(service: Serving, other: Serving) -> list[str]:
+    """Kill a service, and wait until another has begun what it did; say what that is."""
     begun = len(other.events("job begins"))
     service.process.kill()
     killed = time.monotonic()
     other.wait_for("job begins", begun + 1)
     assert time.monotonic() - killed < 60
+    return [one["job"] for one in other.events("job begins")[begun:]]
 
 
 def test_without_the_queue_frozen_or_killed_each_slot_is_done_once_and_nothing_is_lost(
     tmp_path: Path, postgres: Cluster, url: str
 ) -> None:
     with ExitStack() as stack:
-        pacs = {name: stack.enter_context(running(Simulator(ARCHIVE, quirks=SLOW))) for name in ("main", "other")}
+        pacs = {name: stack.enter_context(running(Simulator(ARCHIVE, quirks=SLOW))) for name in BOTH}
         asked = {name: one.counts.queries for name, one in pacs.items()}
         configure_jobs(tmp_path, {name: one.port for name, one in pacs.items()}, NIGHTLY, **TIMED)
         shares(tmp_path, url)
         done_before(tmp_path, "nightly:main", "nightly:other", ago=LONG)
-        services = [stack.enter_context(serving(tmp_path)) for _ in range(2)]
-        wait_until(lambda: asked["main"][Level.SERIES] > 3 and all(one.events("serving") for one in services))
+        services = [stack.enter_context(serving(tmp_path, program=HASTY)) for _ in range(2)]
+        wait_until(lambda: all(asked[name][Level.SERIES] > 3 for name in BOTH))
+        wait_until(lambda: all(one.events("serving") for one in services))
         [working] = at_work(services)
         shown = pacslake(tmp_path, "queue").stdout.decode()
         assert "2 services live" in shown
-        assert re.search(rf"nightly:main +is done .* {job_of(working)} .*\nnightly:other +waits ", shown)
+        assert re.search(rf"(nightly:\w+ +is done .* {job_of(working)} .*\n){{2}}", shown)
 
         lose_postgresql(postgres, services)
-        assert pacs["main"].peak_associations <= ASSOCIATIONS
-
         before = asked["main"][Level.SERIES]
         wait_until(lambda: asked["main"][Level.SERIES] > before)
+        assert max(one.peak_associations for one in pacs.values()) <= ASSOCIATIONS
+
         [frozen] = at_work(services)
         [other] = {*services} - {frozen}
         machine = freeze(frozen)
-        wait_until(lambda: len(other.events("job begins")) > len(other.events("job ended")))
+        wait_until(lambda: len(other.events("job begins")) >= len(BOTH))
         pacs["main"].quirks = Quirks()
-        wait_until(lambda: asked["other"][Level.SERIES] > 3)
-        assert other.events("job ended", job="nightly:main", exit_code=0)
+        wait_until(lambda: states(tmp_path)["nightly:main", "complete"] == 2)  # while the other PACS is asked
         queries = asked["main"].total()
         for process in machine:
             os.kill(process, signal.SIGCONT)
         frozen.wait_for("job ended", len(frozen.events("job begins")))
 
-        kill(other, frozen)
+        assert kill(other, frozen) == ["nightly:other"]
         pacs["other"].quirks = Quirks()
-        frozen.wait_for("job ended", exit_code=0)
+        frozen.wait_for("job ended", job="nightly:other", exit_code=0)
         assert stop(frozen) == [0]
-        assert asked["main"].total() == queries  # who woke asked nothing more
-        assert pacs["other"].peak_associations <= ASSOCIATIONS
+        assert asked["main"].total() == queries  # neither who woke nor who took over asked anything more
         assert states(tmp_path) == {(f"nightly:{name}", "complete"): 2 for name in pacs}
         assert [differences(tmp_path, name, Level.SERIES, ARCHIVE) for name in pacs] == [[], []]
         assert pacslake(tmp_path, "verify").returncode == 0
 
 
+def ordered(folder: Path, *names: str) -> Order:
+    """Give the order to do the nightly sweep at PACS of these names at once."""
+    first, *others = (f"nightly:{name}" for name in names)
+    slot = datetime.now(UTC)
+    return Order(shared(load(folder / "pacslake.toml")), slot, first, beside=dict.fromkeys(others, slot))
+
+
+def test_of_what_is_stopped_what_got_through_is_done(tmp_path: Path) -> None:
+    async def stopped(order: Order) -> dict[str, tuple[int, float]]:
+        leash = Leash(asyncio.Event())
+        doing = asyncio.create_task(Doer(Notifier(None), asyncio.Event()).do(order, leash))
+        await asyncio.to_thread(wait_until, lambda: done(order.name))
+        leash.stop.set()
+        return await doing
+
+    def done(name: str) -> bool:
+        with suppress(NoLakeError):
+            return (name, "complete") in states(tmp_path)
+        return False
+
+    with ExitStack() as stack:
+        quirks = {"main": Quirks(), "other": SLOW}
+        pacs = {name: stack.enter_context(running(Simulator(ARCHIVE, quirks=quirks[name]))) for name in BOTH}
+        configure_jobs(tmp_path, {name: one.port for name, one in pacs.items()}, NIGHTLY, **TIMED)
+        ended = asyncio.run(stopped(ordered(tmp_path, *BOTH)))
+    assert ended == {"nightly:main": (0, 0.0), "nightly:other": (130, 0.0)}
+    assert states(tmp_path) == {("nightly:main", "complete"): 1}
+
+
+@pytest.mark.parametrize("reconcile_days", [0, 30])
+def test_of_pacs_that_are_crawled_at_once_each_is_written_down(tmp_path: Path, reconcile_days: int) -> None:
+    with running(Simulator(ARCHIVE)) as pacs, running(Simulator(ARCHIVE, ae_title="ANOTHER")) as refusing:
+        ports = {"paused": pacs.port, "refusing": refusing.port, "main": pacs.port}
+        nightly = NIGHTLY.replace("= 0", f"= {reconcile_days}")
+        configure_jobs(tmp_path, ports, nightly, levels='["study"]')
+        pause(load(tmp_path / "pacslake.toml"), "paused", None, "")
+        assert work(ordered(tmp_path, *ports)) == 130  # as what is not written down
+    assert states(tmp_path) == {("nightly:refusing", "partial"): 1, ("nightly:main", "complete"): 1}
+
+
 def test_a_job_that_hears_nothing_of_its_service_ends(tmp_path: Path) -> None:
     with running(Simulator(ARCHIVE, quirks=SLOW)) as pacs:
         configure_jobs(tmp_path, {"main": pacs.port}, NIGHTLY, **TIMED)
-        order = Order(load(tmp_path / "pacslake.toml"), datetime.now(UTC), "nightly", pulse=2.0)
+        order = Order(load(tmp_path / "pacslake.toml"), datetime.now(UTC), "nightly", pulse=1.0)
         command = [sys.executable, "-P", "-m", "jobs.work"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT) as job:
             assert job.stdin is not None
             job.stdin.write(pickle.dumps(order))
-            while not pacs.counts.queries[Level.SERIES]:
+            while not pacs.counts.queries.total():
                 job.stdin.write(b".")
                 job.stdin.flush()
                 time.sleep(0.1)

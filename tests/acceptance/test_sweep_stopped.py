@@ -14,6 +14,7 @@ from crawler.settings import load
 from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
+from jobs.pacs import pause
 from jobs.sweep import SweepRequest, run_sweep
 from tests.acceptance.schedules import Schedule, losses
 from tests.acceptance.serving import wait_until
@@ -45,3 +46,12 @@ def test_a_sweep_that_was_stopped_loses_nothing_in_silence(
         assert run_sweep(settings, request) == code
         lost, _ = losses(settings, Schedule(archive, days=DAYS))
     assert lost == []
+
+
+def test_a_sweep_that_leaves_a_pacs_out_is_not_done_where_the_others_are_capped(tmp_path: Path) -> None:
+    with running(Simulator(CROWDED, quirks=Quirks(cap=20))) as pacs:
+        configure(tmp_path, {"main": pacs.port, "paused": pacs.port}, levels='["study"]')
+        settings = load(tmp_path / "pacslake.toml")
+        pause(settings, "paused", None, "")
+        assert run_sweep(settings, SweepRequest(("main",), *DAYS)) == 4
+        assert run_sweep(settings, SweepRequest((), *DAYS)) == 3

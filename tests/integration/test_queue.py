@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from crawler.errors import CommitConflictError, PacslakeError, QueueError, UserE
 from crawler.lake.writer import LakeWriter
 from crawler.model import JobRun, JobState
 from crawler.queue.postgres import Queue
-from crawler.queue.tasks import Holder, Task, Wanted
+from crawler.queue.tasks import Ending, Holder, Task, Wanted
 from crawler.settings import load
 from jobs.membership import Membership
 from jobs.queued import shut_out
@@ -37,7 +37,7 @@ def url(postgres: Cluster, request: pytest.FixtureRequest) -> str:
 
 
 def wanted(slot: datetime = SLOT, name: str = KINDS[0]) -> Wanted:
-    return Wanted(name, slot, "main")
+    return Wanted(name, slot, name.partition(":")[2])
 
 
 def play(url: str, plot: Play) -> None:
@@ -52,9 +52,13 @@ def play(url: str, plot: Play) -> None:
     asyncio.run(played())
 
 
+def none(_name: str) -> Sequence[str]:
+    """Have nothing done at once with anything."""
+    return ()
+
+
 async def taken(queue: Queue, service: int) -> Task:
-    task = await queue.take(service, KINDS)
-    assert task is not None
+    [task] = await queue.take(service, KINDS, none)
     return task
 
 
@@ -67,14 +71,14 @@ def silence(url: str, service: int) -> None:
 
 def test_a_slot_is_in_it_once_and_remembered_when_it_is_done(url: str) -> None:
     async def plot(queue: Queue, one: int, other: int) -> None:
-        assert [await queue.add(wanted()), await queue.add(wanted())] == [True, False]
+        assert [await queue.add([wanted()]), await queue.add([wanted()])] == [[wanted()], []]
         task = await taken(queue, one)
         assert (task.name, task.slot, task.failures, task.lost) == (KINDS[0], SLOT, 0, ())
-        assert not await queue.add(wanted())
-        assert await queue.take(other, KINDS) is None
-        assert await queue.end(task, one, kept=True)
-        assert not await queue.add(wanted())
-        assert await queue.add(wanted(NEXT))
+        assert not await queue.add([wanted()])
+        assert await queue.take(other, KINDS, none) == []
+        assert await queue.end(one, [Ending(task)])
+        assert not await queue.add([wanted()])
+        assert await queue.add([wanted(NEXT)])
         assert (await taken(queue, other)).slot == NEXT
 
     play(url, plot)
@@ -83,11 +87,11 @@ def test_a_slot_is_in_it_once_and_remembered_when_it_is_done(url: str) -> None:
 def test_a_newer_slot_stands_for_one_that_waits_or_is_given_back(url: str) -> None:
     async def plot(queue: Queue, one: int, _other: int) -> None:
         for slot in (SLOT, NEXT):
-            await queue.add(wanted(slot))
+            await queue.add([wanted(slot)])
         task = await taken(queue, one)
         assert task.slot == NEXT
-        await queue.add(wanted(NEXT + timedelta(days=1)))
-        assert await queue.give_back(task, one, 0, 1)
+        await queue.add([wanted(NEXT + timedelta(days=1))])
+        assert await queue.end(one, [Ending(task, 0, 1)])
         assert (await taken(queue, one)).slot == NEXT + timedelta(days=1)
         assert len((await queue.shown())[1]) == 1
 
@@ -96,35 +100,72 @@ def test_a_newer_slot_stands_for_one_that_waits_or_is_given_back(url: str) -> No
 
 def test_one_task_at_a_time_is_done_and_only_by_who_knows_it(url: str) -> None:
     async def plot(queue: Queue, one: int, other: int) -> None:
-        await queue.add(wanted())
-        await queue.add(wanted(name="nightly:other"))
-        assert await queue.take(one, ["weekly:main"]) is None
+        await queue.add([wanted()])
+        await queue.add([wanted(name="nightly:other")])
+        assert await queue.take(one, ["weekly:main"], none) == []
         task = await taken(queue, one)
-        assert await queue.take(other, ["nightly:other"]) is None
-        await queue.end(task, one, kept=False)
-        assert await queue.take(other, ["nightly:other"]) is not None
+        assert await queue.take(other, ["nightly:other"], none) == []
+        await queue.end(one, [Ending(task, kept=False)])
+        assert await queue.take(other, ["nightly:other"], none)
+
+    play(url, plot)
+
+
+def test_a_job_is_taken_at_all_its_pacs_at_once_and_alone_where_it_did_not_get_through(url: str) -> None:
+    nightly = [f"nightly:{pacs}" for pacs in ("main", "ultra", "closed", "far")]
+    here, there = ["weekly:main", *nightly[:3]], ["weekly:main", nightly[0], nightly[3]]
+
+    async def took(queue: Queue, service: int, kinds: list[str]) -> list[Task]:
+        return await queue.take(service, kinds, lambda name: nightly if name in nightly else [])
+
+    def names(tasks: list[Task]) -> list[str]:
+        return [task.name for task in tasks]
+
+    async def plot(queue: Queue, one: int, other: int) -> None:
+        await queue.add([wanted(name=name) for name in (*nightly, "weekly:main")])
+        tasks = await took(queue, one, here)
+        assert names(tasks) == nightly[:3]
+        assert await took(queue, other, there) == []
+        assert await queue.held_by(tasks, one, Holder("crawl1", 71))
+        assert [(one.name, one.pid) for one in (await queue.shown())[1] if one.state == "doing"] == [
+            (name, 71) for name in nightly[:3]
+        ]
+        silence(url, one)
+        main, far = await took(queue, other, there)
+        assert (names([main, far]), main.lost) == ([nightly[0], nightly[3]], (Holder("crawl1", 71),))
+        assert not (await queue.beat(one, tasks)).holds
+        assert not await queue.end(one, [Ending(task) for task in tasks])
+        assert await queue.end(other, [Ending(far), Ending(main, 0, 0)])
+        tasks = await took(queue, other, here)
+        assert names(tasks) == nightly[:3]  # what was given back too, as it did not fail
+        main, ultra, closed = tasks
+        assert await queue.end(other, [Ending(main, 0, 1), Ending(ultra, 0, 1), Ending(closed, 300, 0)])
+        for found in (["weekly:main"], nightly[:1], nightly[1:2], []):
+            tasks = await took(queue, other, here)
+            assert names(tasks) == found
+            assert await queue.end(other, [Ending(task) for task in tasks])
 
     play(url, plot)
 
 
 def test_who_fell_silent_has_lost_its_task_and_cannot_end_that_of_another(url: str) -> None:
     async def plot(queue: Queue, one: int, other: int) -> None:
-        await queue.add(wanted())
+        await queue.add([wanted()])
         task = await taken(queue, one)
-        assert await queue.held_by(task, one, Holder("crawl1", 71))
-        assert await queue.take(other, KINDS) is None
+        assert await queue.held_by([task], one, Holder("crawl1", 71))
+        assert await queue.take(other, KINDS, none) == []
         silence(url, one)
         again = await taken(queue, other)
         assert (again.number, again.lost) == (task.number, (Holder("crawl1", 71),))
-        assert not (await queue.beat(one, task.number)).known
-        assert not (await queue.beat(one, task.number)).holds
-        assert not await queue.held_by(task, one, Holder("crawl1", 72))
-        assert not await queue.end(task, one, kept=True)
-        assert not await queue.give_back(task, one, 0, 1)
-        assert (await queue.beat(other, again.number)).holds
-        assert (await queue.beat(other, again.number)).first
-        await queue.give_back(again, other, 0, 0)  # it found the lake taken: who lost it is still known
-        await queue.add(wanted(NEXT))
+        assert not (await queue.beat(one, [task])).known
+        assert not (await queue.beat(one, [task])).holds
+        assert not await queue.held_by([task], one, Holder("crawl1", 72))
+        assert not await queue.end(one, [Ending(task)])
+        assert not await queue.end(one, [Ending(task, 0, 1)])
+        assert (await queue.beat(other, [again])).holds
+        assert (await queue.beat(other, [again])).first
+        await queue.end(other, [Ending(again, 0, 0)])  # it found the lake taken: who lost it is still known
+        await queue.add([wanted(NEXT)])
         assert (await taken(queue, other)).lost == (Holder("crawl1", 71),)
 
     play(url, plot)
@@ -132,7 +173,7 @@ def test_who_fell_silent_has_lost_its_task_and_cannot_end_that_of_another(url: s
 
 def test_what_was_taken_in_an_answer_that_never_came_is_taken_again(url: str) -> None:
     async def plot(queue: Queue, one: int, _other: int) -> None:
-        await queue.add(wanted())
+        await queue.add([wanted()])
         assert (await taken(queue, one)).number == (await taken(queue, one)).number
 
     play(url, plot)
@@ -140,15 +181,15 @@ def test_what_was_taken_in_an_answer_that_never_came_is_taken_again(url: str) ->
 
 def test_what_failed_waits_and_what_was_given_up_is_tried_again_when_somebody_hurries(url: str) -> None:
     async def plot(queue: Queue, one: int, _other: int) -> None:
-        await queue.add(wanted())
-        await queue.give_back(await taken(queue, one), one, 300, 1)
-        assert await queue.take(one, KINDS) is None
+        await queue.add([wanted()])
+        await queue.end(one, [Ending(await taken(queue, one), 300, 1)])
+        assert await queue.take(one, KINDS, none) == []
         await queue.hurry()
         task = await taken(queue, one)
         assert task.failures == 1
-        await queue.end(task, one, kept=True, failed=True)
+        await queue.end(one, [Ending(task, given_up=True)])
         assert [shown.state for shown in (await queue.shown())[1]] == ["failed"]
-        assert not await queue.add(wanted())
+        assert not await queue.add([wanted()])
         await queue.hurry()
         assert (await taken(queue, one)).slot == SLOT
 
@@ -205,11 +246,11 @@ def test_a_queue_that_lost_everything_is_made_anew(url: str, monkeypatch: pytest
         await asyncio.wait([living])
         await member.leave()
 
-    async def taken_by(member: Membership) -> Task | None:
+    async def taken_by(member: Membership) -> list[Task]:
         with suppress(QueueError):
-            await member.add(wanted(datetime.now(UTC)))
-            return await member.take(KINDS)
-        return None
+            await member.add([wanted(datetime.now(UTC))])
+            return await member.take(KINDS, none)
+        return []
 
     asyncio.run(plot())
 
@@ -241,9 +282,9 @@ def test_the_lock_of_who_lost_a_task_is_set_aside_and_what_it_writes_is_refused(
 
     ours, somebody = Holder(socket.gethostname(), os.getpid()), Holder(socket.gethostname(), 1)
     with LakeWriter.open(tmp_path / "lake") as frozen:
-        shut_out(tmp_path / "lake", Task(1, "nightly:main", SLOT, 0, (somebody,)))
+        shut_out(tmp_path / "lake", [Task(1, "nightly:main", SLOT, 0, (somebody,))])
         assert (tmp_path / "lake/lock").exists()
-        shut_out(tmp_path / "lake", Task(1, "nightly:main", SLOT, 0, (somebody, ours)))
+        shut_out(tmp_path / "lake", [Task(1, "nightly:main", SLOT, 0, (somebody, ours))])
         with LakeWriter.open(tmp_path / "lake") as other:
             with pytest.raises(CommitConflictError):
                 frozen.commit(jobs=[run()])

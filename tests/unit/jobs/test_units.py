@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from crawler.errors import UserError
 from crawler.settings import load
-from jobs.units import lock_of, shared
+from jobs.scheduler import schedules_of
+from jobs.units import alike, lock_of, shared
 
 PACS = '[pacs.{}]\nhost = "127.0.0.1"\nport = 104\nae_title = "A"\n'
 JOB = '[jobs.{}]\nkind = "{}"\ninterval = "1d"\n'
@@ -34,3 +36,13 @@ def test_a_name_that_the_queue_cannot_hold_is_refused(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(text)
     with pytest.raises(UserError, match="it is longer than 128 characters"):
         shared(load(tmp_path / "s.toml"))
+
+
+def test_a_sweep_is_due_at_all_its_pacs_at_once_and_other_jobs_go_alone(tmp_path: Path) -> None:
+    jobs = JOB.format("nightly", "sweep") + 'jitter = "10h"\n' + JOB.format("a", "sweep") + JOB.format("look", "check")
+    (tmp_path / "s.toml").write_text('[lake]\npath = "lake"\n' + PACS.format("a") + PACS.format("b") + jobs)
+    settings = shared(load(tmp_path / "s.toml"))
+    assert alike(settings, "nightly:b") == ["nightly:a", "nightly:b"]
+    assert [alike(settings, name) for name in ("look:a", "(lake)")] == [[], []]
+    delays = {one.job: one.delay for one in schedules_of(settings)}
+    assert delays["nightly:a"] == delays["nightly:b"] > timedelta()
