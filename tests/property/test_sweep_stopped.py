@@ -1,7 +1,12 @@
-"""A sweep that was stopped or killed, and goes on in another process: what it lacks is on record all the same."""
+"""A sweep that was stopped, killed or left by the PACS, and goes on in another process.
+
+What it lacks is on record all the same, and once nothing fails any more nothing is missing. `make test` draws the same
+schedules of faults each time, PACSLAKE_SCHEDULES so many others.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -15,7 +20,7 @@ from crawler.plan.coverage import covered, days_by_hours
 from crawler.plan.doubts import UNTIMED
 from crawler.plan.spans import span_of
 from crawler.plan.sweep import SweepMachine
-from tests.property.test_sweep_machine import FIRST, TODAY, looks_whole, pacs
+from tests.property.test_sweep_machine import FIRST, TODAY, archives, crowd, looks_whole, pacs
 from tests.property.toy_pacs import Study, Swept, ToyPacs
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -113,3 +118,43 @@ def test_what_a_killed_sweep_lacks_is_on_record_when_it_went_on(most: int) -> No
     process.begin(Known())
     process.run(-1)
     assert_on_record(process)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one sweep: which of its questions the PACS drops, and when it is stopped or killed."""
+
+    lost: frozenset[int] = frozenset()
+    most: int = -1
+    killed: bool = False
+
+
+faults = st.builds(
+    Fault,
+    st.one_of(
+        st.frozensets(st.integers(1, 60), max_size=20),
+        st.tuples(st.integers(1, 40), st.integers(1, 40)).map(lambda some: frozenset(range(some[0], sum(some)))),
+    ),
+    st.sampled_from((-1, -1, 1, 2, 5, 10, 20)),
+    st.booleans(),
+)
+SCHEDULES = os.environ.get("PACSLAKE_SCHEDULES")
+
+
+@settings(max_examples=int(SCHEDULES or 40), derandomize=SCHEDULES is None, suppress_health_check=list(HealthCheck))
+@given(archives(), st.sampled_from((0, 0, 37, 100)), st.booleans(), st.lists(faults, min_size=1, max_size=4))
+def test_once_nothing_fails_any_more_nothing_is_missing(
+    studies: list[Study], cap: int, whole: bool, happening: list[Fault]
+) -> None:
+    assume(not cap or crowd(studies) < cap)
+    toy = ToyPacs(studies, cap=cap)
+    process, known = Process(toy, whole), Known()
+    for fault in (*happening, Fault()):
+        toy.lost = frozenset(toy.queries + number for number in fault.lost)
+        process.begin(known)
+        process.run(fault.most, killed=fault.killed)
+        known = process.machine.found_out
+        if fault.most < 0:
+            assert_on_record(process)
+    assert process.machine.finished
+    assert process.found == set(studies)

@@ -46,15 +46,16 @@ class ToyPacs:
     omits_times: bool = False
     """Whether answers lack the times that it matches on."""
     lost: frozenset[int] = frozenset()
-    """Numbers of the queries whose association is lost."""
+    """Numbers of the queries whose association is lost, at once or amid their rows."""
     queries: int = field(default=0, init=False)
 
     def answer(self, ask: Ask) -> tuple[Answer, list[Study]]:
         """Answer one question, as the driver would report it, and give the studies that came."""
         self.queries += 1
-        if self.queries in self.lost:
-            return Answer(Outcome.INTERRUPTED), []
         rows = [study for study in self.studies if self._matches(study, ask.query)]
+        if self.queries in self.lost:
+            came = rows[: self.queries % (len(rows) + 1)]
+            return Answer(Outcome.INTERRUPTED, len(came), _sight(came, ask)), came
         ended = Outcome.SUCCESS
         if self.cap and len(rows) > self.cap:
             ended = self.over_cap
