@@ -82,6 +82,7 @@ class Chaos:
         self.services[place].process.wait(timeout=60)
         self.ended.append(self.services[place])
         self.services[place] = self._new()
+        self.services[place].wait_for("serving")  # one that is stopped before ends as any command does
 
     def _kill(self, place: int) -> None:
         self.services[place].process.kill()
@@ -136,7 +137,7 @@ def test_no_slot_is_done_twice_and_nothing_is_lost(tmp_path: Path, postgres: Clu
             chaos.happen()
         begun = sum(len(service.events("job begins")) for service in (*chaos.services, *chaos.ended))
         wait_until(
-            lambda: sum(len(one.events("job begins")) for one in (*chaos.services, *chaos.ended)) > begun + 3
+            lambda: sum(len(one.events("job begins")) for one in (*chaos.services, *chaos.ended)) > begun + len(PACS)
         )  # all is well again
         for service in chaos.services:
             service.process.terminate()
