@@ -2,11 +2,11 @@
 # Its working folder /data holds pacslake.toml and the lake. It writes nowhere else but /tmp: the root may be read-only.
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY requirements.build.lock requirements.run.lock ./
+COPY requirements.build.lock requirements.run.lock requirements.service.lock ./
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements.build.lock \
  && python -m venv --without-pip /opt/pacslake \
- && /opt/build/bin/pip --python /opt/pacslake install --require-hashes --only-binary :all: -r requirements.run.lock
+ && /opt/build/bin/pip --python /opt/pacslake install --require-hashes --only-binary :all: -r requirements.service.lock
 COPY pyproject.toml README.md SECURITY.md CHANGELOG.md LICENSE ./
 COPY config config
 COPY docs docs

@@ -22,8 +22,7 @@ $(STAMP): requirements.lock pyproject.toml
 	  || { echo "pacslake needs Python 3.11 to 3.14. Type: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "This Python has no venv. On Debian or Ubuntu type: apt-get install python3-venv" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	$(PYTHON) -m venv $(VENV) && $(PIP) install --require-hashes --only-binary :all: -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
@@ -63,14 +62,15 @@ format: $(STAMP) ## format the code and sort the imports
 lock: ## pin every dependency anew, with hashes (needs uv)
 	$(PIN) --group dev --extra images --extra object-storage --extra queue --upgrade --output-file requirements.lock pyproject.toml
 	$(PIN) --constraint requirements.lock --output-file requirements.run.lock pyproject.toml
-	$(PIN) --constraint requirements.lock --output-file requirements.build.lock --group build
+	$(PIN) --constraint requirements.lock --output-file requirements.service.lock --extra object-storage --extra queue pyproject.toml \
+	  && $(PIN) --constraint requirements.lock --output-file requirements.build.lock --group build
 
 wheelhouse: $(STAMP) ## pack pacslake and all it needs into dist/, for machines without internet
 	rm -rf $(DIST)/wheelhouse && mkdir -p $(DIST)
-	$(PIP) download --require-hashes --only-binary :all: -r requirements.run.lock --dest $(DIST)/wheelhouse
+	$(PIP) download --require-hashes --only-binary :all: -r requirements.service.lock --dest $(DIST)/wheelhouse
 	$(PIP) wheel --no-deps --no-build-isolation --no-index --wheel-dir $(DIST)/wheelhouse .
 	cp config/wheelhouse.txt $(DIST)/wheelhouse/README.txt && cd $(DIST)/wheelhouse && sha256sum *.whl > SHA256SUMS
-	cd $(DIST)/wheelhouse && PYTHONPATH=$(CURDIR) $(abspath $(BIN))/python -m tests.install.bill_of_materials $(CURDIR)/requirements.run.lock . > pacslake.cdx.json
+	cd $(DIST)/wheelhouse && PYTHONPATH=$(CURDIR) $(abspath $(BIN))/python -m tests.install.bill_of_materials $(CURDIR)/requirements.service.lock . > pacslake.cdx.json
 	tar -C $(DIST) -cf $(DIST)/$$(cd $(DIST)/wheelhouse && echo pacslake-*.whl | cut -d- -f1,2)-$(TAG).tar wheelhouse
 
 bench: $(STAMP) ## measure against findscu, pynetdicom and odil; prints ratios

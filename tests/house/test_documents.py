@@ -7,9 +7,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from jobs.cli import COMMANDS
+from jobs.cli import COMMANDS, cli
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN = ROOT / "docs" / "generated"
@@ -35,6 +36,35 @@ def unknown_names(text: str) -> Iterator[str]:
             yield f"make {target}"
 
 
+def misspelt(text: str) -> Iterator[str]:
+    """Give the lines of a document's blocks that pacslake would not take: no such command, option or argument."""
+    for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL):
+        code = re.sub(r"(^|\s)#.*", "", block.replace("\\\n", " "), flags=re.MULTILINE)
+        code = re.sub(r"\"[^\"]*\"|'[^']*'", "TEXT", code)
+        for line in re.findall(r"(?:^|[$|&;] ?)pacslake ([^|&;<>)\n]*)", code, re.MULTILINE):
+            command: click.Command = cli
+            typed, context = line.split(), click.Context(command, info_name="pacslake")
+            try:
+                while isinstance(command, click.Group) and typed and not typed[0].startswith("-"):
+                    _, found, typed = command.resolve_command(context, typed)
+                    assert found is not None
+                    command, context = found, click.Context(found, parent=context)
+                command.make_parser(context).parse_args(typed)
+            except click.UsageError:
+                yield line.strip()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_document_has_commands_typed_as_pacslake_takes_them(document: Path) -> None:
+    assert not list(misspelt(document.read_text()))
+
+
+def test_a_command_that_is_typed_wrongly_is_found() -> None:
+    right = "```sh\npacslake sweep --from 2024-01-01  # all\n. x && pacslake cohort show a | jq '.[]'\n```\n"
+    wrong = "```console\n$ pacslake sweep --form 2024-01-01\n$ pacslake cohort fly a && pacslake status\n```\n"
+    assert list(misspelt(right + wrong)) == ["sweep --form 2024-01-01", "cohort fly a"]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_document_names_only_what_exists(document: Path) -> None:
     assert not list(unknown_names(document.read_text()))
@@ -55,10 +85,12 @@ def test_a_file_keeps_its_length(name: str) -> None:
 def test_the_locks_hold_every_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups, needed = project["dependency-groups"], project["project"]["dependencies"]
-    extras = [name for extra in project["project"]["optional-dependencies"].values() for name in extra]
+    optional = project["project"]["optional-dependencies"]
+    extras = [name for extra in optional.values() for name in extra]
     for lock, wanted in (
         ("requirements.lock", [*needed, *extras, *groups["build"], *groups["docs"], *groups["dev"]]),
         ("requirements.run.lock", needed),
+        ("requirements.service.lock", [*needed, *optional["queue"], *optional["object-storage"]]),
         ("requirements.build.lock", groups["build"]),
     ):
         pinned = set(re.findall(r"^([\w-]+)==", (ROOT / lock).read_text(), re.MULTILINE))

@@ -43,11 +43,10 @@ def test_the_wheelhouse_installs_without_network_and_what_it_installs_works(whee
     command = str(tmp_path / "pacslake/bin/pacslake")
     for words in (
         ["init"],
-        ["demo", "--studies", "200", "--log-level", "error"],
+        ["demo", "--studies", "50", "--log-level", "error"],
         ["dictionary"],
         ["conformance"],
         ["docs", "tutorial"],
-        ["simulate", "--help"],
     ):
         done = subprocess.run([command, *words], cwd=tmp_path, env=ALONE, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
@@ -55,7 +54,7 @@ def test_the_wheelhouse_installs_without_network_and_what_it_installs_works(whee
 
 
 def test_the_wheelhouse_has_just_what_pacslake_runs_with_in_the_versions_that_were_tested(wheelhouse: Path) -> None:
-    pins, build, tested = (pins_of(f"requirements.{kind}lock") for kind in ("run.", "build.", ""))
+    pins, build, tested = (pins_of(f"requirements.{kind}lock") for kind in ("service.", "build.", ""))
     assert pins | build <= tested
     packed = [wheel.name.split("-") for wheel in wheelhouse.glob("*.whl")]
     found = {(name.replace("_", "-"), release) for name, release, *_ in packed}
@@ -66,8 +65,8 @@ def test_the_wheelhouse_has_just_what_pacslake_runs_with_in_the_versions_that_we
 def test_the_bill_of_materials_names_every_package_with_version_hash_and_licence(wheelhouse: Path) -> None:
     bill = json.loads((wheelhouse / "pacslake.cdx.json").read_text())
     named = bill["components"]
-    assert {(one["name"], one["version"]) for one in named} == pins_of("requirements.run.lock")
-    lock = (ROOT / "requirements.run.lock").read_text()
+    assert {(one["name"], one["version"]) for one in named} == pins_of("requirements.service.lock")
+    lock = (ROOT / "requirements.service.lock").read_text()
     assert all(said["content"] in lock for one in named for said in one["externalReferences"][0]["hashes"])
     sums = {line.split()[0] for line in (wheelhouse / "SHA256SUMS").read_text().splitlines()}
     packed = [one for one in (*named, bill["metadata"]["component"]) if "hashes" in one]
