@@ -5,7 +5,9 @@ Touches: disk, for names.
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 _NUMBERED = re.compile(r"(\d{20})\.(json|draft|checkpoint(\.[0-9a-f.-]+)?\.parquet|checkpoint\.sha256(\.new)?)")
@@ -41,5 +43,8 @@ def checkpoints_in(log: Path) -> dict[Path, int]:
 
 def newest_version(log: Path) -> int:
     """Give the version of the newest commit file, -1 where there is none."""
-    names = (path.name for path in (log / "_delta_log").glob("*.json"))
-    return max((int(name[:20]) for name in names if len(name) == 25 and name[:20].isdecimal()), default=-1)
+    names: list[str] = []
+    with suppress(OSError):  # there is no folder
+        names = os.listdir(log / "_delta_log")  # a tenth of the time of a glob: a week may leave 100,000 of them
+    commits = (name for name in names if len(name) == 25 and name[20:] == ".json" and name[:20].isdecimal())
+    return int(max(commits, default="-1")[:20])

@@ -71,7 +71,7 @@ class LogFile:
 
 def read_files(table: DeltaTable) -> list[LogFile]:
     """List the active files of a table at its version, oldest first within each entity."""
-    adds = pa.table(table.get_add_actions(flatten=True))
+    adds = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()  # `table` loads pandas
     names = ("partition.entity", "path", "num_records", "null_count.supersedes", "size_bytes", "min.row_id")
     if not adds.num_rows:
         return []

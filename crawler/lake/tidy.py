@@ -20,6 +20,11 @@ LARGE = 1_000_000
 CROWD = 200
 """New files of an entity that a sweep does not let come about: each costs every commit and every query a little."""
 
+AT_ONCE = 2_000_000
+"""Rows that a sweep merges between two commits, in some four seconds: who waits for more loses associations."""
+LEAST = 10
+"""Fewer files are not worth it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
@@ -47,8 +52,8 @@ def due(files: Iterable[LogFile], *, whole: Sequence[str] = ()) -> list[Rewrite]
 def crowded(files: Iterable[LogFile]) -> list[Rewrite]:
     """Give the small new files that a sweep merges while it goes on.
 
-    They are taken from the smallest up, each as long as it is no larger than those before it together: so a row is
-    merged again only with as many others, some log2(commits / CROWD) times in all.
+    They are taken from the smallest up, each as long as it is no larger than those before it together, or than ten of
+    the smallest: so a row is merged again only with as many others, some log2(commits) times in all.
     """
     of: dict[str, list[LogFile]] = {}
     for file in files:
@@ -59,12 +64,14 @@ def crowded(files: Iterable[LogFile]) -> list[Rewrite]:
         if len(new) > CROWD:
             taken: list[LogFile] = []
             rows = 0
-            for file in sorted(new, key=lambda file: file.rows):
-                if len(taken) >= CROWD // 2 and file.rows > rows:
+            ascending = sorted(new, key=lambda file: file.rows)
+            for file in ascending:
+                if file.rows > min(max(rows, LEAST * ascending[0].rows), AT_ONCE - rows):
                     break
                 taken.append(file)
                 rows += file.rows
-            found.append(Rewrite(entity, tuple(sorted(taken, key=lambda file: file.path)), apart=False))
+            if len(taken) >= LEAST:
+                found.append(Rewrite(entity, tuple(sorted(taken, key=lambda file: file.path)), apart=False))
     return found
 
 
