@@ -41,4 +41,4 @@ def from_above(text: str) -> str:
     """Give a page of the folder above with links that hold here."""
     text = re.sub(r"\]\(docs/", "](../", text)
     text = re.sub(rf"\]\(({'|'.join(ABOVE)})\.md", lambda found: f"]({found[1].lower()}.md", text)
-    return re.sub(r"\[([^\]]*)\]\((?!\.\./|https?:|[a-z]+\.md)[^)]*\)", r"`\1`", text)
+    return re.sub(r"\[([^\]]*)\]\((?!\.\./|https?:|#|[a-z]+\.md)[^)]*\)", r"`\1`", text)

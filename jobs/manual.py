@@ -73,6 +73,8 @@ def linked(found: Document) -> str:
 
     def led(link: re.Match[str]) -> str:
         text, to = link.groups()
+        if to.startswith("#"):
+            return text
         path = posixpath.normpath(posixpath.join(base, to))
         name = above.get(path, path.removeprefix("docs/").removesuffix(".md"))
         if to.startswith("http"):

@@ -125,7 +125,7 @@ def test_the_demo_answers_three_questions(demo: tuple[Path, str]) -> None:
 
 
 def readme() -> str:
-    return (ROOT / "README.md").read_text()
+    return "\n".join((ROOT / name).read_text() for name in ("README.md", "docs/service.md", "docs/guest.md"))
 
 
 STATEMENTS = [

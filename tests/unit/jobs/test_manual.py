@@ -34,9 +34,9 @@ def test_a_page_has_a_title_and_its_links_lead_to_what_is_there(name: str) -> No
 
 
 def test_links_to_other_folders_are_followed() -> None:
-    text = "[a](docs/find.md) [b](https://b.example/) ![c](docs/pictures/sql.png) [d](config/x.toml) [e](SECURITY.md)"
-    above = manual.linked(manual.Document("readme", "", text))
-    assert above == "[a](/docs/find) [b](https://b.example/) ![c](/docs/pictures/sql.png) `d` [e](/docs/security)"
+    text = "[a](docs/find.md) [b](https://b.example/) ![c](docs/pictures/sql.png) [d](config/x.toml)"
+    above = manual.linked(manual.Document("readme", "", f"{text} [e](SECURITY.md) [f](#ask)"))
+    assert above == "[a](/docs/find) [b](https://b.example/) ![c](/docs/pictures/sql.png) `d` [e](/docs/security) f"
     below = manual.linked(manual.Document("notebooks/drift", "", "[a](cohort.md) [b](../find.md) [c](../../README.md)"))
     assert below == "[a](/docs/notebooks/cohort) [b](/docs/find) [c](/docs/readme)"
 
