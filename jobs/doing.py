@@ -65,7 +65,9 @@ class Doer:
             code = await have_done(order, leash)
         finally:
             self.now = None
-        codes = await asyncio.to_thread(_codes, order, began, code) if order.beside else {order.name: code}
+        codes = dict.fromkeys(order.slots, code)
+        if order.beside and not leash.cut.is_set():  # what another may have taken, it writes down too
+            codes |= await asyncio.to_thread(_written, order, began)
         if not order.is_chore:
             for name, ended in codes.items():
                 took = round(time.monotonic() - clock, 1)
@@ -89,9 +91,9 @@ class Doer:
         return pause
 
 
-def _codes(order: Order, since: datetime, code: int) -> dict[str, int]:
-    """Say how each of several jobs ended: as it is written in the lake, else as the process did that did them."""
+def _written(order: Order, since: datetime) -> dict[str, int]:
+    """Say how those of several jobs ended that are written down in the lake."""
     with suppress(LakeError):
         states = states_since(order.settings.lake.path, since)
-        return {name: _CODES[states[name]] if name in states else code for name in order.slots}
-    return dict.fromkeys(order.slots, code)
+        return {name: _CODES[state] for name, state in states.items() if name in order.slots}
+    return {}
