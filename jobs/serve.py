@@ -143,7 +143,10 @@ async def _pages(service: Service, entrance: Entrance) -> AsyncIterator[None]:
         app = site(told, parts, entrance.door, rules_of(serve))
         server = Server(app, entrance.certificate)
         showing = asyncio.create_task(server.serve(sockets=[entrance.channel]))
-        structlog.get_logger().info("listening", port=entrance.channel.getsockname()[1])
+        host, port = entrance.channel.getsockname()[:2]
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        pages = f"{'https' if entrance.certificate else 'http'}://{address}"
+        structlog.get_logger().info("listening", port=port, pages=pages)
         try:
             yield
         finally:

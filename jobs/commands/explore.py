@@ -18,7 +18,10 @@ DIMENSIONS = ("month", "modality", "scanner", "body_part", "pacs")
 @click.option("--by", type=click.Choice(DIMENSIONS), default="modality", show_default=True)
 @click.option("--of", "level", type=click.Choice(("series", "study")), default="series", show_default=True)
 @click.option(
-    "--where", multiple=True, metavar="NAME=VALUE", help="As modality=CT; an empty value: rows without.  [repeatable]"
+    "--where",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="As modality=CT; an empty value: rows without. One of --by itself is left aside.  [repeatable]",
 )
 @click.option("--from", "first", callback=day, metavar="DAY", help="From this day's month on.")
 @click.option("--to", "last", callback=day, metavar="DAY", help="Up to this day's month, included.")

@@ -35,7 +35,9 @@ class Site:
         self.folder = service.folder
         self.service = service
         self.simulator = simulator
-        self._port = service.wait_for("listening")["port"]
+        said = service.wait_for("listening")
+        self._port = said["port"]
+        assert said["pages"] == f"http://127.0.0.1:{self._port}"
 
     def get(self, path: str, **headers: str) -> tuple[int, str]:
         return self._ask("GET", path, None, headers)
