@@ -309,6 +309,9 @@ Last run: {date.today()}, {cpus} cores, {platform.system()}, Python {platform.py
 | What | pacslake | The peer | Result | Aim |
 |---|---|---|---|---|
 {rows}
+
+What a lake of ten million studies with sixty million series costs, measured by `benchmarks/scale.py`,
+`benchmarks/restart.py` and `benchmarks/first_crawl.py`, stands in [docs/scale.md](docs/scale.md).
 """
 
 

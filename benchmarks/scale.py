@@ -212,8 +212,10 @@ def asking(folder: Path) -> Iterator[str]:
         [(patient,)] = lake.sql("SELECT min(PatientID)[2:] FROM studies").fetchall()
         for question in queries.QUESTIONS:
             sql = question.sql.format(patient=patient)
+            busy = time.process_time()
             took = min(queries.seconds(lake.connection, sql) for _ in range(3))
-            yield f"{question.name}: {took * 1000:.0f} ms, {peak_mb():.0f} MB so far"
+            busy = (time.process_time() - busy) / 3
+            yield f"{question.name}: {took:.2f} s ({busy:.2f} s of processor), {peak_mb():.0f} MB so far"
 
 
 def nights(folder: Path, studies: int) -> Iterator[str]:

@@ -18,7 +18,7 @@ from crawler.lake.views import files_source
 from crawler.model import Level
 
 SLICE = 4_000_000
-"""Versions that are checked at once, in about 1 GB."""
+"""Versions that are checked at once, in 1 to 1.5 GB."""
 MOST_SLICES = 16
 """Each reads the files again. Of a larger table slices are larger, and DuckDB spills what it has no memory for."""
 _SLICE = re.compile(r"\$slice\(([^)]+)\)")
