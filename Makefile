@@ -22,9 +22,9 @@ $(STAMP): requirements.lock pyproject.toml
 	  || { echo "pacslake needs Python 3.11 to 3.14. Type: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "This Python has no venv. On Debian or Ubuntu type: apt-get install python3-venv" >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV) && $(PIP) install --require-hashes --only-binary :all: -r requirements.lock
+	$(PYTHON) -m venv $(VENV) && $(PIP) install --no-compile --require-hashes --only-binary :all: -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --no-index -e .
-	@touch $@
+	@$(BIN)/python -m compileall -qqj 0 $(VENV)/lib; touch $@  # pip compiles with one processor
 
 demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions with SQL
 	@$(BIN)/pacslake demo
