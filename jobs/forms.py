@@ -90,7 +90,9 @@ def as_dicom(dataset: Dataset, released: list[Released], form: Form) -> Formed:
             row["SeriesInstanceUID"]: "a DICOMDIR has no place for it" for row in formed.rows if row["path"] in left_out
         }
         formed.rows.append(row_of(dataset.folder, DICOMDIR))
-    return _with_pictures(dataset, files_of(formed.rows), form, formed)
+    if form.previews:
+        _add_pictures(dataset, files_of(formed.rows), formed)
+    return formed
 
 
 def as_images(
@@ -119,16 +121,16 @@ def as_images(
     rows += [row_of(dataset.folder, path.name) for path in sorted(dataset.folder.iterdir()) if dataset.is_beside(path)]
     unmade = {one.series.uid: one.reason for one in made if one.reason}
     shows = {one.made.series.uid: one.shows for one in done if one.shows}
-    return _with_pictures(dataset, table, form, Formed(rows, unmade, shows))
-
-
-def _with_pictures(dataset: Dataset, files: pa.Table, form: Form, formed: Formed) -> Formed:
-    """Draw a picture of each series, if that is wanted."""
+    formed = Formed(rows, unmade, shows)
     if form.previews:
-        out = dataset.folder / PREVIEWS
-        made = previews.write_previews(dataset.folder, files, out)
-        formed.rows += [row_of(dataset.folder, f"{PREVIEWS}/{path}") for one in made for path in one.files]
+        _add_pictures(dataset, table, formed)
     return formed
+
+
+def _add_pictures(dataset: Dataset, files: pa.Table, formed: Formed) -> None:
+    """Draw a picture of each series."""
+    made = previews.write_previews(dataset.folder, files, dataset.folder / PREVIEWS)
+    formed.rows += [row_of(dataset.folder, f"{PREVIEWS}/{path}") for one in made for path in one.files]
 
 
 def _convert(folder: Path, out: Path, task: _Conversion, *, volumes: bool) -> _Converted:

@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from functools import lru_cache
 from hashlib import sha256
 from string import Formatter
 
@@ -48,7 +49,7 @@ def check(template: str, known: Collection[str]) -> None:
 
 def fill(template: str, values: Mapping[str, object]) -> str:
     """Give the path, relative and with `/`, that a template makes of values. UserError for a field not among them."""
-    return "/".join(_name(name, values) for name in _parsed(template, values))
+    return _filled(list(_parsed(template, values)), values)
 
 
 def places(template: str, rows: Sequence[Mapping[str, object]]) -> list[str]:
@@ -56,7 +57,8 @@ def places(template: str, rows: Sequence[Mapping[str, object]]) -> list[str]:
 
     Two rows of the same instance in the same series get the same path.
     """
-    paths = [fill(template, row) for row in rows]
+    names = list(_parsed(template, rows[0])) if rows else []
+    paths = [_filled(names, row) for row in rows]
     keys = ["/".join(str(row.get(keyword)) for keyword in _KEYS) for row in rows]
     owners = Counter(
         path.casefold() for path, _ in {(path.casefold(), key) for path, key in zip(paths, keys, strict=True)}
@@ -64,6 +66,7 @@ def places(template: str, rows: Sequence[Mapping[str, object]]) -> list[str]:
     return [_marked(path, key) if owners[path.casefold()] > 1 else path for path, key in zip(paths, keys, strict=True)]
 
 
+@lru_cache(4096)  # a folder is named once for each of its files
 def safe(text: str, longest: int = _LONGEST) -> str:
     """Give a text as the name of a file or a folder: ASCII letters, digits and `._-+=,`; never empty, never hidden."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
@@ -94,6 +97,10 @@ def _parsed(template: str, known: Collection[str]) -> Iterator[Parts]:
                     f"in the template '{template}' a number's width is written as {{{field}:05}}, no other way"
                 )
         yield [(literal, field, width or "") for literal, field, width, _ in found]
+
+
+def _filled(names: list[Parts], values: Mapping[str, object]) -> str:
+    return "/".join(_name(name, values) for name in names)
 
 
 def _name(parts: Parts, values: Mapping[str, object]) -> str:
