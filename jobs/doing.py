@@ -16,9 +16,8 @@ from crawler.errors import LakeError, NewerLakeError
 from crawler.lake.job_runs import states_since
 from crawler.model import JobState
 from crawler.serve.notify import Notifier
-from jobs.exits import Exit
+from jobs.exits import STATES, Exit
 from jobs.holds import NEVER, NOT_NOW, Holds
-from jobs.runs import STATES
 from jobs.worker import Leash, Order, have_done
 
 DONE = (Exit.OK, Exit.CAPPED)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from enum import IntEnum
 
 from crawler.errors import LakeLockedError, NewerLakeError, NoLakeError, PacslakeError, UserError
+from crawler.model import JobState
 
 
 class Exit(IntEnum):
@@ -29,6 +30,8 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+STATES = {Exit.OK: JobState.COMPLETE, Exit.CAPPED: JobState.CAPPED, Exit.PARTIAL: JobState.PARTIAL}
+"""What is written down of a job that ended with one of these; with any other it failed."""
 _WORST_FIRST = (Exit.INTERRUPTED, Exit.PARTIAL, Exit.CAPPED)
 
 

@@ -54,15 +54,12 @@ def document(name: str) -> Document:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "`pacslake docs` lists them"
         raise UserError(f"there is no document {name!r}; {hint}")
-    file = _file(name)
-    text = _MADE[name]() if file is None else file.read_text(encoding="utf-8")
-    title, _, rest = _PREAMBLE.sub("", text).partition("\n")
-    return Document(name, title.removeprefix("# "), rest.lstrip())
+    return _read(name)
 
 
 def title_of(name: str) -> str:
     """Give the title of a page that there is."""
-    return name.capitalize() if name in _MADE else document(name).title
+    return name.capitalize() if name in _MADE else _read(name).title
 
 
 def linked(found: Document) -> str:
@@ -118,6 +115,13 @@ _MADE: dict[str, Callable[[], str]] = {"commands": commands, "settings": setting
 
 def _folder() -> Path:
     return next(place for place in (_HERE / "docs", _HERE.parent / "docs") if place.is_dir())
+
+
+def _read(name: str) -> Document:
+    file = _file(name)
+    text = _MADE[name]() if file is None else file.read_text(encoding="utf-8")
+    title, _, rest = _PREAMBLE.sub("", text).partition("\n")
+    return Document(name, title.removeprefix("# "), rest.lstrip())
 
 
 def _file(name: str) -> Path | None:

@@ -12,13 +12,11 @@ from crawler.lake.writer import LakeWriter
 from crawler.model import JobRun, JobState
 from crawler.plan.due import last_done
 from crawler.settings import JobSettings, Settings
-from jobs.exits import Exit, worst
+from jobs.exits import STATES, Exit, worst
 from jobs.worker import Order
 
 LOCKED_FOR = 60.0
 """Seconds to wait for somebody who took the lake just when a job was to be written down as done."""
-
-STATES = {Exit.OK: JobState.COMPLETE, Exit.CAPPED: JobState.CAPPED, Exit.PARTIAL: JobState.PARTIAL}
 
 
 class Runs:
