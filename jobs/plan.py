@@ -149,7 +149,8 @@ def _parts(settings: Settings, name: str, night: Night, rows: Iterable[Coverage]
             return Part(what, {levels[0]: 1.0}, 0.0)
         cost = cost_of(days, a_day)
         share = cost.queries / a_day.queries
-        return Part(what, {level: queries * share for level, queries in by_level.items()}, cost.seconds)
+        asked = {level: queries * share for level, queries in by_level.items()}
+        return Part(what, asked | {levels[0]: max(1.0, asked[levels[0]])}, cost.seconds)
 
     if since:
         yield part(f"from {since}", Days(since.toordinal(), today.toordinal()))

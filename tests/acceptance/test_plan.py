@@ -50,6 +50,8 @@ def test_a_night_asks_for_the_last_days_and_a_share_of_the_others(folder: Path) 
     assert queries["study"] >= 2
     assert 20 < queries["series"] < 200
     assert plan["known"]
+    short = planned(folder, more=JOB.replace("= 10", "= 2").replace("= 20", "= 5"))
+    assert short["queries"]["study"] >= len(short["parts"])  # a part of few days is a query too
 
 
 def test_limits_and_hours_say_how_long_it_takes(folder: Path) -> None:
