@@ -1,12 +1,15 @@
 """DuckDB as this room opens it: it loads nothing, and leaves memory to the rest of its process.
 
-Touches: the limits of the process.
+Touches: the limits of the process, the folder for temporary files.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import stat
+import tempfile
+from pathlib import Path
 
 import duckdb
 
@@ -19,7 +22,23 @@ _LEAST = 128 << 20
 
 def connect(**config: str | int) -> duckdb.DuckDBPyConnection:
     """Open a database in memory, with settings of DuckDB."""
-    return duckdb.connect(config={**NO_EXTENSIONS, **_within_limits(), **config})
+    return duckdb.connect(config={**NO_EXTENSIONS, **_within_limits(), "temp_directory": _spilled_to(), **config})
+
+
+def _spilled_to() -> str:
+    """Give the folder of this user alone for what memory cannot hold, "" where there can be none.
+
+    By itself DuckDB takes `.tmp` of the working folder, where others may read. It names its files by process, and
+    removes what a killed one left.
+    """
+    try:
+        folder = Path(tempfile.gettempdir()) / f"pacslake-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return ""
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return str(folder) if is_ours else ""
 
 
 def _within_limits() -> Config:
