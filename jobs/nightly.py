@@ -6,13 +6,13 @@ Touches: network, disk, clock, standard error.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import click
 
 from crawler.errors import NotNowError
-from crawler.lake.catalog import ledgers
+from crawler.lake.catalog import Ledger, ledgers
 from crawler.model import JobRun, Level, Model
 from crawler.plan.days import BEGINNING, END
 from crawler.plan.settled import Settled
@@ -21,7 +21,7 @@ from crawler.settings import JobSettings, Settings
 from jobs.exits import Exit, worst
 from jobs.explain import words
 from jobs.runs import write_down
-from jobs.sweep import Over, SweepRequest, run_sweep, unwritten
+from jobs.sweep import Over, SweepRequest, run_sweep, run_sweeps, unwritten
 
 NIGHTS = 30
 """So many nights go round an archive where nothing else is said."""
@@ -52,44 +52,63 @@ def run_night(settings: Settings, night: Night, over: Over = unwritten) -> Exit:
         swept[name] = code
         return () if night.reconcile else over(name, code)
 
-    codes: set[Exit] = set()
-    today = date.today()
-    since = today - timedelta(days=night.lookback) if night.lookback else None
+    since = date.today() - timedelta(days=night.lookback) if night.lookback else None
+    recent = Exit.OK
     if since:
-        codes.add(run_sweep(settings, SweepRequest(night.pacs, since, None, night.deepest, over=lately)))
-    names = (night.pacs or tuple(settings.pacs)) if night.reconcile else ()
-    for name in names:
-        if Exit.INTERRUPTED in codes:
+        recent = run_sweep(settings, SweepRequest(night.pacs, since, None, night.deepest, over=lately))
+    if not night.reconcile or recent is Exit.INTERRUPTED:
+        return recent
+    names = night.pacs or tuple(settings.pacs)
+    ended = {name: swept.get(name, Exit.OK) for name in names if not since or name in swept}  # others are closed now
+    return worst([recent, _reconcile(settings, night, since, ended, over)])
+
+
+def _reconcile(settings: Settings, night: Night, since: date | None, ended: dict[str, Exit], over: Over) -> Exit:
+    """Ask PACS again, side by side, for what is due of all that lies before the last days.
+
+    `ended` has how each ended so far. NotNowError where one alone is meant, and may not be asked.
+    """
+    known = ledgers(settings.lake.path)
+    left = {name: list(again(settings, name, night, since, known.get(name))) for name in ended}
+    alone = since is None and len(ended) == 1
+    while left:
+        asked = {name: requests.pop(0) for name, requests in left.items() if requests}
+        codes = _side_by_side(settings, asked, alone=alone) if asked else {}
+        ended |= {name: worst([ended[name], code]) for name, code in codes.items()}
+        done = [name for name in left if not left[name] or codes.get(name) in (Exit.PARTIAL, Exit.INTERRUPTED)]
+        write_down(settings, [run for name in done for run in over(name, ended[name])])
+        if Exit.INTERRUPTED in codes.values():
             break
-        if since and name not in swept:  # it may not be asked now
-            continue
-        alone = len(names) == 1 and not codes
-        code = worst([swept.get(name, Exit.OK), _reconcile(settings, name, night, since, alone=alone)])
-        write_down(settings, over(name, code))
-        codes.add(code)
-    return worst(codes)
+        left = {name: requests for name, requests in left.items() if name not in done}  # in trouble: not tonight
+        alone = False
+    return worst(ended.values())
 
 
-def _reconcile(settings: Settings, name: str, night: Night, since: date | None, *, alone: bool) -> Exit:
-    """Ask one PACS again for what is due of all that lies before the last days. NotNowError where that is all to do."""
-    codes: list[Exit] = []
-    for request, what in again(settings, name, night, since):
+def _side_by_side(settings: Settings, asked: dict[str, tuple[SweepRequest, str]], *, alone: bool) -> dict[str, Exit]:
+    """Ask each PACS for one thing; give how that ended."""
+    codes: dict[str, Exit] = {}
+
+    def note(name: str, code: Exit) -> Sequence[JobRun]:
+        codes[name] = code
+        return ()
+
+    for name, (_, what) in asked.items():
         click.echo(f"pacslake: {name}: again {what}", err=True)
-        try:
-            codes.append(run_sweep(settings, request))
-        except NotNowError as closed:
-            if alone and not codes:
-                raise
-            click.echo(f"pacslake: {closed}", err=True)
-            codes.append(Exit.PARTIAL)
-        if codes[-1] in (Exit.PARTIAL, Exit.INTERRUPTED):
-            break  # a PACS in trouble is left alone until tomorrow
-    return worst(codes)
+    try:
+        code = run_sweeps(settings, {name: replace(request, over=note) for name, (request, _) in asked.items()})
+    except NotNowError as closed:
+        if alone:
+            raise
+        click.echo(f"pacslake: {closed}", err=True)
+        code = Exit.PARTIAL
+    untold = Exit.INTERRUPTED if code is Exit.INTERRUPTED else Exit.PARTIAL
+    return {name: codes.get(name, untold) for name in asked}
 
 
-def again(settings: Settings, name: str, night: Night, before: date | None) -> Iterator[tuple[SweepRequest, str]]:
+def again(
+    settings: Settings, name: str, night: Night, before: date | None, known: Ledger | None
+) -> Iterator[tuple[SweepRequest, str]]:
     """Give what to ask a PACS for again, the newest days first, the studies without a date last, and how to say it."""
-    known = ledgers(settings.lake.path).get(name)
     if known is None:
         click.echo(f"pacslake: {name} was never asked; type: pacslake sweep {name}", err=True)
         return

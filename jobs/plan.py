@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -124,7 +124,7 @@ def _plan(
     if known is None or begin is None:
         return Plan(name, job, begin, is_known=False)
     levels = levels_of(pacs.model, pacs.levels, night.deepest)
-    parts = list(_parts(settings, name, night, _like_a_night(known.rows)))
+    parts = list(_parts(settings, name, night, known))
     queries = sum(sum(part.queries.get(level, 0.0) for level in levels) for part in parts)
     busy = sum(part.seconds for part in parts) / pacs.max_associations
     seconds = manners_of(settings, name).lasting(queries, busy)
@@ -138,8 +138,8 @@ def _like_a_night(rows: Sequence[Coverage]) -> Sequence[Coverage]:
     return [row for row in rows if (row.window, row.sweep_id) in nights] or rows
 
 
-def _parts(settings: Settings, name: str, night: Night, rows: Iterable[Coverage]) -> Iterator[Part]:
-    pacs, today, rows = settings.pacs[name], date.today(), list(rows)
+def _parts(settings: Settings, name: str, night: Night, known: Ledger) -> Iterator[Part]:
+    pacs, today, rows = settings.pacs[name], date.today(), _like_a_night(known.rows)
     levels = levels_of(pacs.model, pacs.levels, night.deepest)
     a_day, by_level = cost_of_a_day(rows, levels), queries_of_a_day(rows, levels)
     since = today - timedelta(days=night.lookback) if night.lookback else None
@@ -154,7 +154,7 @@ def _parts(settings: Settings, name: str, night: Night, rows: Iterable[Coverage]
 
     if since:
         yield part(f"from {since}", Days(since.toordinal(), today.toordinal()))
-    for request, what in again(settings, name, night, since) if night.reconcile else ():
+    for request, what in again(settings, name, night, since, known) if night.reconcile else ():
         if request.date_from is None or request.date_to is None:
             yield Part(what, {levels[0]: 1.0}, a_day.seconds / a_day.queries if a_day else 0.0)
         else:

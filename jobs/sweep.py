@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TypeAlias
@@ -70,28 +70,33 @@ class SweepRequest:
 
 def run_sweep(settings: Settings, request: SweepRequest) -> Exit:
     """Crawl and publish; give the exit code: 0 all windows complete, 3 some not, 4 for caps alone, 130 interrupted."""
+    return run_sweeps(settings, dict.fromkeys(request.pacs or tuple(settings.pacs), request))
+
+
+def run_sweeps(settings: Settings, requests: Mapping[str, SweepRequest]) -> Exit:
+    """Do so for several PACS at once, each with what is asked of it; give the worst exit code."""
     try:
-        return asyncio.run(_sweep(settings, request))
+        return asyncio.run(_sweep(settings, requests))
     except asyncio.CancelledError:  # a second Ctrl-C: what was under way is asked for again
         click.echo("pacslake: stopped at once. Run the same command again to go on.", err=True)
         return Exit.INTERRUPTED
 
 
-async def _sweep(settings: Settings, request: SweepRequest) -> Exit:
-    wanted = request.pacs or tuple(settings.pacs)
-    names = admitted(settings, wanted)
+async def _sweep(settings: Settings, requests: Mapping[str, SweepRequest]) -> Exit:
+    names = admitted(settings, requests)
     async with Publisher(settings.lake.path, policy_of(settings)) as publisher:
-        crawls = {name: await _prepare(settings, request, name, publisher) for name in names}
+        crawls = {name: await _prepare(settings, requests[name], name, publisher) for name in names}
         with stopping_on_signals([crawl.stop for crawl in crawls.values()]):
             try:
                 async with progress(crawls), watching(settings, {name: crawl.gate for name, crawl in crawls.items()}):
-                    codes = await asyncio.gather(*(_run(crawl, settings, request) for crawl in crawls.values()))
+                    running = (_run(crawl, settings, requests[name].over) for name, crawl in crawls.items())
+                    codes = await asyncio.gather(*running)
             except asyncio.CancelledError:
                 await publisher.commit()  # windows that are finished are not lost
                 raise
     for crawl in crawls.values():
         click.echo(summary(crawl), err=True)
-    return worst([*codes, Exit.OK if len(names) == len(wanted) else Exit.PARTIAL])
+    return worst([*codes, Exit.OK if len(names) == len(requests) else Exit.PARTIAL])
 
 
 async def _prepare(settings: Settings, request: SweepRequest, name: str, publisher: Publisher) -> Crawl:
@@ -146,7 +151,7 @@ async def _prepare(settings: Settings, request: SweepRequest, name: str, publish
     )
 
 
-async def _run(crawl: Crawl, settings: Settings, request: SweepRequest) -> Exit:
+async def _run(crawl: Crawl, settings: Settings, over: Over) -> Exit:
     """Crawl one PACS, publish what came, and how it ended, while others may be crawled still."""
     name, loop = crawl.source.pacs, asyncio.get_running_loop()
     deadline = loop.call_later(settings.pacs[name].sweep_timeout, crawl.gate.stop, "its sweep_timeout is over")
@@ -157,7 +162,7 @@ async def _run(crawl: Crawl, settings: Settings, request: SweepRequest) -> Exit:
     if crawl.memory is not None:
         await crawl.publisher.read(crawl.memory.close)
     code = _code(crawl, settings)
-    crawl.publisher.record(crawl.record(), crawl.findings(), request.over(name, code))
+    crawl.publisher.record(crawl.record(), crawl.findings(), over(name, code))
     await crawl.publisher.commit()
     return code
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crawler.errors import UserError
 from crawler.settings import JobSettings, Settings
 
-AT_ONCE = "sweep"
+AT_ONCE = ("sweep", "reconcile")
 """What is done at all PACS at once, by one process: a lake has one writer."""
 PER_PACS = ("sweep", "reconcile", "check")
 LONGEST = 128
@@ -35,12 +35,12 @@ def base_of(name: str, job: JobSettings) -> str:
 
 
 def alike(settings: Settings, name: str) -> list[str]:
-    """Name the jobs of `shared` settings that are done at once with one: the same at all PACS, where it is a sweep."""
+    """Name the jobs of `shared` settings that are done at once with one: the same at all PACS, where it sweeps."""
     job = settings.jobs.get(name)
-    if job is None or job.kind != AT_ONCE:
+    if job is None or job.kind not in AT_ONCE:
         return []
     base = base_of(name, job)
-    return [other for other, one in settings.jobs.items() if one.kind == AT_ONCE and base_of(other, one) == base]
+    return [other for other, one in settings.jobs.items() if one.kind == job.kind and base_of(other, one) == base]
 
 
 def lock_of(settings: Settings, name: str) -> str:

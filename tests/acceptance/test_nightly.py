@@ -176,6 +176,21 @@ def reconciled(folder: Path, nights: int) -> None:
         assert done.returncode == 0, said(done)
 
 
+def test_several_pacs_are_reconciled_side_by_side(tmp_path: Path) -> None:
+    archives = [Archive(12, FIRST, TODAY, seed=seed, series_per_study=1) for seed in (5, 6)]
+    with running(Simulator(archives[0])) as one, running(Simulator(archives[1])) as other:
+        configure(tmp_path, {"main": one.port, "site": other.port}, levels='["study"]')
+        assert sweep(tmp_path, "--to", str(TODAY)).returncode == 0
+        one.quirks = other.quirks = Quirks(latency=0.4)
+        done = sweep(tmp_path, "--reconcile")
+        assert done.returncode == 0, said(done)
+    slow = "(select pacs, asked_at as over, over - to_milliseconds(took_ms) as began from windows where took_ms > 400)"
+    together = (
+        f"select count(*) from {slow} a join {slow} b on a.pacs < b.pacs and a.began < b.over and b.began < a.over"
+    )
+    assert ask(tmp_path, together) != [(0,)]
+
+
 def test_reconciling_goes_round_the_studies_without_a_date_too(
     tmp_path: Path, hospital: tuple[ChangingArchive, Simulator]
 ) -> None:

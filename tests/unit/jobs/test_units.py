@@ -38,8 +38,9 @@ def test_a_name_that_the_queue_cannot_hold_is_refused(tmp_path: Path) -> None:
         shared(load(tmp_path / "s.toml"))
 
 
-def test_a_sweep_is_due_at_all_its_pacs_at_once_and_other_jobs_go_alone(tmp_path: Path) -> None:
-    jobs = JOB.format("nightly", "sweep") + 'jitter = "10h"\n' + JOB.format("a", "sweep") + JOB.format("look", "check")
+@pytest.mark.parametrize("kind", ["sweep", "reconcile"])
+def test_what_sweeps_is_due_at_all_its_pacs_at_once_and_other_jobs_go_alone(tmp_path: Path, kind: str) -> None:
+    jobs = JOB.format("nightly", kind) + 'jitter = "10h"\n' + JOB.format("a", "sweep") + JOB.format("look", "check")
     (tmp_path / "s.toml").write_text('[lake]\npath = "lake"\n' + PACS.format("a") + PACS.format("b") + jobs)
     settings = shared(load(tmp_path / "s.toml"))
     assert alike(settings, "nightly:b") == ["nightly:a", "nightly:b"]
