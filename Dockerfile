@@ -7,12 +7,14 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements.build.lock \
  && python -m venv --without-pip /opt/pacslake \
  && /opt/build/bin/pip --python /opt/pacslake install --require-hashes --only-binary :all: -r requirements.service.lock
-COPY pyproject.toml README.md SECURITY.md CHANGELOG.md LICENSE ./
+COPY pyproject.toml README.md ARCHITECTURE.md SECURITY.md CHANGELOG.md CONTRIBUTING.md LICENSE ./
 COPY config config
 COPY docs docs
 COPY crawler crawler
 COPY jobs jobs
-RUN /opt/build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+# The help of pacslake's commands becomes pages of its documents: they run here, with what the image has.
+RUN PYTHONPATH="$(echo /opt/pacslake/lib/python3.*/site-packages)" \
+    /opt/build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/build/bin/pip --python /opt/pacslake install --no-index --no-deps /wheels/*.whl
 
 FROM python:3.13-slim

@@ -44,8 +44,8 @@ compare: $(STAMP) peers ## ask four real servers 81 questions, with pacslake fin
 shots: $(STAMP) ## take the pictures of docs/pages.md anew, with Chromium
 	$(BIN)/python -m tests.browser.shots
 
-docs: $(STAMP) ## make the site, in dist/html, and man pages, in dist/man, of docs/; each warning is an error
-	for kind in html man; do $(BIN)/sphinx-build -qW --keep-going -b $$kind -d $(DIST)/pages docs $(DIST)/$$kind || exit; done
+docs: $(STAMP) ## make HTML and man pages of docs/, in docs/made; each warning is an error
+	$(BIN)/python docs/making.py
 
 soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks; kill retrievals at 200 moments; serve ten for an hour
 	tests/soak $(BIN)/python -m pytest
@@ -77,4 +77,4 @@ bench: $(STAMP) ## measure against findscu, pynetdicom and odil; prints ratios
 	@PATH="$(CURDIR)/$(BIN):$$PATH" benchmarks/run
 
 clean: ## remove the virtual environment and what tools leave behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis build dist docs/generated
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis build dist docs/generated docs/made

@@ -6,12 +6,11 @@ import re
 import tempfile
 from pathlib import Path
 
+from making import ABOVE, ROOT
+
 from crawler.lake.writer import LakeWriter
 from crawler.serve.metrics import Condition, registry_of
 from jobs.manual import commands, settings
-
-ROOT = Path(__file__).parents[1]
-ABOVE = ("README", "ARCHITECTURE", "SECURITY", "CHANGELOG", "CONTRIBUTING")
 
 
 def written_pages(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """The documents that come with the program, for whoever reads them without the internet. Touches: disk.
 
-A wheel carries docs/ inside this package. In which order they are read, docs/index.md says.
+A wheel carries docs/ inside this package, and what Sphinx made of it for browsers. In which order they are read,
+docs/index.md says. The service renders the Markdown itself: Sphinx's pages have styles and scripts inside, which the
+policy of its own pages forbids (crawler/serve/web/safety.py).
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ ROUTE = "/docs"
 """Where the service shows them."""
 
 _HERE = Path(__file__).parent
+_HTML = "made/html"
+"""Below docs/."""
 _PARTS = re.compile(r"```\{toctree\}\n:caption: (.*)\n((?:.+\n)*?)```")
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _PREAMBLE = re.compile(r"\A---\n.*?\n---\n+", re.DOTALL)
@@ -83,17 +87,29 @@ def linked(found: Document) -> str:
 
 def picture(name: str) -> bytes:
     """Read a picture of the documents. UserError where there is none of this name."""
-    for path in (_folder() / "pictures").glob("*.png"):
-        if path.name == name:
-            return path.read_bytes()
+    for folder in (_folder() / "pictures", _folder() / _HTML / "_images"):  # a wheel has the latter alone
+        for path in folder.glob("*.png"):
+            if path.name == name:
+                return path.read_bytes()
     raise UserError(f"there is no picture {name!r}")
+
+
+def html_of(name: str = "index") -> Path:
+    """Give the file of a page for browsers. UserError where there is no such page, or nobody has made them."""
+    if name != "index":
+        name = document(name).name
+    place = "" if (_folder() / f"{name}.md").is_file() else "generated/"
+    path = _folder() / _HTML / f"{place}{name}.html"
+    if not path.is_file():
+        raise UserError(f"there is no {path}: every wheel has these pages; in a clone, `make docs` makes them")
+    return path
 
 
 def commands() -> str:
     """Give the help of each command, as a page."""
     from jobs.cli import cli
 
-    introduction = "As `--help` prints it. [compatibility.md](../compatibility.md) says what the exit codes mean."
+    introduction = "As `--help` prints it. `pacslake docs compatibility` says what the exit codes mean."
     found = [f"# Commands\n\n{introduction}\n"]
     for command, name in _walk(cli, "pacslake"):
         context = click.Context(command, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH)

@@ -127,6 +127,12 @@ def postgres(postgres_programs: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
+def man() -> Path:
+    """Find what shows manuals."""
+    return find_peer("man", "man-db")
+
+
+@pytest.fixture(scope="session")
 def debootstrap() -> Path:
     """Give the path of debootstrap, which only root can use, as the namespaces that go with it."""
     if os.geteuid():

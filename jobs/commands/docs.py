@@ -18,8 +18,9 @@ def _names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> lis
 
 @click.command()
 @click.argument("name", required=False, shell_complete=_names)
+@click.option("--html", is_flag=True, help="Print where it lies as HTML, with all others, for a browser.")
 @talk_options
-def command(name: str | None) -> None:
+def command(name: str | None, html: bool) -> None:
     """Show a document, or which there are. They come with the program, so that no internet is needed.
 
     Elsewhere than on a terminal it comes as Markdown. While `pacslake serve` runs, its pages have them too, at /docs.
@@ -28,9 +29,13 @@ def command(name: str | None) -> None:
     pacslake docs
     pacslake docs tutorial
     pacslake docs readme | grep -n reconcile
+    xdg-open "$(pacslake docs --html)"
     """
-    from jobs.manual import document, parts, title_of
+    from jobs.manual import document, html_of, parts, title_of
 
+    if html:
+        click.echo(html_of(name or "index"))
+        return
     if name is None:
         for caption, names in parts():
             click.echo(f"\n{caption}")

@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 from crawler.settings import load
+from docs.making import made
 from tests.install.dockerfile import Stage, read
 from tests.install.roots import PATH, Container, base_root, build, inside
 from tests.integration.files import made_files
@@ -42,9 +43,18 @@ for path in sys.argv[1:] or [None]:
 """
 
 
+CAN_MAKE_PAGES = (
+    'PYTHONPATH="$(echo /opt/pacslake/lib/python3.*/site-packages):docs" '
+    "/opt/build/bin/python -c 'import conf, furo, myst_parser; from making import are_made; assert are_made()'"
+)
+"""What the Dockerfile copied has Sphinx's settings read, in a second, and is all that the pages were made of."""
+
+
 @pytest.fixture(scope="module")
 def image(debootstrap: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Stage]]:
+    made()  # once for all tests: Sphinx takes a quarter of a minute
     stages = read(ROOT / "Dockerfile")
+    stages[0].steps.append(("RUN", CAN_MAKE_PAGES))
     folder = tmp_path_factory.mktemp("image")
     yield build(stages, base_root(debootstrap), ROOT, folder), stages[-1]
     shutil.rmtree(folder)
@@ -122,7 +132,9 @@ def test_the_image_holds_the_command_for_an_ordinary_user_and_no_tool_to_build_w
     assert stage.volumes == [stage.workdir] == ["/data"]
     installed = {path.name.partition("-")[0] for path in root.glob("opt/pacslake/lib/*/site-packages/*.dist-info")}
     assert {"pacslake", "obstore", "procrastinate", "psycopg_binary"} <= installed
-    assert not installed & {"pip", "setuptools", "hatchling", "pytest", "pandas"}
+    assert not installed & {"pip", "setuptools", "hatchling", "sphinx", "pytest", "pandas"}
+    assert list(root.glob("opt/pacslake/lib/*/site-packages/jobs/docs/made/html/index.html"))
+    assert inside(root, "/opt/pacslake/share/man/man1/pacslake.1").is_file()
 
 
 def test_the_services_of_compose_do_their_work_together(
