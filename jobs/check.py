@@ -166,7 +166,7 @@ def _keep(settings: Settings, findings: list[Finding]) -> str:
     if not findings:
         return "Nothing was learned."
     try:
-        with LakeWriter.open(settings.lake.path) as writer:
+        with LakeWriter.open(settings.lake.path, create=settings.lake.create) as writer:
             writer.commit(findings=findings)
     except LakeError as error:
         return f"What was learned is not kept: {error}"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,8 +85,8 @@ class Kept:
 class Publisher:
     """Stage batches and commit them with their coverage. Everything runs in one thread, in order."""
 
-    def __init__(self, path: Path, policy: Policy | None = None) -> None:
-        self._path = path
+    def __init__(self, path: Path, policy: Policy | None = None, *, create: bool = True) -> None:
+        self._open = partial(open_writer, path, policy, create=create)
         self._policy = policy
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lake")
         self._coverage: list[Coverage] = []
@@ -96,7 +97,7 @@ class Publisher:
         self._committed_at = time.monotonic()
 
     async def __aenter__(self) -> Publisher:
-        self.writer = await self._in_thread(lambda: open_writer(self._path, self._policy))
+        self.writer = await self._in_thread(self._open)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -71,7 +71,7 @@ async def _retrieve(settings: Settings, plan: Plan, *, as_json: bool) -> Exit:
             raise UserError(f"{name} is a worklist, which has no images")
         require_patient_ids(settings, name)
     names = admitted(settings, _asked_by_dicom(settings, tuple(plan.orders)))
-    async with Publisher(settings.lake.path, policy_of(settings)) as publisher:
+    async with Publisher(settings.lake.path, policy_of(settings), create=settings.lake.create) as publisher:
         arrivals = Arrivals(publisher, settings.local.store_path, {name: plan.orders[name] for name in names})
         async with opened_store(settings, names, arrivals.report) as store:
             run = _Run(settings, plan, publisher, arrivals, {})

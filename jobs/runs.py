@@ -72,7 +72,7 @@ def write_down(settings: Settings, runs: Sequence[JobRun], *, new: bool = False)
     until = time.monotonic() + LOCKED_FOR
     while runs:
         try:
-            with LakeWriter.open(settings.lake.path, create=new) as writer:
+            with LakeWriter.open(settings.lake.path, create=new and settings.lake.create) as writer:
                 known = slots_done(settings.lake.path) if new else {}
                 writer.commit(jobs=[run for run in runs if last_done(known.get(run.job, ()), run.due_at) is None])
         except LakeLockedError:

@@ -84,7 +84,7 @@ def run_sweeps(settings: Settings, requests: Mapping[str, SweepRequest]) -> Exit
 
 async def _sweep(settings: Settings, requests: Mapping[str, SweepRequest]) -> Exit:
     names = admitted(settings, requests)
-    async with Publisher(settings.lake.path, policy_of(settings)) as publisher:
+    async with Publisher(settings.lake.path, policy_of(settings), create=settings.lake.create) as publisher:
         crawls = {name: await _prepare(settings, requests[name], name, publisher) for name in names}
         with stopping_on_signals([crawl.stop for crawl in crawls.values()]):
             try:

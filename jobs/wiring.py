@@ -5,9 +5,11 @@ Touches: the environment, disk.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import sys
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from operator import attrgetter
 from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from crawler.settings import Settings
 
 LEAST_ADDRESSED = 2 << 30
+_ARENA_MAX = -8  # as malloc.h has it
 EXAMPLE = "pacslake.example.toml"
 
 
@@ -44,14 +47,21 @@ class Hidden(MetaPathFinder):
 
 
 def require_memory() -> None:
-    """UserError where less can be addressed than libraries need, which end the process by a signal then."""
+    """Go sparingly with addresses where they are limited.
+
+    UserError where there are fewer than libraries need, which end the process by a signal then.
+    """
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if most != resource.RLIM_INFINITY and most < LEAST_ADDRESSED:
+    if most == resource.RLIM_INFINITY:
+        return
+    if most < LEAST_ADDRESSED:
         left, needed = (f"{size / 2**30:.1f} GB" for size in (most, LEAST_ADDRESSED))
         raise UserError(
             f"`ulimit -v` leaves {left} to be addressed, and {needed} are needed, with many processors more. "
             "Limit memory itself instead: systemd's MemoryMax=, docker's --memory"
         )
+    with suppress(AttributeError):  # another C library than glibc, which takes 64 MB for each of 16 threads
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
 
 
 def settings_from(path: Path) -> Settings:

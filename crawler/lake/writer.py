@@ -111,7 +111,7 @@ class LakeWriter:
         refuse_path(lake)
         pull(lake)
         if not create and newest_version(log_folder(lake)) < 0:
-            raise NoLakeError(f"There is no lake at {name_of(lake)}.")
+            raise NoLakeError(f"There is no lake at {name_of(lake)}: is its disk mounted, and [lake] path right?")
         with writing(lake):
             lake.mkdir(parents=True, exist_ok=True)
             require_private(lake)

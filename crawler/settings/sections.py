@@ -93,6 +93,8 @@ class LakeSettings(_Table):
     ca_file: Folder | None = None
     timeout: Seconds = 30.0
     path: LakeFolder
+    create: bool = True
+    """Whether a lake that is not there is made; otherwise that is an error."""
     readable_by: Literal["owner", "group", "everybody"] = "owner"
 
     _url: str | None = PrivateAttr(default=None)

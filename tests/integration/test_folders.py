@@ -17,6 +17,7 @@ from crawler.lake.writer import LakeWriter
 from crawler.retrieve.spool import Spool
 from crawler.testing.archive import Archive
 from crawler.testing.simulator import Simulator, running
+from tests.acceptance.installed import pacslake
 from tests.acceptance.sweeping import configure, said, sweep
 
 DAY = date(2024, 1, 1)
@@ -87,3 +88,17 @@ def test_a_lake_is_for_whom_the_settings_name(reachable: Path, readable_by: str,
     (reachable / "lake").chmod(folders)
     assert {path.stat().st_mode & 0o777 for path in (reachable / "lake" / "log").rglob("*.parquet")} == {files}
     assert {path.stat().st_mode & 0o777 for path in (reachable / "lake").iterdir() if path.is_dir()} == {folders}
+
+
+def test_no_lake_is_made_where_the_settings_say_so(tmp_path: Path) -> None:
+    with running(Simulator(Archive(2, DAY, DAY))) as pacs:
+        configure(tmp_path, {"main": pacs.port}, levels='["study"]')
+        settings = tmp_path / "pacslake.toml"
+        settings.write_text(settings.read_text().replace("[pacs", "create = false\n[pacs", 1))
+        for command in (("sweep",), ("check", "main")):
+            done = pacslake(tmp_path, *command)
+            assert "There is no lake at" in done.stdout.decode() + said(done), command
+        assert sweep(tmp_path).returncode == 10
+        assert not (tmp_path / "lake" / "log").exists()
+        LakeWriter.open(tmp_path / "lake").close()
+        assert sweep(tmp_path).returncode == 0
