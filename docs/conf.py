@@ -26,6 +26,8 @@ html_theme = "furo"
 html_copy_source = False
 html_show_sphinx = False
 html_use_index = False
+html_show_copyright = False
+html_show_search_summary = False  # browsers let no page fetch others from a disk
 exclude_patterns = ["made"]
 man_pages = [
     ("generated/commands", "pacslake", "crawl PACS into tables, and query them with SQL", [], 1),

@@ -27,7 +27,7 @@ ROUTE = "/docs"
 _HERE = Path(__file__).parent
 _HTML = "made/html"
 """Below docs/."""
-_PARTS = re.compile(r"```\{toctree\}\n:caption: (.*)\n((?:.+\n)*?)```")
+_PARTS = re.compile(r"```\{toctree\}\n:titlesonly:\n:caption: (.*)\n((?:.+\n)*?)```")
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 _PREAMBLE = re.compile(r"\A---\n.*?\n---\n+", re.DOTALL)
 """What tells Jupyter that a page is a notebook."""

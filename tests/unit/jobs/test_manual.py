@@ -47,3 +47,12 @@ def test_what_is_no_page_is_refused(name: str) -> None:
         manual.document(name)
     with pytest.raises(UserError, match="there is no picture"):
         manual.picture(f"../{name}")
+    if name != "index":
+        with pytest.raises(UserError, match="there is no document"):
+            manual.html_of(name)
+
+
+def test_without_pages_for_browsers_it_says_what_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manual, "_HTML", "nowhere")
+    with pytest.raises(UserError, match=r"docs/nowhere/generated/readme\.html: .* `make docs` makes them"):
+        manual.html_of("readme")
