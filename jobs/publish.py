@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,7 +85,7 @@ class Publisher:
     """Stage batches and commit them with their coverage. Everything runs in one thread, in order."""
 
     def __init__(self, path: Path, policy: Policy | None = None, *, create: bool = True) -> None:
-        self._open = partial(open_writer, path, policy, create=create)
+        self._open = lambda: open_writer(path, policy, create=create)
         self._policy = policy
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lake")
         self._coverage: list[Coverage] = []
