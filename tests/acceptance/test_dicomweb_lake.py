@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -94,6 +95,13 @@ def test_a_search_finds_what_sql_finds(world: World, search: str, table: str, wh
     tag = {"StudyInstanceUID": STUDY_UID, "SeriesInstanceUID": "0020000E", "SOPInstanceUID": "00080018"}[key]
     uids = [one[tag]["Value"][0] for one in found]
     assert uids == [uid for (uid,) in world.sql(f"SELECT {key} FROM {table} WHERE {where} ORDER BY {key}")]
+
+
+def test_the_address_of_the_page_is_answered(world: World) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "dicomweb.md").read_text()
+    [search] = re.findall(r"^curl -u anna 'http://127.0.0.1:8080/dicom-web(.*)'$", page, re.MULTILINE)
+    status, _, found = world.get(search)
+    assert (status, 0 < len(found) <= 10) == (200, True)
 
 
 def test_a_lake_of_the_lake_is_equal_to_it(world: World, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def orthanc_process(
     binary: Path, folder: Path, files: Sequence[Path], **settings: object
 ) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Do the same, and give the process too."""
-    port, http = free_port(), int(str(settings.get("HttpPort", free_port())))
+    port, http = (int(str(settings.get(key, free_port()))) for key in ("DicomPort", "HttpPort"))
     configuration = {
         "DicomPort": port,
         "HttpPort": http,
