@@ -11,13 +11,8 @@ import click
 import pytest
 
 from jobs.cli import COMMANDS, cli
+from tests.documents import DOCUMENTS, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-WRITTEN = ROOT / "docs" / "generated"
-"""Pages that are made of the program and of other pages, when somebody makes the site."""
-DOCUMENTS = sorted(
-    {*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")} - {*WRITTEN.glob("*")}
-)
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 MOST_LINES = {"Makefile": 80, "ARCHITECTURE.md": 300}
 
