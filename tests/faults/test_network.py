@@ -220,7 +220,7 @@ def test_dripping(asked: Told, sweeping: Callable[[], Told], name: str) -> None:
     deadline = TOTAL if name in ("drips_rows", "ignores_cancel") else QUICK
     [(how, end)], began = pacs.ends, (pacs.asked[0][1] if pacs.asked else pacs.connections[0])
     assert how == "aborted"
-    assert 0.9 * deadline < end - began < deadline + 10
+    assert 0.5 * deadline < end - began < deadline + 10  # a busy machine notes late that somebody called
     if name == "drips_acceptance":
         assert_broken_off(asked, name, "the association request with PACS .* took too long", has_rows=False)
     elif name == "drips_bytes":
