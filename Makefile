@@ -44,7 +44,7 @@ compare: $(STAMP) peers ## ask four real servers 81 questions, with pacslake fin
 shots: $(STAMP) ## take the pictures of docs/pages.md anew, with Chromium
 	$(BIN)/python -m tests.browser.shots
 
-docs: $(STAMP) ## make HTML and man pages of docs/, in docs/made; each warning is an error
+docs: $(STAMP) ## make HTML and man pages of docs/, in docs/made; a warning is an error
 	$(BIN)/python docs/making.py
 
 soak: $(STAMP) ## sweep 10,000 simulated PACS with drawn quirks; kill retrievals at 200 moments; serve ten for an hour

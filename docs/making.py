@@ -26,6 +26,8 @@ ABOVE = ("README", "ARCHITECTURE", "SECURITY", "CHANGELOG", "CONTRIBUTING")
 """Pages that lie in the folder above."""
 WITNESS = "sources.sha256"
 """The digest, beside the pages."""
+WARNINGS = "warnings.txt"
+"""What Sphinx said, beside them: nothing, says a test. A release of it that says something new stops no build."""
 SOURCES = (
     "docs",
     "crawler",
@@ -55,11 +57,11 @@ def made() -> Path:
         if not are_made():
             of = digest()
             with tempfile.TemporaryDirectory(prefix="pacslake-docs-") as folder:
-                for kind in KINDS:
-                    _sphinx(Path(folder), kind)
+                said = "".join(_sphinx(Path(folder), kind) for kind in KINDS)
                 shutil.rmtree(MADE, ignore_errors=True)
                 for kind in KINDS:
                     shutil.copytree(Path(folder, kind), MADE / kind, ignore=shutil.ignore_patterns(".*", "*.map"))
+            (MADE / WARNINGS).write_text(said)
             (MADE / WITNESS).write_text(of)
     return MADE
 
@@ -93,8 +95,8 @@ def _alone() -> Iterator[None]:
         os.close(folder)
 
 
-def _sphinx(folder: Path, kind: str) -> None:
-    words = f"-m sphinx -qW --keep-going -b {kind} -d".split()
+def _sphinx(folder: Path, kind: str) -> str:
+    words = f"-m sphinx -q -b {kind} -d".split()
     command = [sys.executable, *words, str(folder / "pages"), str(HERE), str(folder / kind)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
@@ -103,6 +105,7 @@ def _sphinx(folder: Path, kind: str) -> None:
             "requirements.build.lock and requirements.run.lock name: `make setup` installs both, and so does a build "
             f"with build isolation. It said:\n{done.stderr.strip()}"
         )
+    return done.stderr
 
 
 if __name__ == "__main__":
@@ -110,3 +113,4 @@ if __name__ == "__main__":
         sys.stdout.write(f"{made()}\n")
     except NotMadeError as error:
         sys.exit(str(error))
+    sys.exit((MADE / WARNINGS).read_text() or 0)
