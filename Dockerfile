@@ -4,7 +4,7 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 COPY requirements.build.lock requirements.run.lock requirements.service.lock ./
 RUN python -m venv /opt/build \
- && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements.build.lock \
+ && /opt/build/bin/pip install --no-compile --require-hashes --only-binary :all: -r requirements.build.lock \
  && python -m venv --without-pip /opt/pacslake \
  && /opt/build/bin/pip --python /opt/pacslake install --require-hashes --only-binary :all: -r requirements.service.lock
 COPY pyproject.toml README.md ARCHITECTURE.md SECURITY.md CHANGELOG.md CONTRIBUTING.md LICENSE ./
