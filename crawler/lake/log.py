@@ -76,7 +76,9 @@ def read_files(table: DeltaTable) -> list[LogFile]:
     if not adds.num_rows:
         return []
     nothing = [None] * adds.num_rows
-    columns = (adds[name].to_pylist() if name in adds.column_names else nothing for name in names)
+    columns = [adds[name].to_pylist() if name in adds.column_names else nothing for name in names]
+    if None in columns[2]:
+        raise LakeError("The log names files without their numbers of rows. `pacslake verify` says what is broken.")
     files = [
         LogFile(entity, path, rows, rows - firsts if firsts is not None else 0, size, first or 0)
         for entity, path, rows, firsts, size, first in zip(*columns, strict=True)
@@ -385,4 +387,6 @@ def changes_of(commit: Iterable[str]) -> Changes:
         for kind, files in (("add", found.added), ("remove", found.removed)):
             if kind in line:
                 files[line[kind]["path"]] = line[kind]["size"]
+        if "add" in line and type(json.loads(line["add"]["stats"])["numRecords"]) is not int:
+            raise ValueError("a file without its number of rows")
     return found
