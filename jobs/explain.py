@@ -33,6 +33,13 @@ def as_lines(proof: Proof, question: Question, width: int) -> Iterator[str]:
     if proof.later:
         yield click.style(f"Asked for too early, or not since ({words(proof.later)}):", bold=True)
         yield f"      pacslake backfill {proof.pacs}"
+        yield from _by_itself(proof, proof.later)
+
+
+def _by_itself(proof: Proof, days: Days) -> Iterator[str]:
+    """Say which job asks for these days again; of others than the newest none does."""
+    if proof.job and days.first >= proof.job[1]:
+        yield f"      or the job {visible(proof.job[0])} does, at its next turn"
 
 
 def words(days: Days) -> str:
@@ -84,13 +91,14 @@ def _gaps(proof: Proof, question: Question, width: int) -> Iterator[str]:
     undated = proof.undated if proof.undated and not proof.undated.proven else None
     gaps = _alike(proof.gaps)
     if not gaps and not undated:
-        yield click.style("Everything is proven complete.", fg="green")
+        yield click.style("Everything that was asked for is proven complete.", fg="green")
         return
     yield click.style("Not proven complete, and the command that asks again:", bold=True)
     for gap in gaps[:MOST_GAPS]:
         days = Days(gap[0].days.first, gap[-1].days.last)
         yield _line(words(days), [run.verdict for run in gap], width)
         yield f"      {mending(proof.pacs, days, question)}"
+        yield from _by_itself(proof, days)
     if len(gaps) > 1:
         more = len(gaps) - MOST_GAPS
         yield f"  {more:,} more; all together:" if more > 0 else "  all together:"

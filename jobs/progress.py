@@ -110,7 +110,7 @@ def summary(crawl: Crawl) -> str:
         case SweepState.INTERRUPTED:
             why = f", because {crawl.gate.stopped}" if crawl.gate.stopped else ""
             if crawl.gate.standing.is_open:
-                return f"{line}; stopped{why}. It gave no answer: {tally.trouble}. {_asks_why(crawl)}."
+                why += f". It gave no answer: {tally.trouble}. {_asks_why(crawl)}"
             return f"{line}; stopped{why}. Run the same command again to go on."
     unproven = f"{tally.unproven:,} windows not proven (`pacslake coverage` says why)" if tally.unproven else ""
     why = ": ".join(filter(None, (unproven, tally.trouble)))

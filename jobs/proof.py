@@ -6,7 +6,7 @@ Touches: disk.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from crawler.lake.catalog import Ledger, ledgers
@@ -52,6 +52,8 @@ class Proof:
     """Days up to today that were not over when they were asked for. They are not in question."""
     rows: list[Coverage] = field(repr=False)
     """Its whole ledger."""
+    job: tuple[str, int] | None = None
+    """The job that asks for its newest days by itself, and from which day on."""
 
     @property
     def gaps(self) -> list[Run]:
@@ -83,8 +85,22 @@ def proofs(settings: Settings, question: Question, today: date) -> list[Proof]:
         asked = {row.level for row in ledger.rows}.union(*(sweep.levels for sweep in ledger.sweeps))
         pacs = settings.pacs.get(name)
         configured = levels_of(pacs.model, pacs.levels, None) if pacs else asked
-        found.append(_proof(name, _levels(configured, question.deepest), ledger, question, today))
+        proof = _proof(name, _levels(configured, question.deepest), ledger, question, today)
+        found.append(replace(proof, job=_job(settings, name, today)))
     return found
+
+
+def _job(settings: Settings, name: str, today: date) -> tuple[str, int] | None:
+    """Find the job that asks a PACS for the most days by itself."""
+    sweeps = [
+        (job.lookback_days, key)
+        for key, job in settings.jobs.items()
+        if job.kind == "sweep" and name in (job.pacs or settings.pacs)
+    ]
+    if not sweeps:
+        return None
+    lookback, key = max(sweeps)
+    return key, today.toordinal() - lookback
 
 
 def _levels(configured: Iterable[Level], deepest: Level | None) -> tuple[Level, ...]:

@@ -1,14 +1,16 @@
-"""`pacslake status`: the lake in one screen. Touches: disk, standard output."""
+"""`pacslake status`: the lake in one screen. Touches: disk, clock, standard output."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from crawler.lake.status import LakeStatus, PacsStatus, SweepStatus, status_of
 from crawler.settings import Settings
 from jobs.certificates import expiring, told
+from jobs.proof import Question, proofs
 from jobs.table import visible
 
 PROVEN = "complete"
@@ -22,6 +24,9 @@ def show_status(settings: Settings, *, as_json: bool) -> None:
         print("\n".join(as_lines(*_gathered(settings))))
         for setting, until in expiring(settings):
             print(f"\n{told(setting, until)}")
+        doubted = [visible(proof.pacs) for proof in proofs(settings, Question(), date.today()) if proof.doubts]
+        if doubted:
+            print(f"\nNot every day is proven complete at {', '.join(doubted)}; `pacslake coverage` says which.")
 
 
 def status_values(settings: Settings) -> dict[str, Any]:

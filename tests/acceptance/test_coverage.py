@@ -9,7 +9,9 @@ import csv
 import io
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,34 @@ def test_a_person_sees_a_calendar_and_what_to_type(folder: Path, pacs: str) -> N
     assert shown == golden.read_text()
     assert all(len(line) <= 80 for line in shown.splitlines())
     assert done.stderr == b""
+
+
+def test_status_says_where_not_every_day_is_proven(folder: Path, tmp_path: Path) -> None:
+    last = pacslake(folder, "status").stdout.decode().splitlines()[-1]
+    assert last == "Not every day is proven complete at capped, main, old; `pacslake coverage` says which."
+    (tmp_path / "pacslake.toml").write_text(SETTINGS)
+    with LakeWriter.open(tmp_path / "lake") as writer:
+        writer.commit(proven("main", day("2024-05-01"), day("2024-05-31")), [])
+    assert "proven" not in pacslake(tmp_path, "status").stdout.decode()
+
+
+def test_of_days_that_a_job_asks_for_by_itself_that_is_said(tmp_path: Path) -> None:
+    """Within its lookback alone: what lies before waits for a backfill."""
+    job = '[jobs.nightly]\nkind = "sweep"\npacs = ["main"]\ninterval = "1d"\n'
+    (tmp_path / "pacslake.toml").write_text(f"{SETTINGS}{job}")
+    now = datetime.now(UTC)
+    before, lately, yesterday = (date.today() - timedelta(days) for days in (12, 3, 1))
+    rows = [*proven("main", before - timedelta(30), yesterday), *proven("never", before, yesterday)]
+    with LakeWriter.open(tmp_path / "lake") as writer:
+        writer.commit([replace(row, asked_at=now) for row in rows], [])
+        doubts = [doubted("main", Level.STUDY, Window(one, one), INTERRUPTED, "cut") for one in (before, lately)]
+        doubts.append(doubted("never", Level.STUDY, Window(lately, lately), INTERRUPTED, "cut"))
+        writer.commit([replace(row, asked_at=now + timedelta(seconds=1)) for row in doubts], [])
+    lines = pacslake(tmp_path, "coverage").stdout.decode().splitlines()
+    said = [after for line, after in pairwise(lines) if "pacslake backfill main --from" in line]
+    assert said[0].startswith(f"  {lately}")
+    assert said[1] == "      or the job nightly does, at its next turn"
+    assert "\n".join(lines).count("the job nightly") == 1
 
 
 @pytest.mark.parametrize(
