@@ -115,6 +115,7 @@ def _entrance(settings: Settings) -> Iterator[Entrance | None]:
 
 
 async def _serve(service: Service, lock: OwnerLock, entrance: Entrance | None, channel: socket.socket | None) -> None:
+    service.heed_signals()
     async with AsyncExitStack() as stack:
         if entrance is not None:
             await stack.enter_async_context(_pages(service, entrance))

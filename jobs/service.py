@@ -62,12 +62,15 @@ class Service:
         self._schedules = schedules_of(settings)
         self.settings = settings
 
-    async def run(self, lock: OwnerLock) -> None:
-        """Serve until a signal says stop. While the lake is gone nothing is begun, least of all another lake."""
+    def heed_signals(self) -> None:
+        """Stop, or read the settings anew, when a signal says so, also while the pages are being opened."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    async def run(self, lock: OwnerLock) -> None:
+        """Serve until a signal says stop. While the lake is gone nothing is begun, least of all another lake."""
         ticker = Ticker(self._wake)
         ticker.start()
         self._log.info("serving", lake=self.settings.lake.path, jobs=list(self.settings.jobs))

@@ -22,7 +22,7 @@ PROMPTED = "select 1\n"
 """What is typed where a command has a prompt."""
 _SHELL = re.compile(r"[|&;<>$`\n]")
 _READY = {"--find-scp": "answering queries"}
-"""What the service logs, beside that it serves, once it can be asked."""
+"""What the service logs, beside that its pages can be asked, once more can."""
 
 
 def walk(folder: Path, pieces: Iterable[Piece], meant: Meant, codes: Mapping[str, int]) -> None:
@@ -73,7 +73,7 @@ def typed(folder: Path, line: str) -> tuple[int, str]:
 def _served(folder: Path, line: str) -> Iterator[None]:
     options = shlex.split(line, comments=True)[2:]
     with serving(folder, *options) as service:
-        for event in ("serving", *(_READY[option] for option in options)):
+        for event in ("listening", *(_READY[option] for option in options)):
             service.wait_for(event)
         yield
         service.process.terminate()
