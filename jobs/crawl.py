@@ -68,7 +68,7 @@ class Crawl:
         await self._cover_notes(over=True)
         for window, ledgers in self._doubts.take(self.machine.cap):
             await self._write(window, ledgers)
-        self.tally.trouble = self.machine.abandoned or self.tally.trouble
+        self.tally.trouble = self.machine.why_not(self.tally.trouble)
         self.over = True
 
     def stop(self) -> None:

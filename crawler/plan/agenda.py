@@ -37,6 +37,9 @@ WIDER = (7, 90, 1000)
 MOST_WIDENED = 31
 """For no more empty spans than these: what a thousand days around one do not prove, those of the next will not."""
 
+LOST = "the association is lost again and again"
+"""Why a sweep is given up by the network."""
+
 
 @dataclass
 class Agenda:
@@ -154,6 +157,12 @@ class Agenda:
         """Hand out nothing more: the PACS turned us away outside any answer."""
         self.abandoned = self.abandoned or reason
         self._outstanding.clear()
+
+    def why_not(self, last: str | None) -> str | None:
+        """Say why there are windows that were not asked for, with what was said of the `last` one that was cut off."""
+        if self.abandoned == LOST and last is not None:
+            return f"{LOST}: {last}"
+        return self.abandoned or last
 
     def take_notes(self, *, over: bool = False) -> list[tuple[Window, Accept]]:
         """Give what came out later about windows, each once; at the end, or `over` before it, what is in doubt too."""

@@ -15,7 +15,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from crawler.model import UNDATED, Outcome, Window, WindowState
-from crawler.plan.agenda import BELOW_CAP, GROWTH, MOST_FAILED_PROOFS, Agenda
+from crawler.plan.agenda import BELOW_CAP, GROWTH, LOST, MOST_FAILED_PROOFS, Agenda
 from crawler.plan.answers import COMPLETE, REFUSALS, SPLIT, Accept, Answer, Ask, Retry, Verdict
 from crawler.plan.doubts import ROUND, SMALLEST_CAP
 from crawler.plan.narrow import keyword_of, whole_of
@@ -325,7 +325,7 @@ class SweepMachine(Agenda):
             self._tries[ask] += 1
             return Retry(RETRY_AFTER[tried])
         self._outstanding.discard(ask)
-        self._count_failure("the association is lost again and again")
+        self._count_failure(LOST)
         self._settle(ask.window, Answer(Outcome.INTERRUPTED), complete=False)
         return Accept(WindowState.INTERRUPTED, "no final response")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -112,12 +112,12 @@ def retrieve(settings: Settings) -> int:
     return run_retrieve(settings, RetrieveRequest((Wish("all"),), PATIENCE))
 
 
-def judge(attempt: Attempt) -> Judgement:
+def judge(attempt: Attempt, bring: Callable[[Settings], int] = retrieve) -> Judgement:
     """Retrieve, and compare the store, the lake and what is said of them with what the PACS holds."""
     with tempfile.TemporaryDirectory() as folder, sited(Path(folder), attempt) as (settings, pacs):
         with in_time(pacs, LONGEST):
             for _ in range(attempt.runs):
-                code = retrieve(settings)
+                code = bring(settings)
         wrong, missing = losses(settings, attempt.archive)
         if (code == 0) != (not missing):
             wrong.append(f"{len(missing)} instances are missing, and the exit code is {code}")

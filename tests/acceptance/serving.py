@@ -28,10 +28,10 @@ def configure_jobs(folder: Path, ports: Mapping[str, int], jobs: str, **settings
     file.write_text(f'{file.read_text()}[serve]\nlisten = "127.0.0.1:0"\n{jobs}')
 
 
-def done_before(folder: Path, *jobs: str, ago: timedelta) -> None:
+def done_before(folder: Path, *jobs: str, ago: timedelta, lake: str = "lake") -> None:
     """Have the ledger say that jobs were done for a slot so long ago."""
     slot = datetime.now(UTC) - ago
-    with LakeWriter.open(folder / "lake") as writer:
+    with LakeWriter.open(folder / lake) as writer:
         writer.commit(jobs=[JobRun(job, "sweep", JobState.COMPLETE, slot, slot, slot) for job in jobs])
 
 
@@ -44,9 +44,14 @@ class Serving:
         self._log = log
 
     @property
+    def words(self) -> str:
+        """Everything it wrote, whatever it is."""
+        return self._log.read_text()
+
+    @property
     def said(self) -> list[dict[str, Any]]:
         """Everything it logged; each line is JSON."""
-        return [json.loads(line) for line in self._log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [json.loads(line) for line in self.words.splitlines(keepends=True) if line.endswith("\n")]
 
     def events(self, event: str, **told: object) -> list[dict[str, Any]]:
         """Give what it logged of one kind."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Protocol
 
 from tests.acceptance.installed import ENVIRONMENT
 
@@ -23,7 +24,7 @@ CHANGING = (
     "symlink", "unlink", "unlinkat", "rmdir", "ftruncate", "fallocate", "mkdir", "mkdirat", "openat", "copy_file_range",
 )  # fmt: skip
 """The system calls that change a file or make it last."""
-_OBEYS_PERMISSIONS = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+OBEYS_PERMISSIONS = () if os.geteuid() else ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 """Begins a command that root types, so that it may do what the owner of a file may, and no more."""
 _LINE = re.compile(r"(?P<time>[\d.]+) (?P<name>\w+)\((?P<arguments>.*)")
 _CREATES = re.compile(r"O_CREAT|O_TRUNC|O_WRONLY|O_RDWR")
@@ -65,8 +66,18 @@ class Ended:
         return [call for call in self.calls if call.injected]
 
 
+class Runner(Protocol):
+    """Does in a folder what commands do, one after another."""
+
+    def ready(self, folder: Path, arguments: Sequence[str]) -> None:
+        """Make ready in a folder what is needed to run a command there."""
+
+    def run(self, folder: Path, arguments: Sequence[str], strace: Sequence[str] = ()) -> Ended:
+        """Do what a command does, to its end, with these options of strace, or without it."""
+
+
 class Victims:
-    """Runs commands in a folder, one after another."""
+    """Runs commands in a folder, each in a process of its own."""
 
     def __init__(self, process: subprocess.Popen[str], logs: Path) -> None:
         self._process = process
@@ -74,17 +85,14 @@ class Victims:
         self._runs = 0
 
     def run(self, folder: Path, arguments: Sequence[str], strace: Sequence[str] = ()) -> Ended:
-        """Run a command in a folder to its end, with these options of strace, or without it."""
+        """Run a command in a folder to its end."""
         self._runs += 1
         log = self._logs / str(self._runs)
         log.mkdir()
-        asked = (
-            ["--quiet=all", "-ff", "-ttt", "-y", "-s", "0", "--output", str(log / "calls"), *strace] if strace else []
-        )
         order = {
             "folder": str(folder),
             "arguments": arguments,
-            "strace": asked,
+            "strace": writing_to(log, strace) if strace else [],
             "said": str(log / "said.log"),
         }
         assert self._process.stdin is not None
@@ -94,20 +102,27 @@ class Victims:
         code = int(self._process.stdout.readline())
         said = (log / "said.log").read_text()
         assert code >= -64, said  # as victim.py says: it did not begin or did not end
-        calls = [call for thread in log.glob("calls.*") for call in _read(thread, folder)]
-        return Ended(code, said, sorted(calls, key=lambda call: call.at))
+        return Ended(code, said, calls_in(log, folder))
 
-    def calls(self, folder: Path, arguments: Sequence[str], codes: Sequence[int] = (0,)) -> list[Call]:
-        """Run a command that ends well, and give its calls that change something in the folder, in their order."""
-        done = self.run(folder, arguments, ["--trace", ",".join(CHANGING)])
-        assert done.code in codes, done.said
-        return [call for call in done.calls if call.path]
+    def ready(self, folder: Path, arguments: Sequence[str]) -> None:
+        """Make ready what is needed to run a command in a folder: nothing."""
+
+
+def writing_to(log: Path, options: Sequence[str]) -> list[str]:
+    """Give these options of strace, and that it write what it sees into a folder."""
+    return ["--quiet=all", "-ff", "-ttt", "-y", "-s", "0", "--output", str(log / "calls"), *options]
+
+
+def calls_in(log: Path, folder: Path) -> list[Call]:
+    """Read what strace wrote into a folder of the calls that change something in another."""
+    calls = [call for thread in log.glob("calls.*") for call in _read(thread, folder)]
+    return sorted(calls, key=lambda call: call.at)
 
 
 @contextmanager
 def victims(logs: Path) -> Iterator[Victims]:
     """Have a process that runs commands while the block runs."""
-    command = [*(() if os.geteuid() else _OBEYS_PERMISSIONS), sys.executable, "-m", "tests.faults.victim"]
+    command = [*OBEYS_PERMISSIONS, sys.executable, "-m", "tests.faults.victim"]
     environment = {**ENVIRONMENT, "OPENBLAS_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True) as process:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import struct
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from crawler.model import Model
 from crawler.pacs import framing
 from crawler.pacs.command import C_CANCEL_RQ
 from crawler.pacs.framing import HEADER, PDV_HEADER, PduType
 from crawler.pacs.messages import Message
 from crawler.pacs.negotiation import IMPLICIT_VR
-from tests.faults.peers import CANCELLED, PATIENT_ROOT, Line, Play, answering, element, identifier
+from crawler.testing.question import read_question
+from tests.faults.peers import CANCELLED, PATIENT_ROOT, Line, Play, element, identifier
 from tests.faults.planted import ACCESSION, BIRTH_DATE, NAME, PATIENT_ID
 
 DAY = "20240226"
@@ -64,13 +66,37 @@ def rejecting(result: int, source: int, reason: int) -> Play:
 
 
 def busy_at_first(times: int) -> Play:
-    """Give the script of a PACS that has no room for so many associations, and then answers two rows."""
+    """Give the script of a PACS that has no room for so many associations, and then has two rows."""
 
     def play(line: Line) -> None:
         busy = len(line.pacs.connections) <= times
-        (rejecting(2, 3, 2) if busy else answering(*TWO_ROWS))(line)
+        (rejecting(2, 3, 2) if busy else having(TWO_ROWS))(line)
 
     return play
+
+
+def having(identifiers: Sequence[bytes]) -> Play:
+    """Give the script of a PACS that has these rows of the day."""
+
+    def play(line: Line) -> None:
+        line.accept()
+        while True:
+            request = line.question()
+            line.rows(request, identifiers if asks_for_the_day(read(request)) else ())
+            line.final(request)
+
+    return play
+
+
+def read(request: Message) -> Mapping[str, str]:
+    """Give the keys of a question."""
+    return read_question(request.dataset, explicit_vr=False, model=Model.STUDY_ROOT).keys
+
+
+def asks_for_the_day(keys: Mapping[str, str]) -> bool:
+    """Whether a question is, among others, about the day."""
+    first, dash, last = keys.get("StudyDate", "").partition("-")
+    return first <= DAY <= (last or (DAY if dash else first))
 
 
 def offering(*sop_classes: str) -> Play:
@@ -205,7 +231,7 @@ def patient_root_alone(line: Line) -> None:
 def sends_a_bomb(line: Line) -> None:
     """Answer with bytes that inflate a thousandfold, in a context that is not deflated."""
     bomb = zlib.compressobj(9, zlib.DEFLATED, -15)
-    answering(bomb.compress(bytes(16_000_000)) + bomb.flush(), *TWO_ROWS)(line)
+    having([bomb.compress(bytes(16_000_000)) + bomb.flush(), *TWO_ROWS])(line)
 
 
 def accepts_deflated(line: Line) -> None:

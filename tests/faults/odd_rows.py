@@ -8,13 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from crawler.model import Model
 from crawler.testing.matching import time_bounds
-from crawler.testing.question import read_question
 from tests.acceptance.sweeping import ask, configure
-from tests.faults.misbehaving import study
+from tests.faults.misbehaving import asks_for_the_day, read, study
 from tests.faults.peers import Line, Play, scripted
-from tests.faults.swept import sweep
+from tests.faults.swept import Sweep
 
 DAY = date(2024, 2, 26)
 _HOUR = 3_600_000_000
@@ -40,10 +38,8 @@ def heeding(rows: Sequence[Row]) -> Play:
         line.accept()
         while True:
             request = line.question()
-            keys = read_question(request.dataset, explicit_vr=False, model=Model.STUDY_ROOT).keys
-            wanted = _within(keys.get("StudyTime", ""))
-            first, _, last = keys.get("StudyDate", "").partition("-")
-            is_day = first <= f"{DAY:%Y%m%d}" <= (last or first)
+            keys = read(request)
+            wanted, is_day = _within(keys.get("StudyTime", "")), asks_for_the_day(keys)
             line.rows(request, [one.identifier for one in rows if is_day and wanted(one.hour)])
             line.final(request)
 
@@ -57,7 +53,7 @@ def _within(times: str) -> Callable[[int], bool]:
     return lambda hour: (bounds.low or 0) <= hour * _HOUR <= (24 * _HOUR if bounds.high is None else bounds.high)
 
 
-def swept(folder: Path, rows: Sequence[Row], **settings: object) -> int:
+def swept(sweep: Sweep, folder: Path, rows: Sequence[Row], **settings: object) -> int:
     """Sweep the day of a PACS that has these rows; give the exit code."""
     with scripted(heeding(rows)) as pacs:
         configure(folder, {"main": pacs.port}, **({"levels": '["study"]'} | settings))

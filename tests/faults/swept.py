@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
+from typing import Protocol
 
 from crawler.model import Level
 from crawler.settings import load
@@ -13,6 +14,7 @@ from crawler.testing.archive import Archive
 from crawler.testing.changing import ChangingArchive
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
+from jobs.nightly import Night, run_night
 from jobs.proof import Question, proofs
 from jobs.sweep import SweepRequest, run_sweep
 from tests.acceptance.schedules import impatient, proven
@@ -23,13 +25,31 @@ DAYS = (FIRST, LAST)
 OK, PARTIAL, CAPPED = 0, 3, 4
 """What sweeps end with."""
 
+ALL_DAYS = 36525
+
 Held = Archive | ChangingArchive
 
 
-def sweep(folder: Path, first: date | None = None, last: date | None = None, *, patiently: bool = False) -> int:
-    """Sweep what the settings in a folder say; give the exit code. Patiently: wait between tries."""
+class Sweep(Protocol):
+    """Sweeps what the settings in a folder say, by whichever back end; gives the exit code."""
+
+    def __call__(
+        self, folder: Path, first: date | None = None, last: date | None = None, *, patiently: bool = False
+    ) -> int: ...
+
+
+def sweep_here(folder: Path, first: date | None = None, last: date | None = None, *, patiently: bool = False) -> int:
+    """Sweep in this process, as a night does where no last day is named. Patiently: wait between tries."""
+    settings = load(folder / "pacslake.toml")
     with nullcontext() if patiently else impatient():
-        return run_sweep(load(folder / "pacslake.toml"), SweepRequest((), first, last))
+        if first and not last:
+            return run_night(settings, Night(lookback=(date.today() - first).days))
+        return run_sweep(settings, SweepRequest((), first, last))
+
+
+def since(first: date | None) -> dict[str, object]:
+    """Say in the settings of a job from which day on it asks; no job has a last one."""
+    return {"reconcile_days": 0, "lookback_days": (date.today() - first).days if first else ALL_DAYS}
 
 
 @contextmanager

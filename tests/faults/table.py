@@ -15,7 +15,13 @@ class Fault(NamedTuple):
     name: str
     what: str
     must: str
+    aside: str = ""
+    """Why it meets neither back end, so that one form of its test is enough: else it happens with a queue too."""
 
+
+LISTENS = "who is called meets it, a process of its own whoever does the jobs"
+STORES = "what takes and reads objects meets it, by whomever they were asked for"
+TYPED = "it is met by what people type, before there is any job or beside them"
 
 NETWORK = (
     Fault("unreachable", "A PACS refuses, has no route or no name", "Its window fails; the others are crawled"),
@@ -29,12 +35,18 @@ NETWORK = (
     Fault("dripping", "A row just before each deadline, or a byte a second", "A total deadline: C-CANCEL, then abort"),
     Fault("cancel_ignored", "C-CANCEL is not heeded", "Aborted after five seconds"),
     Fault("malformed_pdus", "PDUs and PDVs cut short, too long, empty, of a wrong type", "Closed, and told once"),
-    Fault("enormous_pdu", "A PDU of 4 GiB is announced", "Closed within five seconds; memory stays"),
-    Fault("endless_fragments", "No fragment is ever the last one", "Cut at the limit for an object, or for a query"),
+    Fault("enormous_pdu", "A PDU of 4 GiB is announced", "Closed within five seconds; memory stays", LISTENS),
+    Fault(
+        "endless_fragments",
+        "No fragment is ever the last one",
+        "Cut at the limit for an object, or for a query",
+        LISTENS,
+    ),
     Fault(
         "enormous_request",
         "A-ASSOCIATE-RQ with all there can be in it, or lying lengths",
         "Answered or refused in 4 MiB",
+        LISTENS,
     ),
     Fault(
         "deflated_identifier",
@@ -45,8 +57,11 @@ NETWORK = (
         "flood_of_connections",
         "Thousands of connections a second, half open, never read",
         "An honest peer associates within 2 s",
+        LISTENS,
     ),
-    Fault("other_protocols", "HTTP, TLS, SSH or noise at the DICOM port", "Closed; a line a minute in the log"),
+    Fault(
+        "other_protocols", "HTTP, TLS, SSH or noise at the DICOM port", "Closed; a line a minute in the log", LISTENS
+    ),
     Fault(
         "tls_faults",
         "Certificates expired, of another host or authority, TLS 1.1, none",
@@ -84,14 +99,18 @@ OBJECTS = (
         "bomb_in_an_object",
         "Pixels that inflate without end, sizes that overflow",
         "Kept as bytes; decoding is refused",
+        STORES,
     ),
     Fault(
-        "hostile_uids", "UIDs that are paths, empty, too long, or not digits", "No part of a path; refused or set aside"
+        "hostile_uids",
+        "UIDs that are paths, empty, too long, or not digits",
+        "No part of a path; refused or set aside",
+        STORES,
     ),
-    Fault("contradicting_uids", "Request, dataset and file meta name different UIDs", "Refused"),
+    Fault("contradicting_uids", "Request, dataset and file meta name different UIDs", "Refused", STORES),
     Fault("second_copy", "An instance comes again, the same or another", "Ignored; or kept beside, and told"),
-    Fault("planted_links", "Links lie where the store wants to write", "Not followed"),
-    Fault("unsolicited_object", "Objects nobody asked for, or from somebody unknown", "Refused"),
+    Fault("planted_links", "Links lie where the store wants to write", "Not followed", STORES),
+    Fault("unsolicited_object", "Objects nobody asked for, or from somebody unknown", "Refused", LISTENS),
     Fault(
         "retrieval_lies",
         "A C-MOVE says one thing and does another",
@@ -116,11 +135,18 @@ LAKE = (
         "two_owners", "Two services, a command beside one, an owner that was paused", "One owns; the other is told who"
     ),
     Fault("clock_changes", "Summer time, leap day, an hour back, a day ahead, 1970, 2038", "Each night once"),
-    Fault("damaged_files", "Flipped bits, torn and emptied files", "Found; told which days to ask again"),
+    Fault("damaged_files", "Flipped bits, torn and emptied files", "Found; told which days to ask again", TYPED),
     Fault("foreign_files", "A newer lake, files of others, strange paths", "Refused or left alone, aloud"),
-    Fault("broken_settings", "Keys, types, names, ports, loose secrets", "Exit 2 with line, column and a suggestion"),
+    Fault(
+        "broken_settings",
+        "Keys, types, names, ports, loose secrets",
+        "Exit 2 with line, column and a suggestion",
+        TYPED,
+    ),
     Fault("memory_limit", "Memory ends in a query, in upkeep, in an export", "That task alone fails, or uses the disk"),
-    Fault("hostile_sql", "Statements that write, load, read files, never end, or bring too much", "Refused or cut"),
+    Fault(
+        "hostile_sql", "Statements that write, load, read files, never end, or bring too much", "Refused or cut", TYPED
+    ),
 )
 
 BUCKET = (

@@ -18,7 +18,7 @@ from crawler.testing.archive import Archive
 from crawler.testing.quirks import OverCap, Quirks
 from crawler.testing.simulator import Simulator, running
 from tests.acceptance.sweeping import ask, configure, differences
-from tests.faults.swept import BUSY, DAYS, PARTIAL, in_silence, learned, sweep
+from tests.faults.swept import BUSY, DAYS, PARTIAL, Sweep, in_silence, learned
 
 TIME, MODALITY, EVERYTHING = frozenset({"StudyTime"}), frozenset({"ModalitiesInStudy"}), frozenset({"*"})
 UNCUT = TIME | MODALITY | {"PatientID"}
@@ -100,7 +100,7 @@ class Swept:
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory, long: bool) -> Iterator[Swept]:
+def swept(tmp_path_factory: pytest.TempPathFactory, sweep: Sweep, long: bool) -> Iterator[Swept]:
     folder = tmp_path_factory.mktemp("answers")
     with ExitStack() as stack:
         pacs = {

@@ -9,6 +9,7 @@ import signal
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,6 +18,9 @@ from crawler.testing.archive import Archive
 from crawler.testing.simulator import Simulator, running
 from tests.acceptance.serving import Serving, configure_jobs, serving, wait_until
 from tests.acceptance.sweeping import ask
+
+if TYPE_CHECKING:
+    from tests.faults.queued import Queued
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ARCHIVE = Archive(300, date(2024, 2, 1), date(2024, 11, 30), seed=3)
@@ -94,7 +98,8 @@ def look_again(service: Serving) -> None:
     service.wait_for("settings reloaded", count + 1)
 
 
-def test_clock_changes(tmp_path: Path, clock: Clock, long: bool) -> None:
+def test_clock_changes(tmp_path: Path, clock: Clock, queued: Queued | None, long: bool) -> None:
+    sharing = ("--queue", queued.postgres.new_database("clock")) if queued else ()
     steps = (*SHORT, *(MORE if long else ()))
     with running(Simulator(ARCHIVE)) as pacs:
         configure_jobs(tmp_path, {"main": pacs.port}, NIGHTLY, levels='["study"]')
@@ -102,7 +107,7 @@ def test_clock_changes(tmp_path: Path, clock: Clock, long: bool) -> None:
         settings.write_text(settings.read_text() + '[local]\ntime_zone = "Europe/Berlin"\n')
         clock.set(local("2024-02-27 12:00"))
         nights = []
-        with serving(tmp_path, **clock.environment) as service:
+        with serving(tmp_path, *sharing, **clock.environment) as service:
             wait_until(lambda: (tmp_path / "lake" / "lake.duckdb").exists())
             for moment, slot in steps:
                 clock.set(moment)

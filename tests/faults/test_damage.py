@@ -7,6 +7,7 @@ import random
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
@@ -27,6 +28,9 @@ from jobs.exits import Exit
 from tests.acceptance.sweeping import configure
 from tests.faults.foreign import HARMLESS, MISREAD, NO_UTF8, changed, plant
 from tests.property.lake.answers import answers, covered, studies, sweep
+
+if TYPE_CHECKING:
+    from tests.faults.queued import Queued
 
 NOT_JUDGED = {"lock"}
 """It holds the name of the last owner."""
@@ -118,8 +122,13 @@ def found_when_damaged(lake: Path, path: Path, damaged: bytes | None) -> None:
         path.write_bytes(content)
 
 
-def test_foreign_files(written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, long: bool) -> None:
+def test_foreign_files(
+    written: Path, tmp_path: Path, queued: Queued | None, capsys: pytest.CaptureFixture[str], *, long: bool
+) -> None:
     """A later release's lake is refused, what others put into a lake is left there, and no name is misread."""
+    if queued:
+        met_by_a_job(tmp_path, written, queued)
+        return
     refused_when_newer(tmp_path / "newer", capsys)
     read_with_more_in_it(tmp_path / "more")
     left_alone(tmp_path / "full", written, capsys)
@@ -134,14 +143,36 @@ def test_foreign_files(written: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         assert list((tmp_path / name).iterdir()) == []
 
 
+def met_by_a_job(folder: Path, written: Path, queued: Queued) -> None:
+    """Upkeep leaves files of others alone; the service ends where a later release wrote the lake in the meantime."""
+    configure(folder, {"main": 1})
+    shutil.copytree(written, folder / "lake")
+    planted = plant(folder / "lake")
+    assert queued.do(folder, "maintain").code == 0
+    assert changed(planted) == []
+    check_whole(folder / "lake")
+    names = queued.prepared(folder, "maintain")
+    make_newer(folder / "lake")
+    with queued.doing(folder, names) as (service, _):
+        pass
+    assert service.process.returncode == Exit.NEWER_LAKE
+    assert "install the release that wrote it" in service.words
+    assert changed(planted) == []
+
+
+def make_newer(lake: Path) -> None:
+    """Have a lake say that a later release wrote it."""
+    with LakeWriter.open(lake) as writer:
+        writer.log.commit([], properties={FORMAT_KEY: str(FORMAT + 1)})
+    with duckdb.connect(lake / "lake.duckdb") as catalog:
+        catalog.execute(f"CREATE OR REPLACE VIEW lake_version AS SELECT 1 AS version, {FORMAT + 1} AS format")
+
+
 def refused_when_newer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each command ends with exit code 14 and what to install, and no file changes."""
     folder.mkdir()
     configure(folder, {"main": 1})
-    with LakeWriter.open(folder / "lake") as writer:
-        writer.log.commit([], properties={FORMAT_KEY: str(FORMAT + 1)})
-    with duckdb.connect(folder / "lake" / "lake.duckdb") as catalog:
-        catalog.execute(f"CREATE OR REPLACE VIEW lake_version AS SELECT 1 AS version, {FORMAT + 1} AS format")
+    make_newer(folder / "lake")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name not in NOT_JUDGED}
     for command in NEWER:
         assert main([*command, "--config", str(folder / "pacslake.toml")]) == Exit.NEWER_LAKE, command

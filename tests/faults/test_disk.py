@@ -7,26 +7,21 @@ import os
 import signal
 from collections.abc import Sequence
 
-import pytest
-
-from tests.faults.conftest import LONG
-from tests.faults.injected import Call, Victims, spread, telling
-from tests.faults.losing import LOSSES, Loss
-from tests.faults.works import QUICK, WORKS, Bench, Work
+from tests.faults.injected import Call, Runner, spread, telling
+from tests.faults.losing import Loss
+from tests.faults.works import Bench, Work
 
 ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
 LOG = "lake/log"
 COMMITS = f"{LOG}/_delta_log"
-EACH_WORK = pytest.mark.parametrize("work", WORKS if LONG else QUICK, ids=lambda work: work.name)
 
 
-@EACH_WORK
-def test_killed_anywhere(works: Bench, runner: Victims, work: Work, *, long: bool) -> None:
+def test_killed_anywhere(works: Bench, runner: Runner, work: Work, tries: int | None) -> None:
     """The lake can be read as it was or as it is to be; the same command again ends well, in a whole lake."""
     whole = works.done(work)
     check_order(whole.calls)
     killed = 0
-    for call in spread(telling(whole.calls), None if long else 1):
+    for call in spread(telling(whole.calls), tries):
         folder = works.before(work)
         ended = runner.run(folder, work.arguments, call.failing(folder, "signal=KILL"))
         assert ended.code in (-signal.SIGKILL, *work.codes), (call, ended.said)
@@ -35,13 +30,12 @@ def test_killed_anywhere(works: Bench, runner: Victims, work: Work, *, long: boo
     assert killed
 
 
-@EACH_WORK
-def test_full_lake(works: Bench, runner: Victims, work: Work, *, long: bool) -> None:
+def test_full_lake(works: Bench, runner: Runner, work: Work, tries: int | None, *, long: bool) -> None:
     """What does not get onto the disk is told, exit code 1; the same command again ends well, in a whole lake."""
     failed = 0
     calls = [call for call in telling(works.done(work).calls) if long or not costs_nothing(call)]
-    for place, call in enumerate(spread(calls, None if long else 1)):
-        for error in ERRORS if long else [ERRORS[(place + len(work.name)) % len(ERRORS)]]:
+    for place, call in enumerate(spread(calls, tries)):
+        for error in ERRORS if tries is None else [ERRORS[(place + len(work.name)) % len(ERRORS)]]:
             folder = works.before(work)
             ended = runner.run(folder, work.arguments, call.failing(folder, f"error={error}"))
             told = os.strerror(getattr(errno, error)) in ended.said or "fsync failed" in ended.said  # which is DuckDB's
@@ -51,7 +45,6 @@ def test_full_lake(works: Bench, runner: Victims, work: Work, *, long: bool) -> 
     assert failed
 
 
-@pytest.mark.parametrize("lose", LOSSES)
 def test_lost_folder(works: Bench, lose: Loss, *, long: bool) -> None:
     """Told, exit code 1, and nothing grows in its place; when the folder is back everything goes on."""
     lose(works, long=long)

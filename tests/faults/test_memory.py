@@ -5,11 +5,15 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crawler.errors import OUT_OF_MEMORY
 from crawler.lake.query import open_lake
 from tests.acceptance.installed import ENVIRONMENT
 from tests.faults.works import SAME, WORKS
+
+if TYPE_CHECKING:
+    from tests.faults.queued import Queued
 
 GB = 2**30
 LISTED = "select len(list(number)) as numbers from range({}) t(number)"
@@ -52,10 +56,17 @@ def tasks(long: bool) -> list[Task]:
     return [*few, by_the_disk, *(Task(one.words, 4, one.code, one.said) for one in few[:3])]
 
 
-def test_memory_limit(tmp_path: Path, long: bool) -> None:
+def test_memory_limit(tmp_path: Path, queued: Queued | None, long: bool) -> None:
     next(work for work in WORKS if work.name == "maintain").prepare(tmp_path / "lake")
     (tmp_path / "pacslake.toml").write_text('[lake]\npath = "lake"\n')
     before = held(tmp_path)
+    if queued:
+        names = queued.prepared(tmp_path, "maintain")
+        with queued.doing(tmp_path, names, ("prlimit", f"--as={2 * GB}", "pacslake")) as (_, codes):
+            pass
+        assert set(codes.values()) == {0}
+        assert held(tmp_path) == before
+        return
     for task in tasks(long):
         done = limited(tmp_path, task)
         said = done.stderr.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -27,14 +28,21 @@ from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
 from jobs.watched import WatchedLake
 from tests.acceptance.installed import ENVIRONMENT, SECRET, pacslake
+from tests.acceptance.serving import serving
 from tests.acceptance.sweeping import section
+from tests.acceptance.test_several_services import HASTY, freeze, job_of
 from tests.faults.overhearing import Overheard
 from tests.faults.store_proxy import Fate, Proxy, standing_before
+from tests.faults.swept import since
 from tests.faults.works import ARCHIVE, DAYS
-from tests.integration.object_store import Bucket, serving, settings_for
+from tests.integration.object_store import Bucket, settings_for
+from tests.integration.object_store import serving as storing
 from tests.integration.test_lake_crash import check_promises, check_whole
 from tests.integration.test_sweep_kill import wait_for_queries
 from tests.property.lake.answers import studies
+
+if TYPE_CHECKING:
+    from tests.faults.queued import Queued
 
 ROOT = Path(__file__).parents[2]
 SWEEP = ("sweep", "--from", str(DAYS[0]), "--to", str(DAYS[1]))
@@ -65,7 +73,7 @@ SOME = (
 
 @pytest.fixture(scope="module")
 def bucket(overheard: Overheard) -> Iterator[Bucket]:
-    with serving() as serves:
+    with storing() as serves:
         yield serves
 
 
@@ -93,8 +101,11 @@ def uids_of(lake: Lake) -> set[str]:
     return {uid for (uid,) in lake.sql("SELECT StudyInstanceUID FROM studies").fetchall()}
 
 
-def test_store_in_trouble(tmp_path: Path, bucket: Bucket, proxy: Proxy, *, long: bool) -> None:
+def test_store_in_trouble(tmp_path: Path, bucket: Bucket, proxy: Proxy, queued: Queued | None, *, long: bool) -> None:
     """A request that fails once is made again, and a lost answer is no second writer; a store that is down is told."""
+    if queued:
+        told_by_a_job(tmp_path / "machine", bucket, proxy, queued)
+        return
     here, there = tmp_path / "here", tmp_path / "there"
     for copy in (here, there):
         attach(copy, place(bucket, tmp_path.name, proxy.port))
@@ -182,8 +193,66 @@ def told_by_commands(folder: Path, bucket: Bucket, proxy: Proxy) -> None:
         assert pacslake(folder, *COUNT).stdout == b"n\n8\n"
 
 
-def test_killed_at_a_request(tmp_path: Path, bucket: Bucket, proxy: Proxy, *, long: bool) -> None:
+def told_by_a_job(folder: Path, bucket: Bucket, proxy: Proxy, queued: Queued) -> None:
+    """It is given up and waits, and nobody learns who asks; when the store is back it is done."""
+    with running(Simulator(ARCHIVE)) as pacs:
+        settings_for(folder, bucket, f"{folder.parent.name}-swept", "timeout = 1\n", proxy.port)
+        with (folder / "pacslake.toml").open("a") as settings:
+            settings.write(section("main", port=pacs.port))
+        queued.prepared(folder, "sweep", **since(DAYS[0]))
+        proxy.decide = lambda method, path: Fate.REFUSED if pacs.counts.queries else Fate.PASSES
+        done = queued.do(folder, "sweep")
+        said = "\n".join(done.said)
+        assert done.code == 1, said
+        assert "cannot be used now (status 503" in said
+        assert SECRET not in said
+        proxy.decide = lambda method, path: Fate.PASSES
+        assert queued.do(folder, "sweep").code == 0
+        assert pacslake(folder, *COUNT).stdout == b"n\n8\n"
+
+
+def machines(folder: Path, bucket: Bucket, port: int, pacs: Simulator, queued: Queued) -> tuple[Path, Path, list[str]]:
+    """Have two machines with a queue, each with a copy of its own of the same lake, and a sweep that is due."""
+    here, there = folder / "here", folder / "there"
+    settings_for(here, bucket, f"{folder.parent.name}-{folder.name}", section("main", port=pacs.port), port)
+    names = queued.prepared(here, "sweep", **since(DAYS[0]))
+    there.mkdir()
+    shutil.copy(here / "pacslake.toml", there)
+    return here, there, names
+
+
+def job_killed(folder: Path, bucket: Bucket, proxy: Proxy, queued: Queued, moment: Moment) -> None:
+    """The job is killed at a request to the store; the other machine goes on, and both have the same lake."""
+    with running(Simulator(ARCHIVE)) as pacs:
+        here, there, names = machines(folder, bucket, proxy.port, pacs, queued)
+        met: list[str] = []
+
+        def meet(path: str, when: str) -> Fate:
+            if when == moment.when and pacs.counts.queries and path.endswith(moment.ending):
+                met.append(path)
+                if len(met) == moment.nth + 1:
+                    os.kill(job_of(service), signal.SIGKILL)
+            return Fate.PASSES
+
+        with queued.doing(here, names) as (service, codes):
+            proxy.decide = lambda _, path: meet(path, "before")
+            proxy.after = lambda _, path: meet(path, "after")
+        proxy.decide = proxy.after = lambda _, path: Fate.PASSES
+        assert [*codes.values()] == [-signal.SIGKILL]
+        assert queued.do(there, "sweep").code == 0
+        for machine in (here, there):
+            assert pacslake(machine, *COUNT).stdout == b"n\n8\n"
+            assert verify(machine / "copy").flaws == []
+
+
+def test_killed_at_a_request(
+    tmp_path: Path, bucket: Bucket, proxy: Proxy, queued: Queued | None, *, long: bool
+) -> None:
     """Another machine reads a lake as it was at a commit, and the same work again ends well."""
+    if queued:
+        for number, moment in enumerate((Moment(".json", 0, "after"), Moment(".parquet", 1, "before"))):
+            job_killed(tmp_path / f"killed{number}", bucket, proxy, queued, moment)
+        return
     command, pipe = [sys.executable, "-m", "tests.faults.store_victim"], subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, text=True, stdin=pipe, stdout=pipe) as victims:
         if long:
@@ -253,8 +322,28 @@ class Killing:
         return met["before"]
 
 
-def test_two_machines(tmp_path: Path, bucket: Bucket, *, long: bool) -> None:
+def machine_frozen(folder: Path, bucket: Bucket, queued: Queued) -> None:
+    """Of two machines with a queue one is frozen in mid-sweep; what it writes when it wakes is refused."""
+    with running(Simulator(ARCHIVE, quirks=Quirks(latency=0.3))) as pacs:
+        here, there, _ = machines(folder, bucket, bucket.port, pacs, queued)
+        with serving(here, program=HASTY) as first:
+            wait_for_queries(pacs, 4)
+            asleep = freeze(first)
+            with serving(there, program=HASTY) as second:
+                assert second.wait_for("job ended")["exit_code"] == 0
+                for process in asleep:
+                    os.kill(process, signal.SIGCONT)
+                assert first.wait_for("job ended")["exit_code"] != 0
+        for machine in (here, there):
+            assert pacslake(machine, *COUNT).stdout == b"n\n8\n"
+        assert verify(there / "copy").flaws == []
+
+
+def test_two_machines(tmp_path: Path, bucket: Bucket, queued: Queued | None, *, long: bool) -> None:
     """Of two that write at once the first is shut out, is told so, and goes on when the other has ended."""
+    if queued:
+        machine_frozen(tmp_path / "frozen", bucket, queued)
+        return
     first, second = tmp_path / "first", tmp_path / "second"
     for copy in (first, second):
         attach(copy, place(bucket, tmp_path.name))

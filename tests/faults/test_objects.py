@@ -23,8 +23,9 @@ from crawler.retrieve.expectation import Expectation
 from crawler.retrieve.instance import NOT_AUTHORIZED
 from crawler.retrieve.layout import SPOOL, place_of
 from crawler.retrieve.unpacking import immodest
+from crawler.settings import Settings
 from crawler.testing.archive import Archive
-from tests.acceptance.retrieving import HELD, Attempt, files, losses, retrieve, sited
+from tests.acceptance.retrieving import HELD, Attempt, files, losses, sited
 from tests.faults.small import LARGE, ONE_BY_ONE, ROOM, short_files, small
 from tests.integration.files import made_files
 from tests.integration.sending import dataset_of, encoded, in_layout, left_over, receiver, scu
@@ -106,17 +107,24 @@ def test_unsolicited_object(tmp_path: Path, dcmtk_tool: Callable[[str], Path]) -
 @pytest.mark.parametrize(
     ("way", "limit", "archive"), [("move", "size=200k", LARGE), ("get", "nr_inodes=16", HELD)], ids=["bytes", "files"]
 )
-def test_full_store(tmp_path: Path, way: str, limit: str, archive: Archive, capsys: pytest.CaptureFixture[str]) -> None:
+def test_full_store(
+    tmp_path: Path,
+    bring: Callable[[Settings], int],
+    way: str,
+    limit: str,
+    archive: Archive,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Bring a cohort into a store without room: all is told, nothing torn, and with room the next run goes on."""
     store = tmp_path / "store"
     with small(store, limit) as mounted:
         attempt = Attempt(ONE_BY_ONE, archive if mounted else LARGE, way, associations=1)
         with sited(tmp_path, attempt) as (settings, pacs):
             with short_files(wanted=not mounted):
-                assert retrieve(settings) == 3
+                assert bring(settings) == 3
             said = capsys.readouterr().err
             trouble = "is full (No space left on device): make room" if mounted else "cannot be written: File too large"
-            assert f"  It was left because the store {store} {trouble}" in said
+            assert f"It was left because the store {store} {trouble}" in said
             assert "offline" not in said
             assert mounted <= len(files(settings)) == len(in_layout(store)) < 11
             assert not left_over(store)
@@ -126,7 +134,7 @@ def test_full_store(tmp_path: Path, way: str, limit: str, archive: Archive, caps
                 assert "refused with 0xA700 (cannot be written to disk, or too much for a day)" in said
             if mounted:
                 subprocess.run(["mount", "-o", ROOM, store], check=True)
-            assert retrieve(settings) == 0
+            assert bring(settings) == 0
             assert losses(settings, attempt.archive) == ([], frozenset())
             assert pacs.counts.stores < 11 + 6
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crawler.lake.commits import newest_version
 from tests.acceptance.installed import ENVIRONMENT
-from tests.acceptance.serving import done_before, serving, wait_until
-from tests.faults.injected import Victims, spread, telling
-from tests.faults.losing import AGES, JOB
-from tests.faults.works import QUICK, WORKS, Bench, work_named
+from tests.acceptance.serving import Serving, serving, wait_until
+from tests.acceptance.test_several_services import HASTY, freeze
+from tests.faults.injected import Runner, Victims, spread, telling
+from tests.faults.losing import due_for_a_service
+from tests.faults.works import WORKS, Bench, work_named
+
+if TYPE_CHECKING:
+    from tests.faults.queued import Queued
 
 SWEEP = work_named("sweep")
 BESIDE = (("serve",), SWEEP.arguments, ("maintain",), ("repair", "--yes"))
@@ -39,9 +45,14 @@ def sweeping(works: Bench, queries: int) -> Iterator[subprocess.Popen[bytes]]:
             owner.kill()
 
 
-def test_two_owners(works: Bench, runner: Victims, *, long: bool) -> None:
+def test_two_owners(works: Bench, typist: Victims, queued: Queued | None, *, long: bool) -> None:
     """The second is told who owns it; a paused one is shut out; after a kill the next goes on. Nothing is lost."""
-    beside_a_service(works, runner)
+    beside_a_service(works, typist, BESIDE[1:] if queued else BESIDE)
+    if queued:
+        for queries in (2, 8):
+            taken_over(works, queries, kill)
+            taken_over(works, queries, freeze)
+        return
     for queries in range(2, 9) if long else (5,):
         with sweeping(works, queries) as killed:
             killed.kill()
@@ -50,17 +61,14 @@ def test_two_owners(works: Bench, runner: Victims, *, long: bool) -> None:
         shut_out(works, queries)
 
 
-def beside_a_service(works: Bench, runner: Victims) -> None:
+def beside_a_service(works: Bench, typist: Victims, commands: Sequence[Sequence[str]]) -> None:
     """Whoever comes while a service does a job ends at once, with the name of who has the lake."""
-    folder = works.begin(SWEEP)
-    with (folder / "pacslake.toml").open("a") as settings:
-        settings.write(JOB)
-    done_before(folder, "nightly", ago=AGES)
+    folder = due_for_a_service(works, SWEEP)
     with serving(folder) as service:
         with works.slow_pacs():
             works.wait_for_queries(2)
-            for command in BESIDE:
-                ended = runner.run(folder, command)
+            for command in commands:
+                ended = typist.run(folder, command)
                 assert ended.code == 11, (command, ended.said)
                 told = re.search(OWNER, ended.said)
                 assert told, ended.said
@@ -71,6 +79,29 @@ def beside_a_service(works: Bench, runner: Victims) -> None:
         service.process.terminate()
         assert service.process.wait(30) == 0
     works.check_mended(SWEEP, "beside a service")
+
+
+def taken_over(works: Bench, queries: int, lose: Callable[[Serving], Sequence[int]]) -> None:
+    """Of two services with a queue one is lost while it sweeps: the other goes on, and who wakes publishes nothing."""
+    folder = due_for_a_service(works, SWEEP)
+    with works.slow_pacs(), serving(folder, program=HASTY) as first:
+        works.wait_for_queries(queries)
+        with serving(folder, program=HASTY) as second:
+            second.wait_for("serving")
+            asleep = lose(first)
+            assert second.wait_for("job ended")["exit_code"] == 0
+            version = newest_version(folder / "lake" / "log")
+            for process in asleep:
+                os.kill(process, signal.SIGCONT)
+            assert not asleep or first.wait_for("job ended")["exit_code"] != 0
+            assert newest_version(folder / "lake" / "log") == version
+    works.check_mended(SWEEP, ("taken over", queries, lose))
+
+
+def kill(service: Serving) -> Sequence[int]:
+    """Have a service die; nothing of it wakes again."""
+    service.process.kill()
+    return ()
 
 
 OWNER = r"by process (\d+) on (\S+) since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
@@ -94,32 +125,37 @@ def shut_out(works: Bench, queries: int) -> None:
     works.check_mended(SWEEP, "shut out")
 
 
-def test_terminated_anywhere(works: Bench, runner: Victims, *, long: bool) -> None:
+def test_terminated_anywhere(
+    works: Bench, runner: Runner, queued: Queued | None, tries: int | None, *, long: bool
+) -> None:
     """Each ends, the same command again ends well in a whole lake, and no finished window is asked for again."""
     terminated = 0
-    for work in WORKS if long else QUICK[:2]:
-        for call in spread(telling(works.done(work).calls), None if long else 1):
+    for work in [work for work in WORKS if work.job or (long and not queued)]:
+        for call in spread(telling(works.done(work).calls), tries):
             folder = works.before(work)
             ended = runner.run(folder, work.arguments, call.failing(folder, "signal=TERM"))
             assert ended.code in (130, *work.codes), (call, ended.said)
             terminated += ended.code not in work.codes
             works.check_mended(work, call)
     assert terminated
-    for queries in range(1, 10) if long else (5,):
-        with sweeping(works, queries) as told:
-            told.terminate()
-            _, said = told.communicate(timeout=60)
-        assert told.returncode == 130, said
-        works.check_mended(SWEEP, ("terminated", queries))
+    for queries in (1, 4, 9) if queued else range(1, 10) if long else (5,):
+        if not queued:
+            terminate_a_command(works, queries)
         terminate_a_service(works, queries)
+
+
+def terminate_a_command(works: Bench, queries: int) -> None:
+    """It ends while a PACS keeps it waiting."""
+    with sweeping(works, queries) as told:
+        told.terminate()
+        _, said = told.communicate(timeout=60)
+    assert told.returncode == 130, said
+    works.check_mended(SWEEP, ("terminated", queries))
 
 
 def terminate_a_service(works: Bench, queries: int) -> None:
     """It ends the job under way and itself, with exit code 0, while a PACS keeps it waiting."""
-    folder = works.begin(SWEEP)
-    with (folder / "pacslake.toml").open("a") as settings:
-        settings.write(JOB)
-    done_before(folder, "nightly", ago=AGES)
+    folder = due_for_a_service(works, SWEEP)
     with serving(folder) as service, works.slow_pacs():
         works.wait_for_queries(queries)
         service.process.terminate()

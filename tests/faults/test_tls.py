@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,10 +20,15 @@ from crawler.testing.simulator import Simulator
 from crawler.testing.simulator import running as simulated
 from tests.acceptance.installed import pacslake
 from tests.acceptance.sweeping import configure, said, states, sweep
+from tests.faults.swept import since
 from tests.integration.authority import Authority, Issued
 from tests.integration.calls import acceptor, peer
 from tests.integration.tls_servers import OLD, asking, openssl_calls, openssl_server
 
+if TYPE_CHECKING:
+    from tests.faults.queued import Queued
+
+DAY = date(2024, 1, 1)
 YESTERDAY = -timedelta(days=1)
 
 CALLED = {
@@ -46,18 +52,23 @@ CALLING = {
 UNEXPECTED = "speaks TLS, which is not set up here: set tls_certificate and tls_key"
 
 
-def test_tls_faults(tmp_path: Path, long: bool) -> None:
+def test_tls_faults(tmp_path: Path, queued: Queued | None, long: bool) -> None:
     hospital, nobody = Authority(tmp_path, "hospital"), Authority(tmp_path, "nobody")
     with _pacs(hospital, nobody) as ports:
         configure(tmp_path, ports, tls="true", ca_file=f'"{hospital.ca}"', connect_timeout=20)
         echoed = pacslake(tmp_path, "echo", *ports)
         asked = CALLED if long else ("plain",)
-        swept = sweep(tmp_path, *asked, "--from", "2024-01-01", "--to", "2024-01-01")
-    assert (echoed.returncode, swept.returncode) == (1, 3), said(swept)
+        if queued:
+            done = queued.do(tmp_path, "sweep", pacs=[*asked], **since(DAY))
+            code, words = done.code, "\n".join(done.said)
+        else:
+            swept = sweep(tmp_path, *asked, "--from", str(DAY), "--to", str(DAY))
+            code, words = swept.returncode, said(swept)
+    assert (echoed.returncode, code) == (1, 3), words
     for name, sentence in CALLED.items():
         trouble = f"PACS {name} (127.0.0.1:{ports[name]}) {sentence}"
         assert trouble in said(echoed)
-        assert name not in asked or f"{name}: NOT crawled: {trouble}" in said(swept)
+        assert name not in asked or f"{name}: NOT crawled: {trouble}" in words
         assert "complete" not in states(tmp_path, name)
     asyncio.run(_be_called(hospital, nobody))
 

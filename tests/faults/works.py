@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,8 @@ from crawler.testing.archive import Archive
 from crawler.testing.quirks import Quirks
 from crawler.testing.simulator import Simulator, running
 from tests.acceptance.sweeping import configure
-from tests.faults.injected import Call, Ended, Victims
+from tests.faults.injected import CHANGING, Call, Ended, Runner
+from tests.faults.swept import since
 from tests.integration.test_lake_restore import flip
 from tests.integration.test_sweep_kill import wait_for_queries
 from tests.property.lake.answers import answers, covered, sweep
@@ -42,6 +43,8 @@ class Work:
     """What is asked of the lake: the same is answered whenever the command has ended well."""
     codes: tuple[int, ...] = (0,)
     """With which the command ends well."""
+    job: Mapping[str, object] | None = None
+    """What the settings say of the job that does the same; None where there is none."""
     grows: bool = False
     """Whether it is done by several commits: what is told in between is part of what is told in the end."""
 
@@ -90,9 +93,10 @@ WORKS = (
         ("SELECT pacs, StudyInstanceUID, StudyDate, PatientName FROM studies ORDER BY ALL",
          "SELECT pacs, StudyInstanceUID, SeriesInstanceUID, Modality FROM series ORDER BY ALL",
          ASKED_AGAIN),
+        job={"kind": "sweep", **since(DAYS[0])},
         grows=True,
     ),
-    Work("maintain", ("maintain", "--whole", "--keep-files", "0"), _many_commits, SAME),
+    Work("maintain", ("maintain", "--whole", "--keep-files", "0"), _many_commits, SAME, job={"kind": "maintain"}),
     Work("upgrade", ("maintain",), _of_an_earlier_release, SAME[:1] + SAME[2:]),
     Work(
         "freeze",
@@ -131,7 +135,7 @@ class Done:
 class Bench:
     """Has one folder, in which one work after the other is begun."""
 
-    def __init__(self, folder: Path, runner: Victims, pacs: Simulator) -> None:
+    def __init__(self, folder: Path, runner: Runner, pacs: Simulator) -> None:
         self.folder = folder / "work"
         self._beginnings = folder
         self._runner = runner
@@ -146,7 +150,13 @@ class Bench:
             configure(beginning, {"main": self._pacs.port})
             work.prepare(beginning / "lake")
         shutil.rmtree(self.folder, ignore_errors=True)
-        return Path(shutil.copytree(beginning, self.folder))
+        shutil.copytree(beginning, self.folder)
+        self.ready(work)
+        return self.folder
+
+    def ready(self, work: Work) -> None:
+        """Have done at once in the folder what there waits to be done again."""
+        self._runner.ready(self.folder, work.arguments)
 
     def begin(self, work: Work) -> Path:
         """Make the folder as it is before a work of which is known what comes of it undisturbed."""
@@ -183,13 +193,15 @@ class Bench:
         if work.name not in self._done:
             folder = self.before(work)
             before = work.told(folder)
-            calls = self._runner.calls(folder, work.arguments, work.codes)
+            ended = self._runner.run(folder, work.arguments, ["--trace", ",".join(CHANGING)])
+            assert ended.code in work.codes, ended.said
+            calls = [call for call in ended.calls if call.path]
             self._done[work.name] = Done(before, work.told(folder), calls)
         return self._done[work.name]
 
 
 @contextmanager
-def bench(folder: Path, runner: Victims) -> Iterator[Bench]:
+def bench(folder: Path, runner: Runner) -> Iterator[Bench]:
     """Have a bench, and a PACS to be swept, while the block runs."""
     with running(Simulator(ARCHIVE)) as pacs:
         yield Bench(folder, runner, pacs)

@@ -20,7 +20,9 @@ from crawler.testing.quirks import Failure, Quirks
 from crawler.testing.simulator import Simulator, running
 from tests.acceptance.installed import ENVIRONMENT
 from tests.acceptance.sweeping import configure, differences, said, states, sweep
+from tests.faults.misbehaving import BREAKING_OFF
 from tests.faults.peers import answering, scripted
+from tests.faults.swept import sweep_here
 from tests.integration.real_pacs import dcmqrscp
 
 DAYS = (date(2024, 2, 1), date(2024, 2, 28))
@@ -71,6 +73,16 @@ def test_a_pacs_that_refuses_every_query_is_named(good: Simulator, tmp_path: Pat
     assert other.endswith("; complete.")
     assert_whole(tmp_path, "good")
     assert "complete" not in states(tmp_path, "bad")
+
+
+def test_a_pacs_that_breaks_off_everything_is_given_up_with_what_it_did(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with scripted(BREAKING_OFF["aborts"]) as pacs:
+        configure(tmp_path, {"bad": pacs.port}, levels='["study"]', max_associations=1)
+        assert sweep_here(tmp_path) == 3
+    why = "the association is lost again and again: the PACS aborted the association before its final response"
+    assert f"bad: NOT crawled: {why}" in capsys.readouterr().err
 
 
 def test_dcmqrscp_under_another_title_says_which_key_to_set(
