@@ -117,9 +117,15 @@ def found_when_damaged(lake: Path, path: Path, damaged: bytes | None) -> None:
             path.unlink()
         else:
             path.write_bytes(damaged)
-        assert damaged == content or verify(lake).flaws, (path, damaged)
+        assert is_the_same(path, damaged, content) or verify(lake).flaws, (path, damaged)
     finally:
         path.write_bytes(content)
+
+
+def is_the_same(path: Path, damaged: bytes | None, content: bytes) -> bool:
+    """Whether nothing is lost: a manifest may lack the checksum behind its line, as those of earlier releases do."""
+    whole = content.partition(b"\n")[0] if path.name == "manifest.json" else content
+    return damaged in (content, whole, whole + b"\n")
 
 
 def test_foreign_files(

@@ -83,7 +83,8 @@ def _of_an_earlier_release(lake: Path) -> None:
 
 SAME = ("FROM studies_history ORDER BY ALL", "FROM series_history ORDER BY ALL", "FROM windows ORDER BY ALL")
 ASKED_AGAIN = """SELECT count(*) FROM (SELECT sweep_id, level, date_from, date_to, time_from, time_to, "key"
-    FROM windows WHERE state = 'complete' GROUP BY ALL HAVING count(*) > 1)"""
+    FROM windows WHERE state = 'complete' AND level = 'series' GROUP BY ALL HAVING count(*) > 1)"""
+"""Finished windows that were: one that was ended below its studies is asked for its studies again."""
 NEWEST = "version = (SELECT max(version) FROM cohorts)"
 WORKS = (
     Work(
