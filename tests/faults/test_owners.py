@@ -86,9 +86,8 @@ def taken_over(works: Bench, queries: int, lose: Callable[[Serving], Sequence[in
     folder = due_for_a_service(works, SWEEP)
     with works.slow_pacs(), serving(folder, program=HASTY) as first:
         works.wait_for_queries(queries)
+        asleep = lose(first)
         with serving(folder, program=HASTY) as second:
-            second.wait_for("serving")
-            asleep = lose(first)
             assert second.wait_for("job ended")["exit_code"] == 0
             version = newest_version(folder / "lake" / "log")
             for process in asleep:
@@ -134,7 +133,8 @@ def test_terminated_anywhere(
         for call in spread(telling(works.done(work).calls), tries):
             folder = works.before(work)
             ended = runner.run(folder, work.arguments, call.failing(folder, "signal=TERM"))
-            assert ended.code in (130, *work.codes), (call, ended.said)
+            # A job may hear it before it listens, which is when Python starts.
+            assert ended.code in (130, *work.codes, *([-signal.SIGTERM] if queued else [])), (call, ended.said)
             terminated += ended.code not in work.codes
             works.check_mended(work, call)
     assert terminated
