@@ -207,6 +207,8 @@ def test_status_is_one_screen(folder: Path) -> None:
         "",
         "other",
         "  last sweep  never",
+        "",
+        "Not every day is proven complete at main; `pacslake coverage` says which.",
     ]
 
 
