@@ -170,7 +170,10 @@ def test_ctrl_c_leaves_nothing(folder: Path, kind: str) -> None:
             time.sleep(0.05)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)[1].decode()
+        try:
+            said = process.communicate(timeout=30)[1].decode()
+        finally:
+            process.kill()
     assert (process.returncode, said.strip()) == (130, "pacslake: interrupted")
     assert sorted(os.listdir(folder)) == ["lake", "pacslake.toml"]
 
