@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from typing import TypeVar
 
 from crawler.errors import PacslakeError
 from crawler.orphans import ender
-from jobs.wiring import begin
+from jobs.wiring import begin, set_malloc
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -58,10 +56,7 @@ def shared_out(work: Callable[[In], Out], tasks: Iterable[In], processes: int) -
 
 def _keep_pages() -> None:
     """Have malloc keep what is freed for the next object: pages asked for anew are a sixth of the time."""
-    with suppress(AttributeError):  # another C library than glibc
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_TRIM_THRESHOLD, 2 * _KEPT)
-        mallopt(_MMAP_THRESHOLD, _KEPT)
+    set_malloc({_TRIM_THRESHOLD: 2 * _KEPT, _MMAP_THRESHOLD: _KEPT})
 
 
 def _end_with(owner: int) -> None:

@@ -5,10 +5,10 @@ Touches: the environment, disk.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from operator import attrgetter
@@ -60,8 +60,17 @@ def require_memory() -> None:
             f"`ulimit -v` leaves {left} to be addressed, and {needed} are needed, with many processors more. "
             "Limit memory itself instead: systemd's MemoryMax=, docker's --memory"
         )
-    with suppress(AttributeError):  # another C library than glibc, which takes 64 MB for each of 16 threads
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
+    set_malloc({_ARENA_MAX: 2})  # else it takes 64 MB for each of 16 threads
+
+
+def set_malloc(options: Mapping[int, int]) -> None:
+    """Set options of glibc's malloc, by their numbers in malloc.h; another C library is left as it is."""
+    import ctypes  # few commands pay for it
+
+    with suppress(AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, value in options.items():
+            mallopt(option, value)
 
 
 def settings_from(path: Path) -> Settings:
