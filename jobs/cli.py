@@ -16,6 +16,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from crawler.apart import leave
 from crawler.errors import OUT_OF_MEMORY, PacslakeError
 from crawler.unexpected import traced
 from jobs.exits import Exit, disk_said, exit_of, is_interruption
@@ -135,6 +136,10 @@ def cli(ctx: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give the exit code."""
+    return leave(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     begin()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends whatever Ctrl-C ends

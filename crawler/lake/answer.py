@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import duckdb
 
+from crawler.apart import apart, let_end
 from crawler.errors import OUT_OF_MEMORY, LakeError, UserError
 from crawler.lake.schema import literal
 
@@ -27,6 +28,9 @@ FORMATS = {
 """The options of DuckDB's COPY, by the name that a person types."""
 
 _CHUNK = 1 << 20
+_PATIENCE = 2.0
+"""Seconds for what was interrupted to end. A disk that does not answer takes longer, and one COPY in thirty never ends:
+in DuckDB 2.0 it may wait for its own threads for ever."""
 
 T = TypeVar("T")
 
@@ -47,13 +51,20 @@ def plain_errors() -> Iterator[None]:
 
 def interruptibly(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
     """Do the work in a thread, so that Ctrl-C ends it at once: DuckDB does not look for signals while it runs."""
-    with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(work)
-        try:
-            return running.result()
-        except KeyboardInterrupt:
-            connection.interrupt()
-            raise
+    with _beside(connection, work) as running:
+        return running.result()
+
+
+@contextmanager
+def _beside(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> Iterator[Future[T]]:
+    """Have the work done meanwhile, and DuckDB break it off where this is left by an exception."""
+    running = apart(work, "answer")
+    try:
+        yield running
+    except BaseException:
+        connection.interrupt()
+        let_end(running, _PATIENCE)
+        raise
 
 
 def save(relation: duckdb.DuckDBPyRelation, kind: str, path: Path) -> int:
@@ -74,15 +85,11 @@ def stream(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelat
         finally:
             os.close(writing)
 
-    with ThreadPoolExecutor(1) as thread:
-        producer = thread.submit(produce)
+    with _beside(connection, produce) as producer:
         try:
             while chunk := os.read(reading, _CHUNK):
                 sink.write(chunk)
             sink.flush()
-        except BaseException:
-            connection.interrupt()
-            raise
         finally:
             os.close(reading)  # a producer that is writing gets EPIPE and ends
         producer.result()

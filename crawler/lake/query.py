@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Self
@@ -85,8 +86,9 @@ class Lake:
         return read_files(self._table)
 
     def close(self) -> None:
-        """Close the connection; relations made from it end with it."""
-        self.connection.close()
+        """Close the connection; relations made from it end with it. What is still at work with it keeps it."""
+        with suppress(duckdb.ResourceInUseException):
+            self.connection.close()
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
@@ -22,7 +22,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from crawler.errors import LakeError, NoLakeError, PacslakeError, UserError
+from crawler.apart import apart
+from crawler.errors import LakeError, NoLakeError, UserError
 from crawler.lake.commits import log_folder, newest_version
 from crawler.lake.files import replace_with, sync
 from crawler.place import Place
@@ -322,7 +323,7 @@ def at_once(work: Callable[[T], U], those: Sequence[T]) -> list[U]:
         for place in places:
             results[place] = work(those[place])
 
-    workers = [_apart(some) for _ in range(min(AT_ONCE, len(those)))]
+    workers = [apart(some, "store") for _ in range(min(AT_ONCE, len(those)))]
     wait(workers)
     for worker in workers:
         worker.result()
@@ -333,25 +334,7 @@ def interruptibly(question: Callable[[], T]) -> T:
     """Ask where Ctrl-C ends the waiting: while the library works, and it tries for minutes, no signal has a turn."""
     if threading.current_thread() is not threading.main_thread():
         return question()
-    return _apart(question).result()
-
-
-def _apart(work: Callable[[], T]) -> Future[T]:
-    """Do something in a thread that nobody waits for where the process ends. Then it is as if that was killed."""
-    from obstore.exceptions import BaseError
-
-    done: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except (BaseError, PacslakeError, OSError, ValueError) as error:
-            done.set_exception(error)
-        finally:
-            done.cancel()  # where something else was raised, so that nobody waits
-
-    threading.Thread(target=run, name="store", daemon=True).start()
-    return done
+    return apart(question, "store").result()
 
 
 def _store_of(place: Place) -> ObjectStore:

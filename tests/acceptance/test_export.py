@@ -161,12 +161,11 @@ def test_an_error_is_one_sentence_and_leaves_nothing(
     assert sorted(os.listdir(folder)) == ["lake", "pacslake.toml"]
 
 
-@pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_ctrl_c_leaves_nothing(folder: Path, kind: str) -> None:
-    endless = "select range as i from range(1000000000000)"
-    command = ["pacslake", "export", "--sql", endless, "--output", f"a.{kind}"]
+def interrupted(folder: Path, statement: str, name: str) -> None:
+    """Have Ctrl-C typed amid an export, and see that it ends and leaves nothing."""
+    command = ["pacslake", "export", "--sql", statement, "--output", name]
     with subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE) as process:
-        while not list(folder.glob(f".a.{kind}.*")):
+        while not list(folder.glob(f".{name}.*")):
             time.sleep(0.05)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
@@ -176,6 +175,17 @@ def test_ctrl_c_leaves_nothing(folder: Path, kind: str) -> None:
             process.kill()
     assert (process.returncode, said.strip()) == (130, "pacslake: interrupted")
     assert sorted(os.listdir(folder)) == ["lake", "pacslake.toml"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_ctrl_c_leaves_nothing(folder: Path, kind: str) -> None:
+    interrupted(folder, "select range as i from range(1000000000000)", f"a.{kind}")
+
+
+def test_ctrl_c_ends_what_does_not_end(folder: Path, tmp_path: Path) -> None:
+    """As of a disk that does not answer, or of DuckDB where it waits for itself: here of a pipe that nobody writes."""
+    os.mkfifo(tmp_path / "silent.csv")
+    interrupted(folder, f"from read_csv('{tmp_path}/silent.csv', columns={{'i': 'int'}})", "a.csv")
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])

@@ -19,6 +19,7 @@ SHARED = {
     "secret",
     "log",
     "orphans",
+    "apart",
     "folders",
     "place",
     "identity",
@@ -74,10 +75,11 @@ CATCH_ALL = {
     "jobs/cli.py",
     "jobs/crawl.py",
     "jobs/work.py",
+    "crawler/apart.py",
     "crawler/pacs/acceptor.py",
     "crawler/retrieve/receiver.py",
 }
-"""The command line's main, the job's boundary and the SCP's handler."""
+"""The command line's main, the job's boundary, a thread's to whoever waits for it, and the SCP's handler."""
 
 IMPURE_MODULES = {
     "asyncio",
