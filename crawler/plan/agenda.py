@@ -28,6 +28,9 @@ MOST_FAILED_PROOFS = 50
 PROBED_DAYS = 366
 """Where nothing was found at all, so many days are asked for one by one."""
 
+SAMPLED_DAYS = 100
+"""Of more days than these, so many that are spread evenly."""
+
 PROBED_BY_HOURS = 31
 """So many of them are asked for by hours too: a PACS that answers nothing for too much may have some."""
 
@@ -215,8 +218,12 @@ class Agenda:
     def _nothing_found(self, span: Span, *, alone: bool, ranges_work: bool) -> None:
         """Ask for less where no neighbour proves anything, and settle what is left."""
         days = span.days
-        may_probe = alone and self._probed < PROBED_BY_HOURS and days <= PROBED_DAYS
-        if may_probe and self._put_back(span, 8 if days == 1 else days):
+        is_begun = False
+        if alone and self._probed < PROBED_BY_HOURS and days <= PROBED_DAYS:
+            is_begun = self._put_back(span, 8 if days == 1 else days)
+        elif alone and ranges_work and self._empties.merging:
+            is_begun = self._gaps.sample(span, SAMPLED_DAYS)
+        if is_begun:
             self._empties.merging = False
             if days == 1:
                 self._probed += 1

@@ -69,6 +69,19 @@ class Gaps:
         """Have a span asked for again in two parts, the newer of which begins with the second `middle`."""
         self._gaps += [Gap(Span(span.first, middle - 1), span.length), Gap(Span(middle, span.last), span.length)]
 
+    def sample(self, span: Span, most: int) -> bool:
+        """Have a long span asked for again: days of it by themselves, spread evenly, and the days between them.
+
+        No more than `most` by themselves; False where what lies between 1970 and today is no longer than that.
+        """
+        first, last = max(span.first, DAWN), min(span.last, self.today_ends)
+        apart = -(-(last + 1 - first) // (most * DAY)) * DAY
+        if apart <= DAY:
+            return False
+        days = [Span(day, day + DAY - 1) for day in range(last + 1 - DAY, first - 1, -apart)]
+        self._gaps += [Gap(part) for part in sorted((*days, *subtract(span, days)))]
+        return True
+
     def put_back(self, span: Span, parts: int, smallest: int) -> bool:
         """Have a span asked for in about so many parts, none under `smallest` seconds; False when it has none."""
         cuts = [cut for cut in (OLD, self.today_ends + 1 + SOON) if span.first < cut <= span.last]

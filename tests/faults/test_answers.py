@@ -37,7 +37,7 @@ def crowded(cap: int) -> Archive:
 def lying(*, long: bool, till_today: bool) -> dict[str, Quirks]:
     """Give the ways to lie; each name begins with the first word of its fault. In long form with all known caps.
 
-    Till today there are years without a study, at which two of them would have each day asked for by itself.
+    Till today there are years without a study: two of them take more queries then, or more than one sweep.
     """
     kinds = {
         "silent": Quirks(cap=CAP),

@@ -234,6 +234,19 @@ def test_a_crowded_day_is_exact_where_too_much_is_answered_by_nothing() -> None:
     assert toy.queries < 100
 
 
+@pytest.mark.parametrize("first", [date(2000, 1, 1), None])
+def test_an_archive_that_got_nothing_for_years_is_found_where_too_much_is_answered_by_nothing(
+    first: date | None,
+) -> None:
+    last = date(2012, 5, 1).toordinal()
+    studies = [Study(uid, last - uid // 17, 36_000 + uid % 17) for uid in range(400 * 17)]
+    toy = ToyPacs(studies, cap=20, zero_over_cap=True)
+    swept = sweep(SweepMachine(first, None if first is None else TODAY, TODAY), toy)
+    assert swept.found
+    assert not any(swept.is_proven(study) for study in set(studies) - swept.found)
+    assert toy.queries < 1000
+
+
 def test_a_known_cap_is_kept_clear_of_from_the_start() -> None:
     unknown, known = ToyPacs(busy_day(5000), cap=500), ToyPacs(busy_day(5000), cap=500)
     sweep(SweepMachine(TODAY, TODAY, TODAY), unknown)
@@ -336,10 +349,11 @@ def test_a_pacs_that_refuses_for_good_is_asked_once() -> None:
     assert machine.finished
 
 
-def test_an_empty_archive_costs_few_queries() -> None:
+def test_an_empty_archive_costs_a_bounded_number_of_queries() -> None:
+    """It looks like one that answers nothing for too much, so that single days are looked at."""
     toy = ToyPacs([])
     sweep(SweepMachine(None, None, TODAY), toy)
-    assert toy.queries < 40
+    assert toy.queries < 1000
 
 
 def test_undated_studies_come_last_and_a_short_answer_proves_the_cap() -> None:
