@@ -108,6 +108,9 @@ def taken_away(works: Bench, *, long: bool) -> None:
             assert not (folder / "lake").exists()
             if comes_back:
                 (folder / "away").rename(folder / "lake")
+            elif load(folder / "pacslake.toml").serve.queue:
+                assert "the queue is that of another lake" in works.run(work).said
+                continue
             works.check_mended(work, ("taken away", queries, comes_back))
 
 
