@@ -18,6 +18,7 @@ from crawler.deid.recipe import Recipe, described
 from crawler.export.dataset import Released
 from crawler.export.receipt import written_now
 from crawler.retrieve.standing import Series
+from crawler.words import many
 from jobs.exits import Exit
 from jobs.forms import Formed
 from jobs.table import visible
@@ -112,18 +113,18 @@ def show_account(folder: Path, account: Account, told: dict[str, Any], *, as_jso
 
 def _lines(folder: Path, account: Account, told: dict[str, Any]) -> Iterator[str]:
     counts, name = told["counts"], visible(account.frozen.cohort)
-    size, of = decimal(counts["bytes"]), f"of {counts['patients']:,} patients, {counts['series']:,} series"
-    yield f"{folder}: {counts['files']:,} files, {size}, {of}"
+    size, of = decimal(counts["bytes"]), f"of {many(counts['patients'], 'patient')}, {counts['series']:,} series"
+    yield f"{folder}: {many(counts['files'], 'file')}, {size}, {of}"
     for reason, count in told["excluded"].items():
-        yield f"  left out: {count:,} instances. {reason}"
+        yield f"  left out: {many(count, 'instance')}. {reason}"
     waiting = account.sum_of("quarantined")
     for reason, count in waiting.most_common():
-        yield f"  quarantined: {count:,} instances. {reason}"
+        yield f"  quarantined: {many(count, 'instance')}. {reason}"
     found = account.sum_of("kept_back") + Counter(account.formed.kept_back.values())
     for what, count in found.most_common():
-        yield f"  kept back: {count:,} files: {what} was found"
+        yield f"  kept back: {many(count, 'file')}: {what} was found"
     for reason, count in told["not_usable"].items():
-        yield f"  not usable: {count:,} files of the store: {reason}; `pacslake cohort verify {name}` names them"
+        yield f"  not usable: {many(count, 'file')} of the store: {reason}; `pacslake cohort verify {name}` names them"
     for reason, count in Counter(account.formed.unmade.values()).most_common():
         yield f"  not made, or not whole: {count:,} series: {reason}"
     if missing := told["missing"]["series"]:

@@ -29,6 +29,7 @@ from crawler.pacs.check.verdict import Grade, Verdict
 from crawler.pacs.check.web import WebExamination
 from crawler.pacs.profile import profile_from
 from crawler.settings import Settings
+from crawler.words import many
 from jobs.exits import Exit
 from jobs.permission import admitted, gate_of, manners_of, watching
 from jobs.wiring import colors_wanted
@@ -146,7 +147,7 @@ def _summary(report: Report) -> str:
     grades = Counter(verdict.grade for _, verdict in report.verdicts)
     words = {Grade.OK: "ok", Grade.NOTE: "to note", Grade.PROBLEM: "to mend"}
     counts = ", ".join(f"{grades[grade]} {word}" for grade, word in words.items())
-    spent = f"{len(report.verdicts)} checks, {report.queries} queries, {report.seconds:.1f} s"
+    spent = f"{many(len(report.verdicts), 'check')}, {many(report.queries, 'query')}, {report.seconds:.1f} s"
     return f"{spent}: {counts}.\n{report.kept}"
 
 

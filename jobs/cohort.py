@@ -21,6 +21,7 @@ from crawler.lake.answer import interruptibly, plain_errors
 from crawler.lake.ledger import naive_utc
 from crawler.lake.writer import LakeWriter
 from crawler.settings import Settings
+from crawler.words import many
 from jobs.cohorts import day_of, sentence, values_of
 from jobs.exits import Exit
 from jobs.naming import Named, in_words_of
@@ -96,7 +97,7 @@ def export_cohort(settings: Settings, name: str, number: int | None, wanted: tup
     ):
         rows = interruptibly(lake.connection, lambda: write_rows(lake.sql(frozen.listing), kind, draft))
         size = draft.stat().st_size
-    click.echo(f"{target}: {rows:,} rows, {decimal(size)}", err=True)
+    click.echo(f"{target}: {many(rows, 'row')}, {decimal(size)}", err=True)
 
 
 def drop_cohort(settings: Settings, name: str) -> None:

@@ -19,6 +19,7 @@ from crawler.lake.answer import interruptibly, plain_errors, save
 from crawler.lake.extract import as_cells, be_modest, formula_safe, relation_of, studies_with_series
 from crawler.lake.query import Lake
 from crawler.lake.research import Names, ResearchLake
+from crawler.words import many
 from jobs.keys import project_pseudonyms
 from jobs.written import show_written
 
@@ -72,14 +73,14 @@ def _plain(lake: Lake, wanted: Export, draft: Path) -> str:
     relation = relation_of(lake, wanted.statement or "FROM studies")
     if wanted.formula_safe:
         relation = formula_safe(relation)
-    return f"{save(relation, wanted.kind, draft):,} rows"
+    return many(save(relation, wanted.kind, draft), "row")
 
 
 def _excel(lake: Lake, wanted: Export, draft: Path) -> str:
     relation = as_cells(relation_of(lake, wanted.statement or "FROM studies"))
     written = excel.write_workbook(draft, relation.columns, relation.iter_rows(excel.CHUNK))
-    said = f"{written.rows:,} rows on {written.sheets} sheet{'s' if written.sheets > 1 else ''}"
-    return f"{said}, {written.cut:,} texts cut at {excel.LONGEST_TEXT:,} characters" if written.cut else said
+    said = f"{many(written.rows, 'row')} on {many(written.sheets, 'sheet')}"
+    return f"{said}, {many(written.cut, 'text')} cut at {excel.LONGEST_TEXT:,} characters" if written.cut else said
 
 
 def _fhir(lake: Lake, wanted: Export, draft: Path) -> str:

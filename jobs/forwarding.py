@@ -24,6 +24,7 @@ from crawler.retrieve.status import Ending, Moved, describe
 from crawler.retrieve.track import Fetch, Item
 from crawler.retrieve.wanted import wanted_by
 from crawler.settings.address import ae_title
+from crawler.words import many
 from jobs.brought import SHOWN
 from jobs.direct import asking_of
 from jobs.exits import Exit
@@ -180,7 +181,7 @@ def _lines(name: str, forwarding: _Forwarding, values: dict[str, Any]) -> list[s
         return lines
     lines += [
         f"{name} says that it sent {series['sent']:,} of {series['of']:,} series to {forwarding.destination}: "
-        f"{counted['completed']:,} instances{listed}, {counted['failed']:,} failed, "
+        f"{many(counted['completed'], 'instance')}{listed}, {counted['failed']:,} failed, "
         f"{counted['warning']:,} with warnings.",
         "  Whether they arrived cannot be seen from here.",
     ]

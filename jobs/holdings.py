@@ -16,6 +16,7 @@ from crawler.lake.catalog import open_catalog
 from crawler.retrieve.readback import TOLD, Flaw, Look, Told, examine_size, examined
 from crawler.retrieve.standing import Series, Standing, forget, gather, standing
 from crawler.settings import Settings
+from crawler.words import many
 from jobs.cohorts import sentence
 from jobs.contents import indented
 from jobs.counting import counted
@@ -117,7 +118,7 @@ def _lines(found: Standing) -> Iterator[str]:
         yield "All of it is here."
         return
     count = sum(one.missing for one in missing)
-    yield f"Missing: {count:,} instances that are known of, in {len(missing):,} series"
+    yield f"Missing: {many(count, 'instance')} known of, in {len(missing):,} series"
     for one in missing[:SHOWN]:
         of = "" if one.expected is None else f" of {one.expected:,}"
         uid = one.series_uid or f"study {one.study_uid}"

@@ -24,6 +24,7 @@ from crawler.live.requests import Request, below, deepest, study_requests
 from crawler.model import HIERARCHY, Level, Model
 from crawler.pacs.profile import UID_LISTS, YES, Profile, added, profile_from
 from crawler.plan.estimate import cost_of_a_day
+from crawler.words import many
 from jobs.peers import Called
 from jobs.table import render
 
@@ -48,8 +49,8 @@ class Estimate:
         """The same as the end of a sentence."""
         if self.studies is None:
             return "nobody knows how many these are"
-        queries = f", {self.queries:,} queries" if self.queries is not None else ""
-        return f"about {self.studies:,} studies{queries}"
+        queries = f", {many(self.queries, 'query')}" if self.queries is not None else ""
+        return f"about {many(self.studies, 'study')}{queries}"
 
 
 @dataclass(frozen=True, slots=True)

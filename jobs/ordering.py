@@ -18,6 +18,7 @@ from crawler.retrieve.order import Order, Patience
 from crawler.retrieve.standing import Series, Standing, gather, standing
 from crawler.retrieve.track import Item
 from crawler.settings import Settings
+from crawler.words import many
 
 _KNOWN = "SELECT DISTINCT StudyInstanceUID, SeriesInstanceUID, PatientID, Modality FROM {rows}"
 _CLASSES = """SELECT DISTINCT pacs, SOPClassUID FROM instances SEMI JOIN wanted USING (pacs, SeriesInstanceUID)
@@ -165,7 +166,7 @@ def show_plan(plan: Plan, *, as_json: bool = False) -> None:
         click.echo(json.dumps({"pacs": pacs, "series_here": plan.whole, "left_out": plan.left_out}, indent=2))
         return
     for name, (series, left) in due.items():
-        click.echo(f"{name}: {series:,} series, {left:,} instances as far as they are counted")
+        click.echo(f"{name}: {series:,} series, {many(left, 'instance')} as far as they are counted")
     for sentence in left_out(plan):
         click.echo(sentence)
     click.echo(f"{plan.whole:,} series are here already. Nothing was asked of any PACS.")

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from crawler.model import Level, SweepState
+from crawler.words import many, plural
 from jobs.bars import draw_bars
 from jobs.crawl import Crawl
 
@@ -20,11 +21,11 @@ SOON = 5.0
 """Waits that are shorter need no clock."""
 
 _ROW_NAMES = {
-    Level.PATIENT: "patients",
-    Level.STUDY: "studies",
+    Level.PATIENT: "patient",
+    Level.STUDY: "study",
     Level.SERIES: "series",
-    Level.IMAGE: "instances",
-    Level.WORKLIST: "items",
+    Level.IMAGE: "instance",
+    Level.WORKLIST: "item",
 }
 
 
@@ -50,7 +51,8 @@ async def _lines(crawls: Mapping[str, Crawl]) -> None:
                 rate, eta, waits = _rate(crawl, began), _eta(crawl, began), crawl.gate.waiting
                 more = {"waiting": waits.why} if waits else {}
                 more |= {"why": _asks_why(crawl)} if crawl.gate.standing.is_open else {}
-                log.info("sweeping", pacs=name, **_figures(crawl), rows_per_s=rate, eta_s=eta, **more)
+                counts = {plural(what): count for what, count in _figures(crawl).items()}
+                log.info("sweeping", pacs=name, **counts, rows_per_s=rate, eta_s=eta, **more)
 
 
 async def _bars(crawls: Mapping[str, Crawl]) -> None:
@@ -60,7 +62,7 @@ async def _bars(crawls: Mapping[str, Crawl]) -> None:
 
 def _drawn(crawl: Crawl, began: float) -> dict[str, Any]:
     """Give what a crawl's bar shows."""
-    figures = "  ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
+    figures = "  ".join(_said(crawl))
     eta = _eta(crawl, began)
     shown = clock(time.monotonic() - began) if crawl.over or eta is None else f"{clock(eta)} left"
     share = 1.0 if crawl.over and crawl.state is SweepState.COMPLETE else _share(crawl)
@@ -79,7 +81,7 @@ def _waits(crawl: Crawl) -> str | None:
         return None
     left = f", {clock(waits.seconds)} left" if waits.seconds >= SOON else ""
     advice = f"; {_asks_why(crawl)}" if crawl.gate.standing.is_open else ""
-    return f"{crawl.tally.windows:,} windows  waiting: {waits.why}{left}{advice}"
+    return f"{many(crawl.tally.windows, 'window')}  waiting: {waits.why}{left}{advice}"
 
 
 def _asks_why(crawl: Crawl) -> str:
@@ -99,11 +101,12 @@ def summary(crawl: Crawl) -> str:
     name, tally = crawl.source.pacs, crawl.tally
     if crawl.state is SweepState.PARTIAL and tally.windows == tally.unproven and tally.trouble:
         return f"{name}: NOT crawled: {tally.trouble}."
-    figures = ", ".join(f"{count:,} {what}" for what, count in _figures(crawl).items())
+    figures = ", ".join(_said(crawl))
     gone = f", {tally.removed:,} gone" if tally.removed else ""
-    line = f"{name}: {figures} ({tally.inserted:,} new, {tally.updated:,} changed{gone}) with {tally.queries:,} queries"
+    queries = many(tally.queries, "query")
+    line = f"{name}: {figures} ({tally.inserted:,} new, {tally.updated:,} changed{gone}) with {queries}"
     if tally.rejects:
-        line += f"; {tally.rejects:,} answers set aside, see the table rejects"
+        line += f"; {many(tally.rejects, 'answer')} set aside, see the table rejects"
     match crawl.state:
         case SweepState.COMPLETE:
             return f"{line}; complete."
@@ -112,14 +115,18 @@ def summary(crawl: Crawl) -> str:
             if crawl.gate.standing.is_open:
                 why += f". It gave no answer: {tally.trouble}. {_asks_why(crawl)}"
             return f"{line}; stopped{why}. Run the same command again to go on."
-    unproven = f"{tally.unproven:,} windows not proven (`pacslake coverage` says why)" if tally.unproven else ""
+    unproven = f"{many(tally.unproven, 'window')} not proven (`pacslake coverage` says why)" if tally.unproven else ""
     why = ": ".join(filter(None, (unproven, tally.trouble)))
     return f"{line}; NOT complete: {why}. Run the same command again to ask for what is missing alone."
 
 
 def _figures(crawl: Crawl) -> dict[str, int]:
-    rows = {_ROW_NAMES[level]: crawl.tally.rows[level] for level in crawl.levels}
-    return {"windows": crawl.tally.windows, **rows}
+    """Count windows that are settled, and rows that came at each level, by what they are in the singular."""
+    return {"window": crawl.tally.windows, **{_ROW_NAMES[level]: crawl.tally.rows[level] for level in crawl.levels}}
+
+
+def _said(crawl: Crawl) -> list[str]:
+    return [many(count, what) for what, count in _figures(crawl).items()]
 
 
 def _rate(crawl: Crawl, began: float) -> int:

@@ -16,6 +16,7 @@ from crawler.export.receipt import write_receipt, written_now
 from crawler.lake.catalog import OWN_PLACE, open_catalog
 from crawler.retrieve.standing import Standing, gather, standing
 from crawler.settings import Settings
+from crawler.words import many
 from jobs.exits import Exit
 from jobs.holdings import lost_files, missing_values
 
@@ -89,5 +90,5 @@ def _said(to: Path, found: Standing) -> Exit:
     lacking = (
         f"; {len(missing):,} series are NOT complete, receipt.json names them" if missing else "; nothing is missing"
     )
-    click.echo(f"{to}: {found.instances:,} instances, {decimal(found.size)}{lacking}", err=True)
+    click.echo(f"{to}: {many(found.instances, 'instance')}, {decimal(found.size)}{lacking}", err=True)
     return Exit.PARTIAL if missing else Exit.OK

@@ -31,6 +31,7 @@ from crawler.retrieve.standing import gather
 from crawler.retrieve.unpacking import require_modest
 from crawler.serve.neighbours import name_of
 from crawler.settings import Settings
+from crawler.words import many
 from jobs.counting import counted
 from jobs.crew import shared_out
 from jobs.exits import Exit
@@ -151,7 +152,7 @@ def _lines(request: ReviewRequest, waiting: list[Waiting], sheets: dict[str, lis
     if not waiting:
         yield "Nothing waits for a look."
         return
-    yield f"{len(waiting):,} series wait for a look, {sum(len(one.files) for one in waiting):,} instances:"
+    yield f"{len(waiting):,} series wait for a look, {many(sum(len(one.files) for one in waiting), 'instance')}:"
     for reason in dict.fromkeys(reason for one in waiting for reason in one.reasons):
         yield reason
         there = [one for one in waiting if reason in one.reasons]

@@ -11,6 +11,7 @@ from typing import Any
 from crawler.model import Level
 from crawler.plan.days import BEGINNING, END, Days, days_of
 from crawler.settings import Settings
+from crawler.words import many
 from jobs.backfill import gaps_of
 from jobs.explain import mending
 from jobs.proof import Proof, Question, proofs
@@ -85,6 +86,6 @@ def unproven_lines(found: Sequence[Unproven]) -> Iterator[str]:
         return
     yield "Not proven complete, so that studies may be missing; this asks again, and then freeze the cohort anew:"
     for one in found:
-        what = f"{one.days:,} day{'' if one.days == 1 else 's'}" if one.days else "studies without a date"
-        yield f"  {one.pacs}: {what}, {one.studies:,} studies of the cohort among them"
+        what = f"{many(one.days, 'day')}" if one.days else "studies without a date"
+        yield f"  {one.pacs}: {what}, {many(one.studies, 'study')} of the cohort among them"
         yield f"      {one.command}"

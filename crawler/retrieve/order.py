@@ -18,6 +18,7 @@ from crawler.retrieve.reconcile import Ended, Judgement, Listing, judge
 from crawler.retrieve.state import State
 from crawler.retrieve.status import Ending, describe
 from crawler.retrieve.track import Check, Fetch, Item, Look, Stage, Task, Track
+from crawler.words import many
 
 GIVE_UP_AFTER = 5
 """So many requests in a row without a final response, none of which brought anything, and the PACS is left alone."""
@@ -114,11 +115,11 @@ class Order:
             self._put(track, Stage.FETCH)
         elif track.looks <= len(waits):
             self._judged(
-                track, Judgement(State.PLANNED, f"{listing.size} instances; asked for when their number stays")
+                track, Judgement(State.PLANNED, f"{many(listing.size, 'instance')}; asked for when their number stays")
             )
             self._put(track, Stage.LOOK, now + waits[track.looks - 1])
         else:
-            self._judged(track, Judgement(State.PLANNED, f"it still grew, to {listing.size} instances"))
+            self._judged(track, Judgement(State.PLANNED, f"it still grew, to {many(listing.size, 'instance')}"))
             track.stage = Stage.DONE
 
     def found(self, look: Look, series: Collection[Item], trouble: str | None = None) -> None:

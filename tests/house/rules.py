@@ -20,6 +20,7 @@ SHARED = {
     "log",
     "orphans",
     "apart",
+    "words",
     "folders",
     "place",
     "identity",

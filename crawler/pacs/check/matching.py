@@ -13,6 +13,7 @@ from crawler.model import Level
 from crawler.pacs.check.answer import Answer
 from crawler.pacs.check.verdict import Learned, Verdict, note, ok, problem
 from crawler.pacs.profile import EXCLUSIVE_ENDS, IGNORED, MATCHED, NO, REFUSED, UNSUPPORTED_KEY, WRONG, YES
+from crawler.words import many
 
 REQUIRED = frozenset(("StudyDate", "StudyTime", "AccessionNumber", "PatientName", "PatientID"))
 _SECONDS = 24 * 3600
@@ -27,7 +28,7 @@ def impossible(check: str, keyword: str, answer: Answer, misfits: int, what: str
     if not answer.is_usable:
         return _failed(check, keyword, answer)
     if misfits:
-        text = f"{what} is ignored: a value that no study has brings {misfits} studies"
+        text = f"{what} is ignored: a value that no study has brings {many(misfits, 'study')}"
         return _broken(check, keyword, text, IGNORED)
     text = f"{what} is matched: a value that no study has brings none"
     return ok(check, text, Learned(UNSUPPORTED_KEY + keyword, MATCHED))
@@ -99,7 +100,7 @@ def one_study(answer: Answer, wanted: Set[str]) -> Verdict:
     found = set(answer.values("StudyInstanceUID"))
     if answer.is_whole and found == wanted:
         return ok("study_uid", "a study is found by its StudyInstanceUID")
-    text = f"one StudyInstanceUID brought {len(found)} studies ({answer.ending})"
+    text = f"one StudyInstanceUID brought {many(len(found), 'study')} ({answer.ending})"
     remedy = "have the PACS match StudyInstanceUID (0020,000D): without it neither series nor changes can be asked for"
     return problem("study_uid", text, remedy)
 

@@ -12,6 +12,7 @@ from crawler.pacs.check.answer import Answer
 from crawler.pacs.check.reaching import Us
 from crawler.pacs.check.verdict import Learned, Verdict, note, ok, problem
 from crawler.pacs.profile import CAP, NO, STUDY_MODALITY, YES
+from crawler.words import many
 
 MODALITY = 0x00080060
 MODALITIES_IN_STUDY = 0x00080061
@@ -35,7 +36,7 @@ def keys(level: Level, answer: Answer) -> Verdict:
         return problem(
             check, text, f"have the PACS return {level.unique_key} at {level.query_retrieve_level} level", learned
         )
-    text = f"{total - len(absent) - len(empty)} of {total} keys come back filled in {answer.walked} rows"
+    text = f"{total - len(absent) - len(empty)} of {total} keys come back filled in {many(answer.walked, 'row')}"
     missing = [f"{what}: {', '.join(names)}" for what, names in (("empty", empty), ("absent", absent)) if names]
     if not missing:
         return ok(check, text, learned)

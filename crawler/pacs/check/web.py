@@ -17,6 +17,7 @@ from crawler.pacs.dicom_json import Dataset, first_value
 from crawler.pacs.identifier import Query
 from crawler.pacs.qido import search_path
 from crawler.pacs.web import Page, WebClient
+from crawler.words import many
 
 _DATE, _UID = 0x00080020, 0x0020000D
 _LOOKED_AT = 3
@@ -88,7 +89,7 @@ class WebExamination:
         if not page.datasets:
             yield note("days", f"no study from {low} to {high}; name a day that has some by --day")
         elif all(low <= day <= high for day in dates):
-            yield ok("days", f"StudyDate narrows the answer: {len(page.datasets)} studies from {low} to {high}")
+            yield ok("days", f"StudyDate narrows the answer: {many(len(page.datasets), 'study')} from {low} to {high}")
         else:
             yield problem("days", "studies of other days come too", "without days the PACS cannot be crawled in parts")
 

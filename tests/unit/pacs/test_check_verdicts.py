@@ -120,7 +120,7 @@ def test_sizes_that_look_like_a_cap() -> None:
 def test_keys_that_come_back() -> None:
     rows = [{"StudyInstanceUID": "1.2", "StudyDate": DAY, "StudyID": "", "PatientID": "P"}]
     verdict = returned.keys(Level.STUDY, answer(*rows))
-    assert verdict.text.startswith("3 of 19 keys come back filled in 1 rows; empty: StudyID; absent: Specific")
+    assert verdict.text.startswith("3 of 19 keys come back filled in 1 row; empty: StudyID; absent: Specific")
     assert brief(returned.keys(Level.STUDY, answer({"PatientID": "P"})))[0] == "problem"
     assert brief(returned.keys(Level.STUDY, answer(status=0xA900))) == ("note", ())
     everything = {key.keyword: None for key in CATALOGUE[Level.SERIES]}
