@@ -55,6 +55,12 @@ def part_digest(name: str) -> str | None:
     return fields[2] if len(fields) > 2 and len(fields[2]) == DIGEST else None
 
 
+def is_as_named(path: Path) -> bool:
+    """Whether a file has the digest that its name gives, if it gives one."""
+    told = part_digest(path.name)
+    return told is None or digest(path)[:DIGEST] == told
+
+
 def part_of(log: Path, file: Path) -> Part:
     """Say of a finished file what its commit says."""
     entity = file.parent.name.removeprefix("entity=")

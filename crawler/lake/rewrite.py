@@ -8,8 +8,9 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
+from crawler.errors import LakeError
 from crawler.lake.log import Log
-from crawler.lake.parts import NOW, PAST, ROW_GROUP, OpenPart, Part
+from crawler.lake.parts import NOW, PAST, ROW_GROUP, OpenPart, Part, is_as_named
 from crawler.lake.schema import LEVELS, literal, quoted, stored_schema
 from crawler.lake.tidy import Rewrite
 from crawler.lake.views import files_source
@@ -56,7 +57,17 @@ def written(
     *,
     some_lost: bool = False,
 ) -> list[Part]:
-    """Write the rows anew, without versions replaced before `cut`; whatever fails, nothing is left of it."""
+    """Write the rows anew, without versions replaced before `cut`; whatever fails, nothing is left of it.
+
+    LakeError where a file is damaged: what can still be read of it would be taken for what a PACS said ever after.
+    """
+    for file in rewrite.files:
+        path = log.folder / file.path
+        if not (path.is_file() and is_as_named(path)):
+            raise LakeError(
+                f"{path} is missing or not what was written, and nothing is made of it. `pacslake repair` sets it "
+                "aside and says which days to ask for again; a backup's copy of it would be better"
+            )
     schema = stored_schema(rewrite.entity, log.added.get(rewrite.entity, ()))
     columns, source = ", ".join(map(quoted, schema.names)), source_of(log, rewrite)
     ways = {"": f"SELECT {columns} FROM {source}"}

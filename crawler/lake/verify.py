@@ -22,7 +22,7 @@ from crawler.lake.format import FORMAT_KEY
 from crawler.lake.keys import damaged_runs
 from crawler.lake.lock import is_let_go
 from crawler.lake.log import Log, changes_of, open_table
-from crawler.lake.parts import DIGEST, part_digest, part_version
+from crawler.lake.parts import is_as_named, part_digest, part_version
 from crawler.lake.published import CATALOG, is_published
 from crawler.lake.query import Lake
 from crawler.lake.remote import no_lake, pull, remote_of
@@ -167,7 +167,7 @@ def _data(log: Log, seen: Verified) -> Iterator[Flaw]:
             continue
         seen.size += path.stat().st_size
         old += part_digest(path.name) is None
-        if path.stat().st_size != file.size or not _as_named(path):
+        if path.stat().st_size != file.size or not is_as_named(path):
             yield Flaw(Harm.DATA, f"log/{file.path}", "is not what was written")
     if old:
         seen.notes.append(
@@ -178,7 +178,7 @@ def _data(log: Log, seen: Verified) -> Iterator[Flaw]:
         for path in sorted((log.folder / f"entity={entity}").glob("*.parquet")):
             name, version = f"{path.parent.name}/{path.name}", part_version(path.name)
             replaced = name not in active and version is not None and version <= log.version
-            if replaced and not _as_named(path):
+            if replaced and not is_as_named(path):
                 yield Flaw(Harm.LEFTOVER, f"log/{name}", "is not what was written")
 
 
@@ -186,11 +186,6 @@ def _is_ours(path: Path) -> bool:
     if path.parent.name == "_delta_log":
         return path.name == "_last_checkpoint" or version_in(path.name) is not None
     return path.suffix == ".parquet" and part_version(path.name) is not None
-
-
-def _as_named(path: Path) -> bool:
-    told = part_digest(path.name)
-    return told is None or digest(path)[:DIGEST] == told
 
 
 def _catalog(lake: Path, log: Log) -> Iterator[Flaw]:

@@ -26,5 +26,7 @@ def _reason(error: Exception) -> str:
     """Give the words of an error. Others of DuckDB's may quote a patient's value."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror + (f": {error.filename}" if error.filename else "")
+    if "fsync failed" in str(error):  # which is fatal to DuckDB, and quotes nothing
+        return "fsync failed"
     told = isinstance(error, OSError | DeltaError | duckdb.IOException | duckdb.OutOfMemoryException)
     return str(error).splitlines()[0] if told and str(error) else type(error).__name__

@@ -146,12 +146,14 @@ class Bench:
     def before(self, work: Work) -> Path:
         """Make the folder as it is before a work: settings, and a lake."""
         beginning = self._beginnings / work.name
-        if not beginning.exists():
-            beginning.mkdir()
-            configure(beginning, {"main": self._pacs.port})
-            work.prepare(beginning / "lake")
         shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.copytree(beginning, self.folder)
+        if beginning.exists():
+            shutil.copytree(beginning, self.folder)
+        else:  # made in its place, since `lake.duckdb` has absolute paths
+            self.folder.mkdir()
+            configure(self.folder, {"main": self._pacs.port})
+            work.prepare(self.folder / "lake")
+            shutil.copytree(self.folder, beginning)
         self.ready(work)
         return self.folder
 
@@ -175,7 +177,8 @@ class Bench:
         again = self.run(work)
         assert again.code in work.codes, (after, again.said)
         assert work.told(self.folder) == whole.after, after
-        assert verify(self.folder / "lake").flaws == [], after
+        flaws = verify(self.folder / "lake").flaws
+        assert flaws == [], (after, flaws)
 
     @contextmanager
     def slow_pacs(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from crawler.errors import UserError
+from crawler.errors import LakeError, UserError
 from crawler.lake import keys
 from crawler.lake.changes import Span, changes
 from crawler.lake.commits import commit_file
+from crawler.lake.flaws import Harm
 from crawler.lake.query import Lake, open_lake
 from crawler.lake.upkeep import Wanted, forecast, maintain
 from crawler.lake.verify import verify
@@ -68,6 +70,30 @@ def lake(written: Path, tmp_path: Path) -> Path:
 def told(lake: Lake, *more: str) -> list[list[tuple[Any, ...]]]:
     """Everything that the tables say."""
     return [lake.sql(f"FROM {table} ORDER BY ALL").fetchall() for table in (*TABLES, *more)]
+
+
+def test_of_a_damaged_file_nothing_is_made(written: Path, tmp_path: Path) -> None:
+    """Many flipped bits leave a file readable: rewritten, the wrong value would have a right digest."""
+    chance = random.Random(7)
+    for draw in range(12):
+        lake = tmp_path / str(draw)
+        shutil.copytree(written, lake)
+        path = chance.choice(sorted((lake / "log").glob(f"entity={chance.choice(['study', 'series'])}/*.parquet")))
+        content = path.read_bytes()
+        at = chance.randrange(len(content))
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1 << chance.randrange(8)]) + content[at + 1 :])
+        refused = pytest.raises(LakeError, match=f"{path.name} is missing or not what was written")
+        with LakeWriter.open(lake) as writer, refused:
+            maintain(writer, AT_ONCE)
+        assert damaged(lake) == [str(path.relative_to(lake))]
+        path.write_bytes(content)
+        with LakeWriter.open(lake) as writer:
+            assert maintain(writer, AT_ONCE).rewritten
+        assert not damaged(lake)
+
+
+def damaged(lake: Path) -> list[str]:
+    return [flaw.path for flaw in verify(lake).flaws if flaw.harm is Harm.DATA]
 
 
 def everything(path: Path) -> list[list[tuple[Any, ...]]]:
