@@ -5,6 +5,7 @@ Touches: disk, pipes, threads.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -45,8 +46,13 @@ def plain_errors() -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise LakeError(OUT_OF_MEMORY) from error
     except duckdb.Error as error:
-        # The text after the first line, and from the first quote on, may be a value that a PACS sent, quotes and all.
-        raise LakeError(re.sub(r"[\"'\n].*", "…", str(error), flags=re.DOTALL)) from error
+        raise LakeError(_without_values(str(error))) from error
+
+
+def _without_values(said: str) -> str:
+    """Leave out what may be a value of a PACS, from the first quote or line's end on; keep the system's reason."""
+    reason = next((f": {words}" for words in map(os.strerror, errno.errorcode) if f": {words}" in said), "")
+    return re.sub(r"[\"'\n].*", f"…{reason}", said, flags=re.DOTALL)
 
 
 def interruptibly(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:

@@ -28,8 +28,9 @@ OBEYS_PERMISSIONS = () if os.geteuid() else ("setpriv", "--bounding-set", "-dac_
 """Begins a command that root types, so that it may do what the owner of a file may, and no more."""
 _LINE = re.compile(r"(?P<time>[\d.]+) (?P<name>\w+)\((?P<arguments>.*)")
 _CREATES = re.compile(r"O_CREAT|O_TRUNC|O_WRONLY|O_RDWR")
-_DRAWN = re.compile(r"-[0-9a-f]{8}\.parquet$")
-"""The end of names that are others in each run."""
+_DRAWN_FOLDER = re.compile(r"(^|/)\.[^/]+\.\w{8}(/|$)")
+_DRAWN = re.compile(rf"-[0-9a-f]{{8}}\.parquet$|{_DRAWN_FOLDER.pattern}")
+"""Names that are others in each run: of drafts of the lake's files, and of folders with a draft."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,11 @@ def victims(logs: Path) -> Iterator[Victims]:
 
 
 def telling(calls: Sequence[Call]) -> list[Call]:
-    """Leave calls out of the middle of a row of the same on one file: a file that is written piece by piece."""
+    """Leave calls out of the middle of a row of the same on one file: a file that is written piece by piece.
+
+    And those that cannot be told from others of their name: opening a file in a folder that has another name each time.
+    """
+    calls = [call for call in calls if call.name != "openat" or not _DRAWN_FOLDER.search(call.path)]
     kept = []
     for _, row in groupby(calls, key=lambda call: (call.name, call.path)):
         found = list(row)
