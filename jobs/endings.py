@@ -11,6 +11,7 @@ from crawler.model import HIERARCHY, Level, Model, Outcome
 from crawler.pacs.association import Association
 from crawler.pacs.sop_classes import FIND_CLASSES
 from crawler.pacs.status import describe, outcome_of
+from crawler.words import many
 from jobs.peers import Called, profile_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Ending:
     def __str__(self) -> str:
         if self.trouble and not self.rows:
             return f"{self.called.peer.name}: {self.trouble}"
-        counted = f"{self.rows:,} answer{'' if self.rows == 1 else 's'}"
+        counted = many(self.rows, "answer")
         how = self.trouble or ("stopped there, as --limit says" if self.limited else describe(self.status))
         return f"{self.called.peer.name}: {counted} in {self.seconds:.2f} s, {how}"
 

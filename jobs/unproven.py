@@ -86,6 +86,6 @@ def unproven_lines(found: Sequence[Unproven]) -> Iterator[str]:
         return
     yield "Not proven complete, so that studies may be missing; this asks again, and then freeze the cohort anew:"
     for one in found:
-        what = f"{many(one.days, 'day')}" if one.days else "studies without a date"
+        what = many(one.days, "day") if one.days else "studies without a date"
         yield f"  {one.pacs}: {what}, {many(one.studies, 'study')} of the cohort among them"
         yield f"      {one.command}"

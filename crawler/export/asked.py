@@ -46,7 +46,7 @@ class Candidate:
     def __str__(self) -> str:
         """Show it to the person who asked."""
         told = (self.series_uid, self.pacs, self.modality or "?", "" if self.number is None else f"no. {self.number}")
-        count = "" if self.instances is None else f"{many(self.instances, 'instance')}"
+        count = "" if self.instances is None else many(self.instances, "instance")
         return "  ".join(filter(None, (*told, repr(self.description or "")[1:-1], count)))
 
 

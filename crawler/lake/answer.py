@@ -30,7 +30,7 @@ FORMATS = {
 
 _CHUNK = 1 << 20
 _PATIENCE = 2.0
-"""Seconds for what was interrupted to end. A disk that does not answer takes longer, and one COPY in thirty never ends:
+"""Seconds for what was interrupted to end. A disk that does not answer takes longer, and of fifty COPYs one never ends:
 in DuckDB 2.0 it may wait for its own threads for ever."""
 
 T = TypeVar("T")

@@ -159,8 +159,8 @@ def check_told(ended: Ended, error: int) -> None:
     assert ended.code == 1, ended.said
     assert os.strerror(error) in ended.said, ended.said
     assert "/lake" in ended.said
-    advice = ("mend that", "look whether its disk is full", '"again": ')
-    assert any(words in ended.said.lower() for words in advice), ended.said  # which a service does by itself
+    advice = ("mend that", "look whether its disk is full", '"again": ')  # the last of which a service does by itself
+    assert any(words in ended.said.lower() for words in advice), ended.said
 
 
 def names(folder: Path) -> list[str]:

@@ -25,6 +25,7 @@ from crawler.lake.verify import verify
 from crawler.lake.writer import LakeWriter
 from crawler.model import Level
 from tests.integration.test_lake_crash import run_victims
+from tests.integration.test_lake_restore import flip
 from tests.property.lake.answers import answers, covered, studies, sweep
 
 ROOT = Path(__file__).parents[2]
@@ -80,8 +81,7 @@ def test_of_a_damaged_file_nothing_is_made(written: Path, tmp_path: Path) -> Non
         shutil.copytree(written, lake)
         path = chance.choice(sorted((lake / "log").glob(f"entity={chance.choice(['study', 'series'])}/*.parquet")))
         content = path.read_bytes()
-        at = chance.randrange(len(content))
-        path.write_bytes(content[:at] + bytes([content[at] ^ 1 << chance.randrange(8)]) + content[at + 1 :])
+        flip(path)
         refused = pytest.raises(LakeError, match=f"{path.name} is missing or not what was written")
         with LakeWriter.open(lake) as writer, refused:
             maintain(writer, AT_ONCE)
