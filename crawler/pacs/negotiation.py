@@ -142,8 +142,6 @@ def decode_agreement(pdu: Pdu, proposal: Proposal) -> Agreement:
     granted = {}
     with _distrusted():
         answered, told = _read(bytes(pdu.body), _ANSWERED)
-        if not answered:
-            raise ValueError("no context is answered")
         for value in answered:
             asked = proposed.get(value[0])
             if asked is None or value[2] != _ACCEPTED:
@@ -186,6 +184,8 @@ def _read(body: bytes, kind: int) -> tuple[list[bytes], dict[int, list[bytes]]]:
             for inner, content in _items(value):
                 if inner in told:
                     _add(told[inner], content)
+    if not contexts:
+        raise ValueError("there is no presentation context")
     return contexts, told
 
 
