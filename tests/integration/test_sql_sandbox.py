@@ -281,7 +281,7 @@ from crawler.serve.sql.client import Sandbox
 async def main():
     sandbox = Sandbox(pathlib.Path({str(planted)!r}))
     await sandbox.ask("SELECT 1", phi=True)
-    print(sandbox._idle[0]._process.pid, sandbox._idle[0]._spill, flush=True)
+    print(sandbox._idle[0]._process.pid, sandbox._idle[0]._spill.path, flush=True)
     await sandbox.ask({ENDLESS!r}, phi=True)
 asyncio.run(main())
 """

@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +20,7 @@ import pyarrow as pa
 
 from crawler.errors import LakeError, NoLakeError, PacslakeError, UserError
 from crawler.serve.sql.frames import LONGEST, Frame, FrameReader, framed, told
+from crawler.serve.sql.spill import Spill
 
 FORMATS = ("csv", "json", "jsonl", "parquet")
 """In which an answer can be exported."""
@@ -203,8 +202,8 @@ class _Process:
     """One process, which begins with its first question, and its folder for what does not fit into memory."""
 
     def __init__(self, lake: Path, limits: Limits) -> None:
-        self._spill = tempfile.mkdtemp(prefix="pacslake-sql-")
-        self._begin = told(Frame.BEGIN, {"lake": str(lake), "spill": self._spill, "memory": limits.memory})
+        self._spill = Spill()
+        self._begin = told(Frame.BEGIN, {"lake": str(lake), "spill": str(self._spill.path), "memory": limits.memory})
         self._questions = limits.questions
         self._process: asyncio.subprocess.Process | None = None
         self._answers: FrameReader | None = None
@@ -232,7 +231,7 @@ class _Process:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             limit=LONGEST,
-            cwd=self._spill,
+            cwd=self._spill.path,
             env={"PYTHONPATH": paths, "LANG": "C.UTF-8", **_MODEST},
         )
 
@@ -290,7 +289,7 @@ class _Process:
             except TimeoutError:
                 self._kill()
                 await self._process.wait()
-        await asyncio.to_thread(shutil.rmtree, self._spill, ignore_errors=True)
+        await asyncio.to_thread(self._spill.remove)
 
     async def _exchange(self, sent: bytes, seconds: float) -> bool:
         """Send a frame that it answers by being ready; False where it is gone."""
