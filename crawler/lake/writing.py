@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,4 +30,8 @@ def _reason(error: Exception) -> str:
     if "fsync failed" in str(error):  # which is fatal to DuckDB, and quotes nothing
         return "fsync failed"
     told = isinstance(error, OSError | DeltaError | duckdb.IOException | duckdb.OutOfMemoryException)
-    return str(error).splitlines()[0] if told and str(error) else type(error).__name__
+    if not told or not str(error):
+        return type(error).__name__
+    first, *below = str(error).splitlines()  # delta-rs has the system's words in the last of several lines
+    system = re.search(r"[A-Z].*\(os error \d+\)", "\n".join(below))
+    return f"{first}: {system[0]}" if system else first
