@@ -29,8 +29,8 @@ OBEYS_PERMISSIONS = () if os.geteuid() else ("setpriv", "--bounding-set", "-dac_
 _LINE = re.compile(r"(?P<time>[\d.]+) (?P<name>\w+)\((?P<arguments>.*)")
 _CREATES = re.compile(r"O_CREAT|O_TRUNC|O_WRONLY|O_RDWR")
 _DRAWN_FOLDER = re.compile(r"(^|/)\.[^/]+\.\w{8}(/|$)")
-_DRAWN = re.compile(rf"-[0-9a-f]{{8}}\.parquet$|{_DRAWN_FOLDER.pattern}")
-"""Names that are others in each run: of drafts of the lake's files, and of folders with a draft."""
+_DRAWN_DRAFT = re.compile(r"-[0-9a-f]{8}\.parquet$")
+"""Names that are others in each run: of folders with a draft, and of drafts of the lake's files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,13 @@ class Call:
     number_on_path: int
     at: float
     injected: bool
+    drawn: bool
+    """Whether the file has another name in each run."""
 
     def failing(self, folder: Path, how: str) -> list[str]:
         """Give strace's options that let this call end by `error=EIO`, say, or `signal=KILL`."""
-        drawn = _DRAWN.search(self.path)
-        options = [] if drawn else ["--trace-path", str(folder / self.path)]
-        number = self.number if drawn else self.number_on_path
+        options = [] if self.drawn else ["--trace-path", str(folder / self.path)]
+        number = self.number if self.drawn else self.number_on_path
         return [*options, "--trace", self.name, "--inject", f"{self.name}:{how}:when={number}"]
 
 
@@ -103,7 +104,7 @@ class Victims:
         code = int(self._process.stdout.readline())
         said = (log / "said.log").read_text()
         assert code >= -64, said  # as victim.py says: it did not begin or did not end
-        return Ended(code, said, calls_in(log, folder))
+        return Ended(code, said, calls_in(log, folder, drafts_drawn=False))
 
     def ready(self, folder: Path, arguments: Sequence[str]) -> None:
         """Make ready what is needed to run a command in a folder: nothing."""
@@ -114,9 +115,10 @@ def writing_to(log: Path, options: Sequence[str]) -> list[str]:
     return ["--quiet=all", "-ff", "-ttt", "-y", "-s", "0", "--output", str(log / "calls"), *options]
 
 
-def calls_in(log: Path, folder: Path) -> list[Call]:
+def calls_in(log: Path, folder: Path, *, drafts_drawn: bool) -> list[Call]:
     """Read what strace wrote into a folder of the calls that change something in another."""
-    calls = [call for thread in log.glob("calls.*") for call in _read(thread, folder)]
+    drawn = [_DRAWN_FOLDER, *([_DRAWN_DRAFT] if drafts_drawn else [])]
+    calls = [call for thread in log.glob("calls.*") for call in _read(thread, folder, drawn)]
     return sorted(calls, key=lambda call: call.at)
 
 
@@ -154,7 +156,7 @@ def spread(calls: Sequence[Call], count: int | None) -> list[Call]:
     return [calls[chance.randrange(first, last)] for first, last in pairwise(ends)]
 
 
-def _read(log: Path, folder: Path) -> Iterator[Call]:
+def _read(log: Path, folder: Path, drawn: Sequence[re.Pattern[str]]) -> Iterator[Call]:
     """Read the calls of one thread, since strace counts for each thread; files that are only read are left out."""
     seen: Counter[tuple[str, ...]] = Counter()
     inside = re.compile(rf'[<"]{re.escape(str(folder))}/([^>"]+)[>"]')
@@ -164,5 +166,6 @@ def _read(log: Path, folder: Path) -> Iterator[Call]:
             path = (inside.findall(arguments) or [""])[0]
             seen.update([(name,), (name, path)])
             if name != "openat" or _CREATES.search(arguments):
-                numbers = seen[name,], seen[name, path]
-                yield Call(name, path, *numbers, float(found["time"]), arguments.endswith("(INJECTED)"))
+                numbers, injected = (seen[name,], seen[name, path]), arguments.endswith("(INJECTED)")
+                other = any(names.search(path) for names in drawn)
+                yield Call(name, path, *numbers, float(found["time"]), injected, other)

@@ -161,5 +161,6 @@ def terminate_a_service(works: Bench, queries: int) -> None:
         service.process.terminate()
         assert service.process.wait(60) == 0
         [ended] = service.events("job ended")
-        assert ended["exit_code"] in (0, 130)
+        # The service says it once more after three seconds: a job that ends slowly dies of that, with all committed.
+        assert ended["exit_code"] in (0, 130, -signal.SIGTERM)
     works.check_mended(SWEEP, ("a service", queries))

@@ -40,7 +40,7 @@ class JobVictims:
         with self._queued.doing(folder, names, program) as (service, codes):
             pass
         [code] = codes.values()
-        return Ended(code, service.words, calls_in(log, folder))
+        return Ended(code, service.words, calls_in(log, folder, drafts_drawn=True))
 
 
 def _python(log: Path, strace: Sequence[str]) -> Path:

@@ -3,8 +3,9 @@
     python -m tests.faults.victim
 
 Each line of standard input is a JSON object: `folder` to run in, `arguments` of the command, `strace`'s options, and
-the file `said` for what the command prints. The answer
-is a line with the exit code, negative for a signal, -97 for one that did not begin or did not end.
+the file `said` for what the command prints. The answer is a line with the exit code, negative for a signal, -97 for one
+that did not begin or did not end. Under strace drafts have the same names in each run, so that their calls can be told
+from others.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from jobs.cli import main
 
@@ -44,7 +47,8 @@ def _be_victim(order: dict[str, Any]) -> None:
         if time.monotonic() > until:
             os._exit(NOT_BEGUN)
         time.sleep(0.002)
-    code = main(order["arguments"])
+    with mock.patch("secrets.token_bytes", random.Random(0).randbytes) if order["strace"] else nullcontext():
+        code = main(order["arguments"])
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
