@@ -86,8 +86,8 @@ class Reader:
         return {key.keyword: Between(date(number, 1, 1), date(number, 12, 31))}
 
     def _one_of(self, condition: exp.In) -> Keys:
-        if _has_only(condition, "this", "field"):  # 'CT' IN ModalitiesInStudy
-            return self._lists(condition.args["field"], [condition.this])
+        if listed := condition.args.get("field"):  # 'CT' IN ModalitiesInStudy
+            return self._lists(listed, [condition.this])
         key = self._attribute(condition.this)
         if key is None or not _has_only(condition, "this", "expressions"):
             return {}
