@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from crawler.asking.tree import BYTES, DEEPEST, NUMBERS, ONE_VALUE, Field, Tree
+from crawler.asking.tree import BYTES, DEEPEST, NUMBERS, ONE_VALUE, Field, Tree, bytes_in
 from crawler.dicom import NAME_GROUPS
 from crawler.errors import UserError
 
@@ -50,7 +50,7 @@ def _element(vr: str, value: str | list[Tree]) -> dict[str, Any]:
     if not isinstance(value, str):
         return {"vr": vr, "Value": [as_json(item) for item in value]}
     if vr in BYTES:
-        return {"vr": vr, "InlineBinary": base64.b64encode(bytes(int(one, 16) for one in value.split("\\"))).decode()}
+        return {"vr": vr, "InlineBinary": base64.b64encode(bytes_in(value)).decode()}
     parts = [value] if vr in ONE_VALUE else [part.rstrip(" ") for part in value.split("\\")]
     return {"vr": vr, "Value": [_value(vr, part) for part in parts]}
 

@@ -150,7 +150,7 @@ def bytes_of(tag: int, vr: str, text: str, codecs: tuple[str, ...]) -> bytes:
         if vr == "AT":
             tags = (part.strip("()").replace(",", "").rjust(8, "0") for part in _parts(text))
             return b"".join(struct.pack("<HH", int(one[:4], 16), int(one[4:], 16)) for one in tags)
-        value = b"".join(map(_byte, _parts(text))) if vr in BYTES else _encoded(vr, text, codecs)
+        value = bytes_in(text) if vr in BYTES else _encoded(vr, text, codecs)
     except (ValueError, struct.error, OverflowError):
         wrong = "has characters that its character set lacks" if vr in CHARSET_VRS else f"is none of VR {vr}"
         raise UserError(f"the value of ({tag >> 16:04x},{tag & 0xFFFF:04x}) {wrong}") from None
@@ -166,6 +166,11 @@ def needs_charset(tree: Tree) -> bool:
 
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split("\\")] if text else []
+
+
+def bytes_in(text: str) -> bytes:
+    """Read bytes as `text_of` writes them. Raises ValueError."""
+    return b"".join(map(_byte, _parts(text)))
 
 
 def _byte(part: str) -> bytes:
