@@ -30,7 +30,7 @@ demo: $(STAMP) ## crawl an embedded simulated PACS and answer three questions wi
 	@$(BIN)/pacslake demo
 
 test: $(STAMP) peers ## run every test, real Orthanc and DCMTK servers included
-	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) < 3 ? $$(nproc) + 1 : 4)) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 faults: $(STAMP) peers ## let each fault of tests/faults/table.py happen, wherever it can, and print what came of it
 	PACSLAKE_FAULTS=all $(BIN)/python -m pytest tests/faults
