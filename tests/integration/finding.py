@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,6 +127,7 @@ def calling(
 
 def find(assoc: Association, model: Model, identifier: Dataset) -> Told:
     """Ask a query and wait for all of the answer."""
+    time.sleep(0.02)  # pynetdicom's reactor, just woken by the end of another query, takes an answer that comes at once
     rows, pending = [], set()
     for status, row in assoc.send_c_find(identifier, SOP_CLASSES[model]):
         if status.Status in (0xFF00, 0xFF01):
