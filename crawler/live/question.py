@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-import sqlglot
-from sqlglot import TokenType, exp
+from sqlglot import Dialect, TokenType, exp
 from sqlglot.errors import SqlglotError
 
 from crawler.errors import UserError
@@ -40,6 +39,8 @@ _STEPS = {
 
 SHARED = ("StudyInstanceUID", "SeriesInstanceUID", "PatientID")
 """What tables are joined by."""
+
+_DUCKDB = Dialect.get_or_raise("duckdb")
 
 _JOINS = 12
 """Joins in a statement: sqlglot takes twice as long for each one more that lacks its ON."""
@@ -78,9 +79,10 @@ class Question:
 def read(statement: str, columns: Mapping[str, Sequence[str]], today: date) -> Question:
     """Read one SELECT of DuckDB's SQL; `columns` are those of each table. UserError where it is something else."""
     try:
-        if sum(token.token_type is TokenType.JOIN for token in sqlglot.tokenize(statement, dialect="duckdb")) > _JOINS:
+        tokens = _DUCKDB.tokenize(statement)
+        if sum(token.token_type is TokenType.JOIN for token in tokens) > _JOINS:
             raise UserError(f"the statement joins too much for --live, which reads {_JOINS} joins at most")
-        parsed = [one for one in sqlglot.parse(statement, dialect="duckdb") if one is not None]
+        parsed = [one for one in _DUCKDB.parser().parse(tokens, statement) if one is not None]
     except SqlglotError as error:
         detail = str(error).splitlines()[0].partition("\033")[0]
         raise UserError(f"the statement cannot be read for --live: {detail}") from error
