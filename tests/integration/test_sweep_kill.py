@@ -50,9 +50,10 @@ UNPROVEN = """select date_from, date_to from windows as one
     where state <> 'complete' and key is distinct from 'StudyTime=' and not exists (
         from windows as later where later.asked_at >= one.asked_at and later.state = 'complete'
         and later.level = one.level and one.date_from between later.date_from and later.date_to)"""
-ASKED_TWICE = """select count(*) from (select date_from, date_to, time_from, time_to, key from windows
-    where level = 'series' and state = 'complete' group by all having count(*) > 1)"""
-"""Windows that were asked for to the deepest level, which a level above alone does not cover, and then once more."""
+ASKED_TWICE = """select count(*) from (select level, date_from, date_to, time_from, time_to, key from windows
+    where state = 'complete' group by all having count(*) > 1)
+    anti join (from windows where state = 'interrupted') using (date_from, date_to)"""
+"""Not those whose series were broken off: their studies are asked for again, to get at the rest of the series."""
 
 
 @pytest.fixture
